@@ -1,0 +1,111 @@
+"""Every error mlreg raises, grouped by what the reader of the message can do next.
+
+    MlregError              exit 1   a fault of mlreg itself
+    ├── UsageError          exit 2   change what was asked for
+    ├── NotFoundError       exit 4   name something that exists
+    ├── ConflictError       exit 5   someone else was there first: look, then try again
+    ├── IntegrityError      exit 6   stored bytes are not what was written: run `mlreg verify`
+    ├── AccessError         exit 7   get the right to read or write there
+    ├── UnavailableError    exit 8   the place did not answer: trying again may help
+    ├── NoRepositoryError   exit 10  go to a repository, or make one with `mlreg init`
+    ├── RefusedError        exit 11  confirm, or ask for something safer
+    ├── PartialError        exit 12  some items are done; the rest is listed
+    ├── UnsupportedError    exit 13  install what is missing, or a newer mlreg
+    └── NoSpaceError        exit 14  make room
+
+`docs/errors.md` explains every code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class MlregError(Exception):
+    """Base of every error a caller may want to catch.
+
+    Attributes:
+        exit_status: what the command line exits with.
+        retryable: whether the same call may succeed later with nothing changed.
+        code: stable snake_case name of this exact failure; never renamed.
+        message: what went wrong, with the value that is wrong.
+        why: what mlreg knows about the cause; may be empty.
+        fix: what to do next, most useful first; commands can be pasted.
+    """
+
+    exit_status: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, code: str, message: str, *, why: str = "", fix: str | tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.why = why
+        self.fix: tuple[str, ...] = (fix,) if isinstance(fix, str) else fix
+
+
+class UsageError(MlregError):
+    """The request itself is not acceptable: a name, a version, an option, a value."""
+
+    exit_status = 2
+
+
+class NotFoundError(MlregError):
+    """A ref, entry, version, tag, path, remote or file that does not exist, or not uniquely."""
+
+    exit_status = 4
+
+
+class ConflictError(MlregError):
+    """The request was right for an earlier state: something exists already or has moved."""
+
+    exit_status = 5
+
+
+class IntegrityError(MlregError):
+    """Stored bytes are missing or are not the bytes that were written."""
+
+    exit_status = 6
+
+
+class AccessError(MlregError):
+    """The operating system or the store refuses this user."""
+
+    exit_status = 7
+
+
+class UnavailableError(MlregError):
+    """A store did not answer, or answered with an input/output error."""
+
+    exit_status = 8
+    retryable = True
+
+
+class NoRepositoryError(MlregError):
+    """There is no repository at, or above, the place that was named."""
+
+    exit_status = 10
+
+
+class RefusedError(MlregError):
+    """The request is well formed, but doing it would be unsafe."""
+
+    exit_status = 11
+
+
+class PartialError(MlregError):
+    """Some of the items that were asked for are done, others are not."""
+
+    exit_status = 12
+
+
+class UnsupportedError(MlregError):
+    """An extra, or a newer release, is needed for these bytes."""
+
+    exit_status = 13
+
+
+class NoSpaceError(MlregError):
+    """The disk or the quota is full."""
+
+    exit_status = 14

@@ -1,0 +1,273 @@
+"""A pack: blocks of encoded objects, and the index of them at the end.
+
+Format page: `docs/format/pack.md`. A pack has no header, so block 0 starts at offset 0. The index
+carries the hash of every stored block, and the trailer the hash of the index: who knows that one
+hash (the log does) can check the whole pack, or any block of it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from mlreg.errors import IntegrityError, UnsupportedError
+from mlreg.ids import DIGEST_SIZE, CommitId, ContentId, ObjectId, PageId, TreeId
+
+VERSION = 1
+MAGIC = b"MLRP"
+SUM_SIZE = 16
+MAX_BLOCK = 64 * 1024 * 1024
+"""Plain bytes in one block, at most: what a reader may have to hold in memory."""
+
+_HEADER = struct.Struct("<4sBBHIIQ")
+_TRAILER = struct.Struct("<I32s4s")
+TRAILER_SIZE = _TRAILER.size
+_BLOCK_SIZE = 8 + 4 + 4 + 1 + SUM_SIZE
+_OBJECT_SIZE = DIGEST_SIZE + 1 + 4 + 4 + 4
+_SECTION = struct.Struct("<4sI")
+
+
+class PackKind(IntEnum):
+    """Data and metadata never share a pack, so that history can be read without the data."""
+
+    DATA = 1
+    META = 2
+
+
+class Sort(IntEnum):
+    """What an object in a pack is."""
+
+    PIECE = 1
+    RECIPE = 2
+    PAGE = 3
+    TREE = 4
+    COMMIT = 5
+
+
+ID_OF: dict[Sort, type[ObjectId]] = {
+    Sort.PIECE: ContentId,
+    Sort.PAGE: PageId,
+    Sort.TREE: TreeId,
+    Sort.COMMIT: CommitId,
+}
+"""How the id of an object follows from its bytes. A recipe is filed under the id of the file it rebuilds."""
+
+
+class Block(NamedTuple):
+    """One run of stored bytes in a pack."""
+
+    offset: int
+    """Bytes from the start of the pack."""
+    stored_size: int
+    plain_size: int
+    codec: int
+    sum: bytes
+    """First 16 bytes of the BLAKE3 of the stored bytes."""
+
+
+class Item(NamedTuple):
+    """One object in a pack: `size` plain bytes at `start` of a block's plain bytes."""
+
+    sort: Sort
+    id: ObjectId
+    block: int
+    start: int
+    size: int
+
+
+def block_sum(stored: bytes | bytearray | memoryview) -> bytes:
+    """Return what the index keeps of a stored block to check it by."""
+    return blake3(stored).digest()[:SUM_SIZE]
+
+
+def encode_index(kind: PackKind, blocks: Sequence[Block], items: Sequence[Item]) -> bytes:
+    """Return index and trailer, to be written right behind the last block."""
+    data_size = blocks[-1].offset + blocks[-1].stored_size if blocks else 0
+    ordered = sorted(items, key=lambda item: (item.sort, item.id))
+    count, objects = len(blocks), len(ordered)
+    index = b"".join(
+        (
+            _HEADER.pack(MAGIC, VERSION, kind, 0, count, objects, data_size),
+            struct.pack(f"<{count}Q", *(block.offset for block in blocks)),
+            struct.pack(f"<{count}I", *(block.stored_size for block in blocks)),
+            struct.pack(f"<{count}I", *(block.plain_size for block in blocks)),
+            bytes(block.codec for block in blocks),
+            b"".join(block.sum for block in blocks),
+            b"".join(item.id for item in ordered),
+            bytes(item.sort for item in ordered),
+            struct.pack(f"<{objects}I", *(item.block for item in ordered)),
+            struct.pack(f"<{objects}I", *(item.start for item in ordered)),
+            struct.pack(f"<{objects}I", *(item.size for item in ordered)),
+        )
+    )
+    return index + _TRAILER.pack(len(index), blake3(index).digest(), MAGIC)
+
+
+def decode_trailer(trailer: bytes) -> tuple[int, bytes]:
+    """Return the size and the hash of the index, from the last `TRAILER_SIZE` bytes of a pack."""
+    if len(trailer) != TRAILER_SIZE:
+        raise _bad("it is too short to have a trailer")
+    size, digest, magic = _TRAILER.unpack(trailer)
+    if magic != MAGIC:
+        raise _bad("it does not end as a pack does")
+    return size, digest
+
+
+class PackIndex:
+    """The index of one pack, read in place: nothing is copied until it is asked for."""
+
+    def __init__(self, data: bytes, expected: bytes) -> None:
+        """Read an index without its trailer, checking it against its hash.
+
+        Raises:
+            IntegrityError: `bad_pack`.
+            UnsupportedError: `unknown_pack_version`.
+        """
+        if blake3(data).digest() != expected:
+            raise _bad("its index is not the one the log names")
+        if len(data) < _HEADER.size:
+            raise _bad("its index is too short")
+        magic, version, kind, _, blocks, objects, data_size = _HEADER.unpack_from(data)
+        if magic != MAGIC:
+            raise _bad("its index has another signature")
+        if version != VERSION:
+            raise UnsupportedError(
+                "unknown_pack_version",
+                f"a pack has version {version}; this mlreg reads version {VERSION}",
+                fix="pip install --upgrade mlreg",
+            )
+        self._blocks: int = blocks
+        self._objects: int = objects
+        self.data_size: int = data_size
+        self.data = data
+        self.sum = expected
+        self.kind = _kind(kind)
+        self._find_columns()
+
+    def check(self) -> None:
+        """Refuse an index whose blocks or objects do not fit together: once, when it is first met.
+
+        Raises:
+            IntegrityError: `bad_pack`.
+            UnsupportedError: `unknown_object_sort`.
+        """
+        self._check_blocks()
+        self._check_items()
+
+    def _find_columns(self) -> None:
+        blocks, objects = self._blocks, self._objects
+        end_of_objects = _HEADER.size + blocks * _BLOCK_SIZE + objects * _OBJECT_SIZE
+        if end_of_objects > len(self.data):
+            raise _bad("its index is shorter than its counts say")
+        self._check_sections(end_of_objects)
+        view = memoryview(self.data)
+        at = _HEADER.size
+        columns: list[memoryview] = []
+        for width in (8 * blocks, 4 * blocks, 4 * blocks, blocks, SUM_SIZE * blocks):
+            columns.append(view[at : at + width])
+            at += width
+        for width in (DIGEST_SIZE * objects, objects, 4 * objects, 4 * objects, 4 * objects):
+            columns.append(view[at : at + width])
+            at += width
+        self._columns: list[memoryview] = columns
+
+    def _check_sections(self, at: int) -> None:
+        """Step over sections of later releases, which follow the objects and name their own size."""
+        while at < len(self.data):
+            if at + _SECTION.size > len(self.data):
+                raise _bad("its index ends in the middle of a section")
+            at += _SECTION.size + _SECTION.unpack_from(self.data, at)[1]
+        if at != len(self.data):
+            raise _bad("a section of its index is longer than the index")
+
+    def _check_blocks(self) -> None:
+        expected = 0
+        for block in self.blocks():
+            if block.offset != expected or block.plain_size > MAX_BLOCK:
+                raise _bad("its blocks do not follow one another")
+            expected = block.offset + block.stored_size
+        if expected != self.data_size:
+            raise _bad("its blocks do not fill it")
+
+    def _check_items(self) -> None:
+        sizes = struct.unpack(f"<{self._blocks}I", self._columns[2])
+        before: tuple[int, bytes] = (0, b"")
+        for item in self.items():
+            if item.block >= self._blocks or item.start + item.size > sizes[item.block]:
+                raise _bad("an object lies outside its block")
+            if (item.sort, item.id) <= before:
+                raise _bad("its objects are not in order")
+            before = (item.sort, item.id)
+
+    def with_trailer(self) -> bytes:
+        """Return the bytes that stand behind the blocks of the pack."""
+        return self.data + _TRAILER.pack(len(self.data), self.sum, MAGIC)
+
+    def __len__(self) -> int:
+        """Return the number of objects."""
+        return self._objects
+
+    def block_count(self) -> int:
+        """Return the number of blocks."""
+        return self._blocks
+
+    def block(self, number: int) -> Block:
+        """Return block `number`, counted from 0 in the order of their offsets."""
+        offset, stored, plain, codec, sums = self._columns[:5]
+        return Block(
+            _u64(offset, number),
+            _u32(stored, number),
+            _u32(plain, number),
+            codec[number],
+            bytes(sums[SUM_SIZE * number : SUM_SIZE * (number + 1)]),
+        )
+
+    def item(self, number: int) -> Item:
+        """Return object `number`, counted from 0 in the order (sort, id)."""
+        ids, sorts, blocks, starts, sizes = self._columns[5:]
+        digest = bytes(ids[DIGEST_SIZE * number : DIGEST_SIZE * (number + 1)])
+        sort = _sort(sorts[number])
+        id_type = ID_OF.get(sort, ContentId)
+        return Item(sort, id_type(digest), _u32(blocks, number), _u32(starts, number), _u32(sizes, number))
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all blocks in the order of their offsets."""
+        return map(self.block, range(self._blocks))
+
+    def items(self) -> Iterator[Item]:
+        """Yield all objects in the order (sort, id)."""
+        return map(self.item, range(self._objects))
+
+
+def _u32(column: memoryview, number: int) -> int:
+    return int.from_bytes(bytes(column[4 * number : 4 * number + 4]), "little")
+
+
+def _u64(column: memoryview, number: int) -> int:
+    return int.from_bytes(bytes(column[8 * number : 8 * number + 8]), "little")
+
+
+def _kind(number: int) -> PackKind:
+    try:
+        return PackKind(number)
+    except ValueError as error:
+        raise _bad(f"it is of kind {number}, which does not exist") from error
+
+
+def _sort(number: int) -> Sort:
+    try:
+        return Sort(number)
+    except ValueError as error:
+        raise UnsupportedError(
+            "unknown_object_sort",
+            f"a pack holds an object of sort {number}, which this mlreg does not know",
+            fix="pip install --upgrade mlreg",
+        ) from error
+
+
+def _bad(reason: str) -> IntegrityError:
+    return IntegrityError("bad_pack", "a pack cannot be read", why=reason)

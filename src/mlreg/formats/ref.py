@@ -1,0 +1,220 @@
+"""The ref grammar: how a user names a version, a file in it, or what a tag pointed to.
+
+    [remote::][kind/]name[@selector][:path]
+
+    selector   base followed by steps
+    base       a version, a tag, `latest`, or 8 to 64 hexadecimal digits of an id
+    steps      ~N       N versions back; ~ alone is ~1
+               ^ROLE    the input in that role; ^ alone is the only input
+               @{N}     what the tag pointed to N moves ago
+               @{TIME}  what it pointed to then: 2026-03-01, 2026-03-01T12:00:00Z
+
+A remote is a name, or a path or URL with a `/` in it. `b3:ID` and `@ID` name an object by its id
+alone, and `models:/name@tag` and `models:/name/1.0.0`, which MLflow writes, are read as ours.
+Reading a ref touches no repository; whether it exists, the registry says.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from mlreg.errors import RefusedError, UsageError
+from mlreg.formats.names import (
+    KIND_WORDS,
+    check_name,
+    check_remote,
+    check_role,
+    check_tag,
+    is_id_prefix,
+    is_version_text,
+    quoted,
+)
+from mlreg.formats.paths import check_path
+
+MAX_REF_CHARS = 1000
+MAX_STEPS = 32
+MAX_COUNT_DIGITS = 9
+EXAMPLE = "model/suture_detector@production:model.safetensors"
+
+_ID_PREFIX = "b3:"
+_MLFLOW_PREFIX = "models:/"
+_DIGITS = frozenset("0123456789")
+_FRACTIONS = ("", *("." + "0" * digits for digits in range(1, 10)))
+_CLOCKS = ("T00:00", *(f"T00:00:00{fraction}" for fraction in _FRACTIONS))
+_TIME_SHAPES = {"0000-00-00"} | {
+    f"0000-00-00{clock}{zone}" for clock in _CLOCKS for zone in ("", "Z", "+00:00", "-00:00")
+}
+"""RFC 3339 times, every digit written as 0."""
+
+
+class Step(NamedTuple):
+    """One move from a version to another."""
+
+    sort: Literal["back", "input", "at"]
+    value: str
+    """back: a number of versions; input: a role, empty for the only input; at: a number of moves, or a time."""
+
+    def __str__(self) -> str:
+        """Return the step as it is written: `~1`, `^data`, `@{2026-03-01}`."""
+        match self.sort:
+            case "back":
+                return f"~{self.value}"
+            case "input":
+                return f"^{self.value}"
+            case "at":
+                return f"@{{{self.value}}}"
+
+
+class Ref(NamedTuple):
+    """What a user wrote, taken apart; `parse_ref(str(ref)) == ref`."""
+
+    remote: str | None
+    """The name, the path or the URL of a remote; None for the repository here."""
+    kind: str | None
+    """`model` or `data`; None when not given, or when the ref is an id."""
+    name: str
+    """Empty when the ref is an id."""
+    selector: str | None = None
+    """A version, a tag, `latest` or the beginning of an id; None when not given."""
+    steps: tuple[Step, ...] = ()
+    """In the order they are taken; empty without a selector."""
+    path: str | None = None
+    """A file or directory in the tree."""
+
+    def __str__(self) -> str:
+        """Return the ref in our spelling."""
+        remote = "" if self.remote is None else f"{self.remote}::"
+        kind = "" if self.kind is None else f"{self.kind}/"
+        selector = "" if self.selector is None else f"@{self.selector}"
+        base = f"{self.name}{selector}" if self.name else f"{_ID_PREFIX}{self.selector}"
+        path = "" if self.path is None else f":{self.path}"
+        return f"{remote}{kind}{base}{''.join(map(str, self.steps))}{path}"
+
+
+def parse_ref(text: str) -> Ref:
+    """Read a ref.
+
+    Raises:
+        UsageError: `bad_ref`, with the rule it breaks and a ref that keeps it.
+    """
+    try:
+        if len(text) > MAX_REF_CHARS:
+            raise _wrong(f"it is longer than {MAX_REF_CHARS} characters")
+        remote, rest = _split_remote(text)
+        kind, name, rest = _split_entry(_from_mlflow(rest))
+        selector, rest = _split_selector(name, rest)
+        steps, rest = _split_steps(rest)
+        return Ref(remote, kind, name, selector, steps, _read_path(rest))
+    except (UsageError, RefusedError) as error:
+        why = f"{error.message}: {error.why}" if error.why else error.message
+        fix = f"write it like {EXAMPLE}"
+        raise UsageError("bad_ref", f"{quoted(text)} is not a ref", why=why, fix=fix) from error
+
+
+def _wrong(reason: str) -> UsageError:
+    return UsageError("bad_ref", reason)
+
+
+def _split_remote(text: str) -> tuple[str | None, str]:
+    remote, mark, rest = text.rpartition("::")
+    if not mark:
+        return None, text
+    if "/" not in remote:
+        check_remote(remote)
+    elif not remote.isprintable():
+        raise _wrong("the remote has a control or invisible character")
+    return remote, rest
+
+
+def _from_mlflow(text: str) -> str:
+    if not text.startswith(_MLFLOW_PREFIX):
+        return text
+    body = text.removeprefix(_MLFLOW_PREFIX)
+    if "@" in body:
+        return f"model/{body}"
+    name, _, version = body.rpartition("/")
+    if not name:
+        raise _wrong(f"behind {_MLFLOW_PREFIX} stand a name and @TAG or /VERSION")
+    return f"model/{name}@{version}"
+
+
+def _split_entry(text: str) -> tuple[str | None, str, str]:
+    """Return kind, name, and the rest, which begins with `@`, `:` or nothing."""
+    if text.startswith(_ID_PREFIX):
+        return None, "", "@" + text.removeprefix(_ID_PREFIX)
+    if text.startswith("@"):
+        return None, "", text
+    full_name, rest = _until(text, "@:~^")
+    if rest.startswith(("~", "^")):
+        raise _wrong("a step follows a selector, as in NAME@latest~1")
+    if len(full_name) == 64 and is_id_prefix(full_name):
+        return None, "", "@" + text
+    word, _, name = full_name.partition("/")
+    kind = KIND_WORDS.get(word) if name else None
+    name = full_name if kind is None else name
+    check_name(name)
+    return kind, name, rest
+
+
+def _split_selector(name: str, text: str) -> tuple[str | None, str]:
+    if not text.startswith("@"):
+        return None, text
+    base, rest = _until(text[1:], "~^@:")
+    if not name and not is_id_prefix(base):
+        raise _wrong("without a name, a ref is 8 to 64 hexadecimal digits of an id, in lower case")
+    if not base:
+        raise _wrong("nothing stands behind '@'")
+    if ".." in base:
+        raise _wrong("'..' is kept for ranges")
+    if not is_version_text(base):
+        check_tag(base)
+    return base, rest
+
+
+def _split_steps(text: str) -> tuple[tuple[Step, ...], str]:
+    steps: list[Step] = []
+    while text and text[0] in "~^@":
+        if len(steps) == MAX_STEPS:
+            raise _wrong(f"it has more than {MAX_STEPS} steps")
+        step, text = _split_step(text)
+        steps.append(step)
+    return tuple(steps), text
+
+
+def _split_step(text: str) -> tuple[Step, str]:
+    if text.startswith("@{"):
+        moment, brace, rest = text[2:].partition("}")
+        if not brace or not (_is_count(moment) or _is_time(moment)):
+            raise _wrong("'@{' takes a number of moves or a time like 2026-03-01T12:00:00Z, and '}'")
+        return Step("at", moment), rest
+    word, rest = _until(text[1:], "~^@:")
+    if text[0] == "~" and _is_count(word or "1"):
+        return Step("back", word or "1"), rest
+    if text[0] != "^":
+        raise _wrong("behind a selector stands ~NUMBER, ^ROLE, @{NUMBER} or @{TIME}")
+    if word:
+        check_role(word)
+    return Step("input", word), rest
+
+
+def _read_path(text: str) -> str | None:
+    if not text:
+        return None
+    check_path(text[1:])
+    return text[1:]
+
+
+def _until(text: str, marks: str) -> tuple[str, str]:
+    """Split before the first of `marks`, or at the end."""
+    end = next((at for at, character in enumerate(text) if character in marks), len(text))
+    return text[:end], text[end:]
+
+
+def _is_count(text: str) -> bool:
+    """Tell whether `text` is a number as `str` writes it: ASCII digits, no zero in front."""
+    return 1 <= len(text) <= MAX_COUNT_DIGITS and _DIGITS.issuperset(text) and (text == "0" or text[0] != "0")
+
+
+def _is_time(text: str) -> bool:
+    """Tell whether `text` has the shape of a date or time; whether the day exists, its reader says."""
+    return "".join("0" if character in _DIGITS else character for character in text) in _TIME_SHAPES

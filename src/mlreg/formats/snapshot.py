@@ -1,0 +1,149 @@
+"""A snapshot: the state that slots 1 to N of the log add up to, so that opening need not read them all.
+
+Format page: `docs/format/snapshot.md`. A snapshot is a help and never the truth: it is written after
+slot N is there, it names the hash of that slot, and a reader that finds it damaged goes on without it.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, NamedTuple
+
+from blake3 import blake3
+
+from mlreg.codecs import codec_of
+from mlreg.codecs.choose import encode_best
+from mlreg.errors import IntegrityError, UnsupportedError, UsageError
+from mlreg.formats import canonical
+from mlreg.formats.pack import PackKind
+from mlreg.formats.transaction import DIGITS, ID_DIGITS, PackEntry
+from mlreg.ids import DIGEST_SIZE, CommitId, TransactionHash, is_lower_hex
+
+VERSION = 1
+MAGIC = b"MLRS"
+PREFIX = "snapshots/"
+MAX_BYTES = 1024 * 1024 * 1024
+
+_HEADER = struct.Struct("<4sBBHQ")
+
+
+def snapshot_key(number: int) -> str:
+    """Return the key of the snapshot behind slot `number`: `snapshots/0000000000000256`."""
+    return f"{PREFIX}{number:0{DIGITS}d}"
+
+
+class RefState(NamedTuple):
+    """What a name is: the commit it points to, or the last one it did."""
+
+    name: str
+    target: CommitId | None
+    removed: CommitId | None
+    """What it pointed to before it was removed; None while it is there."""
+    number: int
+    """The slot that set it."""
+
+
+class PackState(NamedTuple):
+    """A pack that the log has named."""
+
+    pack: PackEntry
+    number: int
+    """The slot that added it."""
+    is_dropped: bool
+
+
+class Snapshot(NamedTuple):
+    """Everything a reader must know about slots 1 to `number`."""
+
+    number: int
+    head: TransactionHash
+    """Hash of slot `number`."""
+    generation: int
+    """How many transactions so far were lossy."""
+    requires: tuple[str, ...]
+    refs: tuple[RefState, ...]
+    """Sorted by name."""
+    packs: tuple[PackState, ...]
+    """Live and dropped packs, in the order in which they were added."""
+    reaped: tuple[str, ...]
+    """Ids of packs that are gone, sorted."""
+
+    def encode(self) -> bytes:
+        """Return the bytes of the snapshot; equal states have equal bytes."""
+        plain = canonical.encode(
+            {
+                "generation": self.generation,
+                "head": str(self.head),
+                "number": self.number,
+                "packs": [_pack_row(state) for state in self.packs],
+                "reaped": list(self.reaped),
+                "refs": [[r.name, _text(r.target), _text(r.removed), r.number] for r in self.refs],
+                "requires": list(self.requires),
+            }
+        )
+        codec, stored = encode_best(plain)
+        header = _HEADER.pack(MAGIC, VERSION, codec.number, 0, len(plain))
+        return b"".join((header, blake3(plain).digest(), stored))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Snapshot:
+        """Read a snapshot.
+
+        Raises:
+            IntegrityError: `bad_snapshot`, `bad_block` or `bad_json`.
+            UnsupportedError: `unknown_snapshot_version`, `unknown_codec`.
+        """
+        if len(data) < _HEADER.size + DIGEST_SIZE:
+            raise _bad("it is too short")
+        magic, version, codec, _, size = _HEADER.unpack_from(data)
+        if magic != MAGIC or size > MAX_BYTES:
+            raise _bad("it has another signature, or claims too much")
+        if version != VERSION:
+            raise UnsupportedError("unknown_snapshot_version", f"a snapshot has version {version}")
+        plain = bytes(codec_of(codec).decode(data[_HEADER.size + DIGEST_SIZE :], size))
+        if blake3(plain).digest() != data[_HEADER.size : _HEADER.size + DIGEST_SIZE]:
+            raise _bad("its bytes are not those that were written")
+        fields = canonical.decode(plain, MAX_BYTES)
+        try:
+            return _read(fields)
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+            raise _bad("a field is missing or of the wrong kind") from error
+
+
+def _read(fields: dict[str, Any]) -> Snapshot:
+    if not all(is_lower_hex(pack, ID_DIGITS) for pack in fields["reaped"]):
+        raise ValueError("an id is not an id")
+    return Snapshot(
+        number=int(fields["number"]),
+        head=TransactionHash.parse(fields["head"]),
+        generation=int(fields["generation"]),
+        requires=tuple(fields["requires"]),
+        refs=tuple(RefState(name, _commit(target), _commit(gone), at) for name, target, gone, at in fields["refs"]),
+        packs=tuple(map(_read_pack, fields["packs"])),
+        reaped=tuple(fields["reaped"]),
+    )
+
+
+def _pack_row(state: PackState) -> list[object]:
+    pack = state.pack
+    return [pack.id, int(pack.kind), pack.size, pack.index_size, pack.sum.hex(), pack.objects, state.number, state.is_dropped]
+
+
+def _read_pack(row: list[Any]) -> PackState:
+    pack_id, kind, size, index, digest, objects, number, is_dropped = row
+    if not is_lower_hex(pack_id, ID_DIGITS):
+        raise ValueError("an id is not an id")
+    pack = PackEntry(pack_id, PackKind(kind), size, index, bytes(TransactionHash.parse(digest)), objects)
+    return PackState(pack, number, bool(is_dropped))
+
+
+def _text(commit: CommitId | None) -> str | None:
+    return None if commit is None else str(commit)
+
+
+def _commit(text: str | None) -> CommitId | None:
+    return None if text is None else CommitId.parse(text)
+
+
+def _bad(reason: str) -> IntegrityError:
+    return IntegrityError("bad_snapshot", "a snapshot of the log cannot be read", why=reason)

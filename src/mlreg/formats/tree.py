@@ -1,0 +1,225 @@
+"""A tree: sorted paths, each with mode, size and content id; cut by the hash of paths.
+
+Format page: `docs/format/tree.md`. Where a node ends depends on the path there and on nothing else,
+so changing one of a million files rewrites one leaf and the nodes above it, and equal files give an
+equal id, whoever adds them in whatever order.
+"""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import IntEnum
+from typing import NamedTuple, Self, TypeVar
+
+from blake3 import blake3
+
+from mlreg.errors import IntegrityError, UnsupportedError
+from mlreg.ids import DIGEST_SIZE, ContentId, ObjectId, TreeId
+
+VERSION = 1
+MAGIC = b"MLRT"
+LEAF_MASK = 1024 - 1
+"""A leaf ends behind a path whose hash ends so: 1,024 rows on average."""
+NODE_MASK = 256 - 1
+MAX_ROWS = 8192
+MAX_LEVEL = 8
+MAX_BYTES = 64 * 1024 * 1024
+
+_HEADER = struct.Struct("<4sBBHIQQI")
+
+_Row = TypeVar("_Row", "File", "Child")
+
+
+class Mode(IntEnum):
+    """What a file is, beyond its bytes."""
+
+    FILE = 0
+    EXECUTABLE = 1
+
+
+class File(NamedTuple):
+    """One row of a leaf."""
+
+    path: str
+    mode: Mode
+    size: int
+    """Bytes."""
+    id: ContentId
+
+
+class Child(NamedTuple):
+    """One row of an inner node: the node below, up to and with the path `last`."""
+
+    last: str
+    files: int
+    size: int
+    """Bytes of all files below."""
+    id: TreeId
+
+
+class Node(NamedTuple):
+    """One stored node of a tree: a leaf of files, or an inner node of nodes."""
+
+    level: int
+    """0 for a leaf."""
+    files: int
+    size: int
+    rows: tuple[File, ...] | tuple[Child, ...]
+
+    def encode(self) -> bytes:
+        """Return the bytes of the node."""
+        names = b"\0".join(_name(row).encode() for row in self.rows)
+        head = _HEADER.pack(MAGIC, VERSION, self.level, 0, len(self.rows), self.files, self.size, len(names))
+        columns = [head, names]
+        if self.level == 0:
+            columns.append(bytes(row.mode for row in self.rows if isinstance(row, File)))
+        else:
+            columns.append(struct.pack(f"<{len(self.rows)}Q", *(r.files for r in self.rows if isinstance(r, Child))))
+        columns.append(struct.pack(f"<{len(self.rows)}Q", *(row.size for row in self.rows)))
+        columns.extend(row.id for row in self.rows)
+        return b"".join(columns)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read a node. The caller checks that paths are safe before it writes any of them out.
+
+        Raises:
+            IntegrityError: `bad_tree`.
+            UnsupportedError: `unknown_tree_version`.
+        """
+        if not _HEADER.size <= len(data) <= MAX_BYTES:
+            raise _bad("it has a wrong size")
+        magic, version, level, flags, count, files, size, names_size = _HEADER.unpack_from(data)
+        if magic != MAGIC:
+            raise _bad("it has another signature")
+        if version != VERSION or flags:
+            raise UnsupportedError(
+                "unknown_tree_version",
+                f"a tree has version {version}, flags {flags}; this mlreg reads version {VERSION}",
+                fix="pip install --upgrade mlreg",
+            )
+        names = _decode_names(data[_HEADER.size : _HEADER.size + names_size], count)
+        row_size = (1 if level == 0 else 8) + 8 + DIGEST_SIZE
+        if level > MAX_LEVEL or len(data) != _HEADER.size + names_size + count * row_size:
+            raise _bad("its size is not what its counts say")
+        rows = _decode_rows(data, _HEADER.size + names_size, level, names)
+        node = cls(level, files, size, rows)
+        if (files, size) != _totals(rows):
+            raise _bad("its totals are not those of its rows")
+        return node
+
+
+def _name(row: File | Child) -> str:
+    return row.path if isinstance(row, File) else row.last
+
+
+def _totals(rows: Sequence[File] | Sequence[Child]) -> tuple[int, int]:
+    files = sum(row.files if isinstance(row, Child) else 1 for row in rows)
+    return files, sum(row.size for row in rows)
+
+
+def _decode_names(data: bytes, count: int) -> list[str]:
+    try:
+        names = data.decode().split("\0") if count else []
+    except UnicodeDecodeError as error:
+        raise _bad("a path is not UTF-8") from error
+    encoded = data.split(b"\0") if count else []
+    if len(names) != count or any(a >= b for a, b in itertools.pairwise(encoded)):
+        raise _bad("its paths are not in order")
+    return names
+
+
+def _decode_rows(data: bytes, at: int, level: int, names: list[str]) -> tuple[File, ...] | tuple[Child, ...]:
+    count = len(names)
+    first_size = count if level == 0 else 8 * count
+    sizes = struct.unpack_from(f"<{count}Q", data, at + first_size)
+    ids = range(at + first_size + 8 * count, len(data), DIGEST_SIZE)
+    digests = (data[start : start + DIGEST_SIZE] for start in ids)
+    if level == 0:
+        modes = map(_mode, data[at : at + count])
+        return tuple(map(File, names, modes, sizes, map(ContentId, digests)))
+    files = struct.unpack_from(f"<{count}Q", data, at)
+    return tuple(map(Child, names, files, sizes, map(TreeId, digests)))
+
+
+def _mode(number: int) -> Mode:
+    if number > Mode.EXECUTABLE:
+        raise UnsupportedError("unknown_mode", f"a tree holds a file of mode {number}, which this mlreg does not know")
+    return Mode(number)
+
+
+def build(files: Iterable[File], keep: Callable[[TreeId, bytes], None]) -> Child:
+    """Cut sorted files into nodes, hand each node to `keep`, and return the row of the root.
+
+    Args:
+        files: in the order of their paths' UTF-8 bytes, without duplicates.
+        keep: called with the id and the bytes of every node, leaves before what names them.
+
+    Holds at most one node of each level in memory, besides one row for each node.
+    """
+    rows: list[Child] = [_close(0, leaf, keep) for leaf in _cut(files, LEAF_MASK, 0)]
+    if not rows:
+        return _close(0, (), keep)
+    level = 1
+    while len(rows) > 1:
+        rows = [_close(level, node, keep) for node in _cut(rows, NODE_MASK, 8)]
+        level += 1
+    return rows[0]
+
+
+def _cut(rows: Iterable[_Row], mask: int, at: int) -> Iterator[tuple[_Row, ...]]:
+    """Group rows into nodes. `at` says which 8 bytes of the path's hash decide: each level has its own."""
+    node: list[_Row] = []
+    for row in rows:
+        node.append(row)
+        mark = int.from_bytes(blake3(_name(row).encode()).digest()[at : at + 8], "little")
+        # An inner node of one row would name the same row for ever: it takes two at least.
+        ends = mark & mask == 0 and (at == 0 or len(node) > 1)
+        if ends or len(node) == MAX_ROWS:
+            yield tuple(node)
+            node.clear()
+    if node:
+        yield tuple(node)
+
+
+def _close(level: int, rows: tuple[File, ...] | tuple[Child, ...], keep: Callable[[TreeId, bytes], None]) -> Child:
+    files, size = _totals(rows)
+    data = Node(level, files, size, rows).encode()
+    node_id = TreeId.of(data)
+    keep(node_id, data)
+    return Child(_name(rows[-1]) if rows else "", files, size, node_id)
+
+
+def walk(root: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId] = frozenset()) -> Iterator[File]:
+    """Yield the files of a tree in order, loading one node of each level at a time.
+
+    Args:
+        root: the id of the root node.
+        load: returns the verified bytes of a node.
+        skip: nodes that are passed over with all that is below them.
+
+    Raises:
+        IntegrityError: `bad_tree`, a node that does not stand where its parent says.
+    """
+    yield from _walk(root, load, skip, None)
+
+
+def _walk(
+    node_id: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId], above: tuple[int, Child] | None
+) -> Iterator[File]:
+    if node_id in skip:
+        return
+    node = Node.decode(load(node_id))
+    if above and (node.level != above[0] - 1 or (node.files, node.size) != (above[1].files, above[1].size)):
+        raise _bad("a node is not what the node above it says")
+    for row in node.rows:
+        if isinstance(row, File):
+            yield row
+        else:
+            yield from _walk(row.id, load, skip, (node.level, row))
+
+
+def _bad(reason: str) -> IntegrityError:
+    return IntegrityError("bad_tree", "the list of files of a version cannot be read", why=reason)

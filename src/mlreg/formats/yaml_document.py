@@ -1,0 +1,92 @@
+"""YAML as people write settings and metadata: the JSON part of it, and nothing that surprises.
+
+`NO` is text, a date is text, and 1.10 is a number only if it is written as JSON would. Anchors, tags,
+several documents and repeated keys are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from mlreg.errors import UsageError
+
+MAX_CHARS = 1024 * 1024
+MAX_DEPTH = 32
+
+
+def parse_yaml(text: str, name: str) -> Any:
+    """Return the value of a YAML or JSON document; None if it is empty.
+
+    Args:
+        text: the document.
+        name: what to call it in an error.
+
+    Raises:
+        UsageError: `bad_yaml`.
+    """
+    import yaml
+
+    if len(text) > MAX_CHARS:
+        _refuse(name, f"it has more than {MAX_CHARS} characters")
+    try:
+        # Events, not objects: an anchor is seen before it is followed, and no constructor runs.
+        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
+        _refuse_surprises(events, name)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        _refuse(name, str(error) or type(error).__name__)
+    return None if node is None else _value(node, name)
+
+
+def _refuse_surprises(events: list[Any], name: str) -> None:
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        if kind == "AliasEvent" or getattr(event, "anchor", None):
+            _refuse(name, f"line {event.start_mark.line + 1}: anchors and aliases are not used here")
+        if getattr(event, "tag", None):
+            _refuse(name, f"line {event.start_mark.line + 1}: tags are not used here")
+        depth += kind in ("MappingStartEvent", "SequenceStartEvent")
+        depth -= kind in ("MappingEndEvent", "SequenceEndEvent")
+        if depth > MAX_DEPTH:
+            _refuse(name, f"it is nested deeper than {MAX_DEPTH} levels")
+
+
+def _value(node: Any, name: str) -> Any:
+    match node.id:
+        case "mapping":
+            return _mapping(node, name)
+        case "sequence":
+            return [_value(item, name) for item in node.value]
+        case _:
+            return node.value if node.style else scalar(node.value)
+
+
+def _mapping(node: Any, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.value:
+        if key.id != "scalar" or key.value in found:
+            _refuse(name, f"line {key.start_mark.line + 1}: a key that is not text, or is there twice")
+        found[key.value] = _value(value, name)
+    return found
+
+
+def scalar(text: str) -> None | bool | int | float | str:
+    """Return what JSON makes of a plain word: a number, true, false or null; or else the word.
+
+    >>> scalar("0.5"), scalar("true"), scalar("NO"), scalar("1e-3"), scalar("007")
+    (0.5, True, 'NO', 0.001, '007')
+    """
+    import json
+
+    if text in ("", "~"):
+        return None
+    try:
+        value = json.loads(text, parse_constant=lambda word: word)
+    except (ValueError, RecursionError):
+        return text
+    return value if value is None or isinstance(value, bool | int | float) else text
+
+
+def _refuse(name: str, reason: str) -> NoReturn:
+    raise UsageError("bad_yaml", f"{name} cannot be read", why=reason, fix="write plain mappings, lists and values")

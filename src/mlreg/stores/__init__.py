@@ -1,0 +1,44 @@
+"""Stores: bytes under keys, somewhere. `store` is the promise; each other file is one kind of place.
+
+To add one: write a file beside `directory.py` and add its scheme to `STORES`. The conformance tests
+in `tests/conformance/test_stores.py` run on every kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mlreg.errors import UsageError
+from mlreg.stores.directory import DirectoryStore, directory_of
+from mlreg.stores.store import Store
+
+STORES: dict[str, Callable[[str], Store]] = {
+    "file": lambda url: DirectoryStore(directory_of(url)),
+}
+"""From the scheme of a URL to what opens it."""
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of a URL; a plain path has the scheme `file`.
+
+    Raises:
+        UsageError: `unknown_scheme`, or `bad_url`.
+    """
+    if not url or url.startswith("-") or not url.isprintable():
+        raise UsageError("bad_url", f"not a place for a repository: {url!r}", fix="give a path or file:///path")
+    scheme, colon, rest = url.partition(":")
+    if not colon or "/" in scheme or not (rest.startswith("/") or "://" in url):
+        return "file"
+    if scheme not in STORES:
+        raise UsageError(
+            "unknown_scheme",
+            f"mlreg cannot open {scheme}: places",
+            why=f"it knows: {', '.join(f'{known}:' for known in STORES)} and plain paths",
+            fix="give a path or file:///path",
+        )
+    return scheme
+
+
+def open_store(url: str) -> Store:
+    """Return the store at a URL or path, without touching it."""
+    return STORES[scheme_of(url)](url)

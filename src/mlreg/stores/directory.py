@@ -1,0 +1,247 @@
+"""A directory as a store: complete or absent, and still there after the power went.
+
+Bytes go to a temporary file beside the key, are flushed to the disk, and then get their name: by
+`link(2)` where only one writer may win, by `rename(2)` where the name is random. The directory is
+flushed before anything is reported as done. Works on NFS: whether a link was made is decided by
+reading the key back, never by what `link` returned.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from mlreg.errors import (
+    AccessError,
+    ConflictError,
+    IntegrityError,
+    MlregError,
+    NoSpaceError,
+    NotFoundError,
+    UnavailableError,
+    UsageError,
+)
+
+TEMPORARY = ".tmp-"
+"""Temporary files begin so; no key has a component that begins with a dot."""
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# Never writable by everyone, whatever the umask is.
+_FILE_MODE, _DIRECTORY_MODE = 0o444, 0o775
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+class DirectoryStore:
+    """Keys are files below `root`. See `mlreg.stores.store.Store` for what each verb promises."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the place; nothing is read or made before the first verb."""
+        self.root = root.absolute()
+        self.url = str(self.root)
+
+    def _path(self, key: str) -> str:
+        return f"{self.url}/{key}"
+
+    def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
+        with _translated(key, self.url):
+            fd = os.open(self._path(key), _READ)
+            try:
+                status = os.fstat(fd)
+                if not stat.S_ISREG(status.st_mode):
+                    raise IntegrityError("not_a_file", f"{key} in {self.url} is not a regular file")
+                wanted = max(0, status.st_size - start)
+                return _read_all(fd, start, wanted if size is None else min(size, wanted))
+            finally:
+                os.close(fd)
+
+    def size(self, key: str) -> int | None:
+        try:
+            with _translated(key, self.url):
+                return os.lstat(self._path(key)).st_size
+        except NotFoundError:
+            return None
+
+    def create(self, key: str, data: bytes) -> None:
+        with _translated(key, self.url), self._staged(key) as (fd, temporary):
+            _write_all(fd, data)
+            os.fsync(fd)
+            failure: OSError | None = None
+            try:
+                os.link(temporary, self._path(key), follow_symlinks=False)
+            except OSError as error:
+                failure = error
+            # A link may be made though NFS reports that it exists, and not be made though Lustre reports success.
+            self._read_back(key, data, failure)
+            _flush_directory(os.path.dirname(temporary))
+
+    def _read_back(self, key: str, data: bytes, failure: OSError | None) -> None:
+        try:
+            found = self.read(key)
+        except NotFoundError:
+            if failure is not None and failure.errno in _NO_LINKS:
+                raise AccessError(
+                    "no_hard_links",
+                    f"the file system of {self.url} cannot make hard links",
+                    why="a link is how mlreg makes sure that of two writers only one wins",
+                    fix="keep the repository on a file system that has them: ext4, xfs, btrfs, zfs, APFS, NTFS, NFS",
+                ) from failure
+            raise failure or OSError(errno.EIO, "the link was reported as made, and is not there") from None
+        if found != data:
+            raise ConflictError("key_exists", f"{key} exists in {self.url} with other bytes")
+
+    @contextmanager
+    def upload(self, key: str) -> Iterator[_FileUpload]:
+        with _translated(key, self.url), self._staged(key) as (fd, temporary):
+            yield _FileUpload(fd)
+            os.fsync(fd)
+            os.rename(temporary, self._path(key))
+            _flush_directory(os.path.dirname(temporary))
+
+    @contextmanager
+    def _staged(self, key: str) -> Iterator[tuple[int, str]]:
+        """Open a temporary file beside `key`; whatever happens, it is closed and gone afterwards."""
+        directory = os.path.dirname(self._path(key))
+        temporary = f"{directory}/{TEMPORARY}{secrets.token_hex(8)}"
+        try:
+            fd = os.open(temporary, _WRITE, _FILE_MODE)
+        except FileNotFoundError:
+            self._make_directory(directory)
+            fd = os.open(temporary, _WRITE, _FILE_MODE)
+        try:
+            yield fd, temporary
+        finally:
+            os.close(fd)
+            with suppress(OSError):
+                os.unlink(temporary)
+
+    def _make_directory(self, directory: str) -> None:
+        """Make a directory below the root, so that its name survives a power cut. The root must be there."""
+        if not os.path.isdir(self.url):
+            raise UnavailableError(
+                "store_missing",
+                f"{self.url} does not exist",
+                why="the disk may not be mounted, or the path is misspelt",
+                fix=f"mlreg init --shared {self.url}",
+            )
+        parent = os.path.dirname(directory)
+        if not os.path.isdir(parent):
+            self._make_directory(parent)
+        with suppress(FileExistsError):
+            os.mkdir(directory, _DIRECTORY_MODE)
+        _flush_directory(parent)
+
+    def list(self, prefix: str) -> Iterator[str]:
+        with _translated(prefix, self.url):
+            yield from _walk(self._path(prefix.rstrip("/")), prefix if prefix.endswith("/") else prefix + "/")
+
+    def delete(self, key: str) -> None:
+        with _translated(key, self.url), suppress(FileNotFoundError):
+            os.unlink(self._path(key))
+            _flush_directory(os.path.dirname(self._path(key)))
+
+
+class _FileUpload:
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        _write_all(self._fd, data)
+
+
+def directory_of(url: str) -> Path:
+    """Return the path that a URL of the form `file:///srv/reg`, or a plain path, names.
+
+    Raises:
+        UsageError: `bad_url`.
+    """
+    if not url.startswith("file:"):
+        return Path(url).expanduser()
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path.startswith("/"):
+        raise UsageError("bad_url", f"not a file URL: {url!r}", fix="write it with three slashes: file:///srv/registry")
+    return Path(unquote(parts.path))
+
+
+def make_directory(path: Path) -> None:
+    """Make a directory and what is missing above it, so that its name survives a power cut.
+
+    Raises:
+        AccessError, NoSpaceError: from the file system.
+    """
+    if path.is_dir():
+        return
+    with _translated(path.name, str(path.parent)):
+        if not path.parent.is_dir():
+            make_directory(path.parent)
+        with suppress(FileExistsError):
+            os.mkdir(path, _DIRECTORY_MODE)
+        _flush_directory(str(path.parent))
+
+
+def _read_all(fd: int, start: int, size: int) -> bytes:
+    data = os.pread(fd, size, start)
+    if len(data) == size:
+        return data
+    parts = [data]
+    while data and (missing := size - sum(map(len, parts))):
+        data = os.pread(fd, missing, start + size - missing)
+        parts.append(data)
+    return b"".join(parts)
+
+
+def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _flush_directory(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _walk(directory: str, prefix: str) -> Iterator[str]:
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name
+
+
+@contextmanager
+def _translated(key: str, url: str) -> Iterator[None]:
+    """Turn what the operating system reports into what the reader can do about it."""
+    try:
+        yield
+    except MlregError:
+        raise
+    except OSError as error:
+        raise explain(error, f"{key} in {url}") from error
+
+
+def explain(error: OSError, what: str) -> MlregError:
+    """Return the mlreg error for an OSError that befell `what`."""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFoundError("key_missing", f"{what} does not exist", why=reason)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
+        return AccessError("access_denied", f"{what} cannot be read or written", why=reason)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoSpaceError("no_space", f"there is no room for {what}", why=reason, fix="make room, then do it again")
+    return UnavailableError("store_unavailable", f"{what} did not answer", why=reason, fix="try again")
