@@ -1,0 +1,198 @@
+"""Files out: a tree is written below a directory, and nothing outside it is touched.
+
+Every component of a path is opened without following links, each file is complete and verified
+under a temporary name before it takes the place of what was there, and files that are right already
+are left alone, their times included.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from mlreg.errors import AccessError, MlregError, RefusedError
+from mlreg.formats.paths import check_tree_paths
+from mlreg.formats.tree import File, Mode
+from mlreg.repository.repository import Repository
+from mlreg.stores.directory import explain
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+READ_SIZE = 1024 * 1024
+
+Report = Callable[[int], None]
+
+
+class Written(NamedTuple):
+    """What a checkout did."""
+
+    written: int
+    """Files."""
+    unchanged: int
+    """Files that were right already."""
+    removed: int
+    """Files that were not part of the version."""
+    size: int
+    """Bytes written."""
+
+
+def checkout(repository: Repository, files: Iterable[File], target: Path, report: Report) -> Written:
+    """Make the files below `target` equal to `files`; what else is there stays.
+
+    Raises:
+        IntegrityError: `object_missing`, `object_damaged`, `content_mismatch`.
+        RefusedError: `unsafe_path`, `colliding_paths`, `target_not_a_directory`, `in_the_way`.
+        AccessError, NoSpaceError: from the file system.
+    """
+    wanted = list(files)
+    # All of them, before the first byte is written.
+    check_tree_paths(file.path for file in wanted)
+    written = unchanged = size = 0
+    with _explained(target):
+        root = _open_root(target)
+        try:
+            for file in wanted:
+                with _directory(root, file.path) as (directory, name):
+                    if _is_right(directory, name, file):
+                        unchanged += 1
+                    else:
+                        _write(repository, file, directory, name)
+                        written += 1
+                        size += file.size
+                report(file.size)
+            os.fsync(root)
+        finally:
+            os.close(root)
+    return Written(written, unchanged, 0, size)
+
+
+def remove_strays(files: Iterable[File], target: Path) -> int:
+    """Delete the files below `target` that are not among `files`; return how many there were."""
+    wanted = {file.path for file in files}
+    strays = [path for path in _files_below(target) if path not in wanted]
+    with _explained(target):
+        for path in strays:
+            root = _open_root(target)
+            try:
+                with _directory(root, path) as (directory, name):
+                    os.unlink(name, dir_fd=directory)
+            finally:
+                os.close(root)
+    return len(strays)
+
+
+def _files_below(target: Path) -> Iterator[str]:
+    for directory, _, names in os.walk(target, followlinks=False):
+        for name in names:
+            yield Path(directory, name).relative_to(target).as_posix()
+
+
+def _open_root(target: Path) -> int:
+    target.mkdir(parents=True, exist_ok=True)
+    # The target itself may be a link: the user named it. What is below may not.
+    return os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+@contextmanager
+def _directory(root: int, path: str) -> Iterator[tuple[int, str]]:
+    """Open the directory a file belongs in, making it if need be, and yield it with the file's name."""
+    *parents, name = path.split("/")
+    current = os.dup(root)
+    try:
+        for parent in parents:
+            below = _enter(current, parent)
+            os.close(current)
+            current = below
+        yield current, name
+    finally:
+        os.close(current)
+
+
+def _enter(directory: int, name: str) -> int:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o777, dir_fd=directory)
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=directory)
+    except NotADirectoryError as error:
+        raise RefusedError(
+            "in_the_way", f"{name} is in the way: a directory is needed there", fix="move it, then do it again"
+        ) from error
+
+
+def _is_right(directory: int, name: str, file: File) -> bool:
+    """Tell whether the file is there with the right bytes and mode; never opens anything but a plain file."""
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_size != file.size or status.st_nlink > 1:
+        return False
+    if bool(status.st_mode & stat.S_IXUSR) != (file.mode is Mode.EXECUTABLE):
+        return False
+    fd = os.open(name, _READ, dir_fd=directory)
+    try:
+        hasher = blake3()
+        while data := os.read(fd, READ_SIZE):
+            hasher.update(data)
+    finally:
+        os.close(fd)
+    return hasher.digest() == file.id
+
+
+def _write(repository: Repository, file: File, directory: int, name: str) -> None:
+    """Write one file under a temporary name, verify it, and give it its own."""
+    _refuse_directory(directory, name)
+    temporary = f".{name[:40]}.mlreg-{secrets.token_hex(6)}"
+    mode = 0o777 if file.mode is Mode.EXECUTABLE else 0o666
+    fd = os.open(temporary, _WRITE, mode, dir_fd=directory)
+    try:
+        try:
+            _fill(repository, file, fd)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        # Replaces a link or one name of a linked file; never writes through it.
+        os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=directory)
+        raise
+
+
+def _fill(repository: Repository, file: File, fd: int) -> None:
+    for data in repository.objects.read_whole(file.id, file.size):
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+
+
+def _refuse_directory(directory: int, name: str) -> None:
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+        raise RefusedError(
+            "in_the_way", f"{name} is in the way: a file is to be written there", fix="move it, then do it again"
+        )
+
+
+@contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except MlregError:
+        raise
+    except (FileExistsError, NotADirectoryError) as error:
+        raise RefusedError("target_not_a_directory", f"{target} is not a directory", fix="name another one") from error
+    except OSError as error:
+        problem = explain(error, str(target))
+        raise problem if problem.exit_status != 4 else AccessError("access_denied", str(target)) from error

@@ -1,0 +1,143 @@
+"""What is there, and what was: versions, commits, files, lineage, and what a version needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mlreg.formats.commit import Commit
+from mlreg.formats.names import Entry
+from mlreg.formats.pack import Sort
+from mlreg.formats.recipe import Recipe, shifted
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.tree import Child, File, Node, walk
+from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import View
+
+Wanted = tuple[Sort, ObjectId]
+
+
+def versions_of(view: View, entry: Entry) -> dict[str, RefState]:
+    """Return every version name that an entry ever had, removed ones too, with what it points to."""
+    return _leaves(view, f"version/{entry}/")
+
+
+def tags_of(view: View, entry: Entry) -> dict[str, RefState]:
+    """Return every tag that an entry ever had, removed ones too, with what it points to."""
+    return _leaves(view, f"tag/{entry}/")
+
+
+def _leaves(view: View, prefix: str) -> dict[str, RefState]:
+    """Return the names right below a prefix; those of entries whose name goes on are left out."""
+    return {leaf: ref for ref in view.refs(prefix) if "/" not in (leaf := ref.name[len(prefix) :])}
+
+
+def read_commit(repository: Repository, commit: CommitId) -> Commit:
+    """Return one commit."""
+    return Commit.decode(repository.objects.read_commit(commit))
+
+
+def read_commits(repository: Repository, ids: Iterable[CommitId]) -> dict[CommitId, Commit]:
+    """Return several commits; faster than one by one."""
+    bodies = repository.objects.read_commits(list(dict.fromkeys(ids)))
+    return {commit: Commit.decode(body) for commit, body in bodies.items()}
+
+
+def files_of(repository: Repository, commit: Commit) -> Iterator[File]:
+    """Yield the files of a version in the order of their paths."""
+    return walk(commit.tree, repository.objects.read_tree)
+
+
+class Ancestor(NamedTuple):
+    """A commit in the lineage of another."""
+
+    commit_id: CommitId
+    commit: Commit | None
+    """None if it is not in this repository."""
+    role: str
+    """What the commit above used it as; `version before` for a parent."""
+    depth: int
+    """Steps from the commit that was asked for, which has 0."""
+
+
+def lineage(repository: Repository, start: CommitId) -> Iterator[Ancestor]:
+    """Yield a commit and, depth first, everything it was made from; a commit met twice is yielded twice,
+    but what is above it only once.
+    """
+    pending = [(start, "", 0)]
+    seen: set[CommitId] = set()
+    while pending:
+        commit_id, role, depth = pending.pop()
+        commit = read_commit(repository, commit_id) if repository.objects.has(Sort.COMMIT, commit_id) else None
+        yield Ancestor(commit_id, commit, role, depth)
+        if commit is None or commit_id in seen:
+            continue
+        seen.add(commit_id)
+        pending.extend((item.commit, item.role, depth + 1) for item in reversed(commit.inputs))
+
+
+def past(repository: Repository, starts: Iterable[CommitId]) -> Iterator[CommitId]:
+    """Yield the commits that these descend from, by versions before and by inputs, each once, these first.
+
+    Only commits that are in the repository are yielded.
+    """
+    pending, seen = list(starts), set()
+    while pending:
+        some = [commit for commit in dict.fromkeys(pending) if commit not in seen]
+        present = [commit for commit in some if repository.objects.has(Sort.COMMIT, commit)]
+        seen.update(some)
+        yield from present
+        pending = [earlier for commit in read_commits(repository, present).values() for earlier in commit.history()]
+
+
+def needs_of(repository: Repository, commit: Commit, known: frozenset[ObjectId] = frozenset()) -> Iterator[Wanted]:
+    """Yield everything that writing a version out reads: tree nodes, recipes, pages and pieces.
+
+    Args:
+        repository: where to look how large files are put together.
+        commit: the version.
+        known: tree nodes that are passed over with all below them.
+
+    Raises:
+        IntegrityError: `object_missing`, what leads further cannot be read.
+    """
+    for node in _nodes(repository, commit.tree, known):
+        yield Sort.TREE, node[0]
+        for row in node[1].rows:
+            if isinstance(row, File) and row.size:
+                yield from needs_of_file(repository, row.id)
+
+
+def _nodes(repository: Repository, root: TreeId, known: frozenset[ObjectId]) -> Iterator[tuple[TreeId, Node]]:
+    pending = [root]
+    while pending:
+        node_id = pending.pop()
+        if node_id in known:
+            continue
+        node = Node.decode(repository.objects.read_tree(node_id))
+        yield node_id, node
+        pending.extend(row.id for row in reversed(node.rows) if isinstance(row, Child))
+
+
+def tree_nodes(repository: Repository, root: TreeId) -> frozenset[ObjectId]:
+    """Return the ids of all nodes of a tree."""
+    return frozenset(node_id for node_id, _ in _nodes(repository, root, frozenset()))
+
+
+def needs_of_file(repository: Repository, content: ContentId) -> Iterator[Wanted]:
+    """Yield what a file is stored as: one piece, or its recipe with pages and pieces."""
+    objects = repository.objects
+    if objects.has(Sort.PIECE, content) or not objects.has(Sort.RECIPE, content):
+        yield Sort.PIECE, content
+        return
+    yield Sort.RECIPE, content
+    recipe = Recipe.decode(bytes(objects.read(Sort.RECIPE, content)))
+    for part in recipe.parts:
+        if not recipe.is_paged:
+            yield Sort.PIECE, part.id
+            continue
+        yield Sort.PAGE, part.id
+        page = Recipe.decode(bytes(objects.read(Sort.PAGE, part.id)))
+        for piece in shifted(page, part):
+            yield Sort.PIECE, piece.id

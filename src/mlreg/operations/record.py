@@ -1,0 +1,368 @@
+"""Changes of the registry: a version, a tag, a removal; each is one transaction.
+
+Whether a change holds is decided against the newest state, inside `Log.append`. Doing the same again
+changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from mlreg.errors import (
+    ConflictError,
+    MlregError,
+    NotFoundError,
+    RefusedError,
+    UsageError,
+)
+from mlreg.formats import canonical
+from mlreg.formats.commit import MAX_METADATA, Commit, Input
+from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.transaction import PackEntry, RefChange, Transaction
+from mlreg.formats.tree import Child
+from mlreg.formats.versions import VersionScheme, latest
+from mlreg.ids import CommitId
+from mlreg.operations.history import needs_of, read_commit, versions_of
+from mlreg.operations.ingest import Report, Source, ingest
+from mlreg.repository.log import Draft, now
+from mlreg.repository.packing import PackWriter
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version that wants to be registered. Either `version` or `bump` is given."""
+
+    entry: Entry
+    scheme: VersionScheme
+    sources: Sequence[Source]
+    """In the order of their paths."""
+    form: str
+    """One of `mlreg.formats.commit.FORMS`."""
+    author: str
+    version: str = ""
+    bump: str = ""
+    """Which part of the version name grows, in the words of the scheme."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Sequence[Input] = ()
+    message: str = ""
+    tags: Sequence[str] = ()
+    """Tags that point to the version from the same transaction on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A version that is registered."""
+
+    commit_id: CommitId
+    commit: Commit
+    is_changed: bool
+    """False if it was registered already, with its tags, and nothing was written."""
+
+
+class _Settled(Exception):
+    def __init__(self, commit_id: CommitId | None = None) -> None:
+        self.commit_id = commit_id
+
+
+class _Collected(Exception):
+    """Objects were taken away that the version relied on."""
+
+
+def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
+    """Register a version: all of it is durable when this returns.
+
+    Raises:
+        ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
+        UsageError: `metadata_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
+    """
+    for name in new.tags:
+        check_tag(name)
+    if new.version:
+        new.scheme.check(new.version)
+    if len(canonical.encode(dict(new.metadata))) > MAX_METADATA:
+        raise UsageError(
+            "metadata_too_large", f"the metadata has more than {MAX_METADATA} bytes", fix="register it as a file"
+        )
+    while True:
+        try:
+            return _add(repository, new, report)
+        except _Collected:
+            continue
+
+
+def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
+    generation = repository.log.refresh().generation
+    for kind in PackKind:
+        repository.objects.take_up_indexes(kind)
+    with repository.writer() as writer:
+        root = ingest(repository, writer, new.sources, report)
+        attempt = _Attempt(repository, new, root, writer, generation)
+        try:
+            repository.log.append(attempt.build)
+        except _Settled as settled:
+            attempt.take_back()
+            assert settled.commit_id is not None
+            return _with_tags(repository, new, settled.commit_id)
+        except BaseException as error:
+            _clean_up(attempt, error)
+            raise
+    return Recorded(attempt.commit_id, attempt.commit, is_changed=True)
+
+
+def _clean_up(attempt: _Attempt, error: BaseException) -> None:
+    code = error.code if isinstance(error, MlregError) else ""
+    # After an unclear reply the transaction may stand, and then the packs are its own.
+    if code != "unclear_commit":
+        attempt.take_back()
+    if code == "pack_reaped":
+        raise _Collected from error
+
+
+def _with_tags(repository: Repository, new: NewVersion, commit_id: CommitId) -> Recorded:
+    moved = [tag(repository, new.entry, name, commit_id, new.author) for name in new.tags]
+    return Recorded(commit_id, read_commit(repository, commit_id), is_changed=any(moved))
+
+
+class _Attempt:
+    """One version on its way into the log. If its name is taken meanwhile, its commit is made anew."""
+
+    commit: Commit
+    commit_id: CommitId
+
+    def __init__(
+        self, repository: Repository, new: NewVersion, root: Child, writer: PackWriter, generation: int
+    ) -> None:
+        self._repository = repository
+        self._new = new
+        self._root = root
+        self._writer = writer
+        self._generation = generation
+        self._packs: list[PackEntry] = []
+        self._version = ""
+
+    def build(self, view: View) -> Draft:
+        """Return the transaction, or raise what stands against it in this state."""
+        if view.generation != self._generation:
+            raise _Collected
+        new = self._new
+        names = versions_of(view, new.entry)
+        version = self._named(names) if new.version else self._bumped(names)
+        if version != self._version:
+            self._pack_commit(version, names)
+        refs = [RefChange(version_ref(new.entry, version), None, self.commit_id)]
+        refs.extend(_move(view, tag_ref(new.entry, name), self.commit_id) for name in new.tags)
+        return Draft(new.author, new.message or f"add {new.entry}@{version}", tuple(refs), tuple(self._packs))
+
+    def _named(self, names: Mapping[str, RefState]) -> str:
+        """Return the version name that was asked for, if it is free."""
+        version = self._new.version
+        found = names.get(version)
+        if found is None:
+            return version
+        if found.target is None:
+            raise _is_removed(self._new.entry, version)
+        existing = read_commit(self._repository, found.target)
+        if existing.has_same_content(self._commit(version)):
+            raise _Settled(found.target)
+        raise _exists(self._new.entry, existing, self._commit(version))
+
+    def _bumped(self, names: Mapping[str, RefState]) -> str:
+        """Return the next version name, unless the newest version has the same content."""
+        newest = _newest(self._new.scheme, names)
+        if newest and read_commit(self._repository, newest).has_same_content(self._commit("")):
+            raise _Settled(newest)
+        return self._new.scheme.next(list(names), self._new.bump, date.fromisoformat(now()[:10]))
+
+    def _pack_commit(self, version: str, names: Mapping[str, RefState]) -> None:
+        key = self._new.scheme.key
+        earlier = {name: ref for name, ref in names.items() if key(name) < key(version)}
+        before = _newest(self._new.scheme, earlier)
+        self.commit = self._commit(version, parents=(before,) if before else ())
+        body = self.commit.encode()
+        self.commit_id = CommitId.of(body)
+        self._writer.add(Sort.COMMIT, self.commit_id, body)
+        self._packs.extend(self._writer.finish())
+        self._version = version
+
+    def _commit(self, version: str, parents: tuple[CommitId, ...] = ()) -> Commit:
+        new = self._new
+        return Commit(
+            entry=str(new.entry),
+            version=version,
+            tree=self._root.id,
+            files=self._root.files,
+            size=self._root.size,
+            form=new.form,
+            parents=parents,
+            inputs=tuple(sorted(new.inputs, key=lambda item: (item.role, item.commit))),
+            metadata=new.metadata,
+            message=new.message,
+            author=new.author,
+            time=now(),
+        )
+
+    def take_back(self) -> None:
+        """Delete the packs, which no transaction names."""
+        self._writer.take_back(self._packs)
+
+
+def _newest(scheme: VersionScheme, names: Mapping[str, RefState]) -> CommitId | None:
+    newest = latest(scheme, [name for name, ref in names.items() if ref.target])
+    return names[newest].target if newest else None
+
+
+def _exists(entry: Entry, existing: Commit, wanted: Commit) -> ConflictError:
+    what = "metadata"
+    if existing.tree != wanted.tree or existing.form != wanted.form:
+        what = "files"
+    elif existing.inputs_by_id() != wanted.inputs_by_id():
+        what = "inputs"
+    return ConflictError(
+        "version_exists",
+        f"{entry}@{existing.version} is registered already, with other {what}",
+        why=f"a version never changes; this one was added by {existing.author}, {existing.time}",
+        fix=(f"register yours under the next version: mlreg add {entry} --bump patch ...",
+             f"mlreg show {entry}@{existing.version}"),
+    )
+
+
+def _is_removed(entry: Entry, version: str) -> ConflictError:
+    return ConflictError(
+        "version_removed",
+        f"{entry}@{version} was removed; the name of a version is not given away twice",
+        fix=(f"mlreg restore {entry}@{version}", f"mlreg add {entry} --bump patch ..."),
+    )
+
+
+def tag(
+    repository: Repository, entry: Entry, name: str, commit_id: CommitId, author: str, message: str = ""
+) -> Transaction | None:
+    """Point a tag at a version; None if it does already.
+
+    Raises:
+        NotFoundError: `version_missing`, the commit is not a version of the entry any more.
+        UsageError: `bad_tag`.
+    """
+    check_tag(name)
+
+    def refs(view: View) -> list[RefChange]:
+        if not any(ref.target == commit_id for ref in versions_of(view, entry).values()):
+            raise NotFoundError("version_missing", f"{entry} has no version with the id {commit_id}")
+        change = _move(view, tag_ref(entry, name), commit_id)
+        return [change] if change.old != change.new else []
+
+    return _change(repository, author, message or f"tag {entry}@{name}", refs)
+
+
+def untag(repository: Repository, entry: Entry, name: str, author: str, message: str = "") -> Transaction | None:
+    """Take a tag away; None if it is away already.
+
+    Raises:
+        NotFoundError: `tag_missing`, there never was such a tag.
+    """
+
+    def refs(view: View) -> list[RefChange]:
+        found = view.ref(tag_ref(entry, name))
+        if found is None:
+            raise NotFoundError("tag_missing", f"{entry} has no tag {name!r}", fix=f"mlreg tag ls {entry}")
+        return [RefChange(found.name, found.target, None)] if found.target else []
+
+    return _change(repository, author, message or f"remove tag {entry}@{name}", refs)
+
+
+def remove(repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str) -> Transaction | None:
+    """Remove versions; they can be restored until their bytes are collected. None if all are removed already.
+
+    Raises:
+        NotFoundError: `version_missing`.
+        RefusedError: `version_tagged`.
+    """
+
+    def refs(view: View) -> list[RefChange]:
+        names = versions_of(view, entry)
+        for version in versions:
+            if version not in names:
+                raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
+            _refuse_tagged(view, entry, version, names[version].target)
+        live = (names[version] for version in versions)
+        return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
+
+    return _change(repository, author, message or f"remove {_listed(entry, versions)}", refs)
+
+
+def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | None) -> None:
+    if target is None:
+        return
+    prefix = f"tag/{entry}/"
+    if tags := [name[len(prefix) :] for name in view.names_of(target) if name.startswith(prefix)]:
+        raise RefusedError(
+            "version_tagged",
+            f"{entry}@{version} is tagged {', '.join(tags)}",
+            why="what a tag points to is in use",
+            fix=tuple(f"mlreg tag rm {entry}@{name}" for name in tags),
+        )
+
+
+def restore(
+    repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str
+) -> Transaction | None:
+    """Bring removed versions back; None if all are there.
+
+    Raises:
+        NotFoundError: `version_missing`.
+        IntegrityError: `object_missing`, its bytes were collected.
+    """
+
+    def refs(view: View) -> list[RefChange]:
+        names = versions_of(view, entry)
+        changes = []
+        for version in versions:
+            if version not in names:
+                raise NotFoundError("version_missing", f"{entry} never had a version {version}", fix=f"mlreg ls {entry}")
+            if commit_id := names[version].removed:
+                _refuse_collected(repository, commit_id)
+                changes.append(RefChange(names[version].name, None, commit_id))
+        return changes
+
+    return _change(repository, author, message or f"restore {_listed(entry, versions)}", refs)
+
+
+def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
+    wanted = needs_of(repository, read_commit(repository, commit_id))
+    if lost := repository.objects.missing(wanted):
+        raise NotFoundError(
+            "version_collected", f"{len(lost)} objects of the version were collected", fix="mlreg pull"
+        )
+
+
+def _listed(entry: Entry, versions: Sequence[str]) -> str:
+    return ", ".join(f"{entry}@{version}" for version in versions)
+
+
+def _move(view: View, name: str, target: CommitId) -> RefChange:
+    found = view.ref(name)
+    return RefChange(name, found.target if found else None, target)
+
+
+def _change(
+    repository: Repository, author: str, message: str, refs: Callable[[View], list[RefChange]]
+) -> Transaction | None:
+    """Append what `refs` makes of the newest state; None if it makes nothing."""
+
+    def build(view: View) -> Draft:
+        changes = refs(view)
+        if not changes:
+            raise _Settled
+        return Draft(author, message, tuple(changes))
+
+    try:
+        return repository.log.append(build)
+    except _Settled:
+        return None

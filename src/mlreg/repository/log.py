@@ -1,0 +1,250 @@
+"""The log of transactions: numbered slots that are created and never change.
+
+Who creates slot N+1 has committed. Who loses reads the winner, looks whether the own change still
+holds, and tries N+2. No lock, no clock and no living process is relied upon. The rules are in
+`docs/format/log.md`, and as a program that is checked against random schedules in
+`tests/laws/log_protocol_model.py`.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Container, Iterator
+from typing import NamedTuple
+
+from mlreg.errors import (
+    ConflictError,
+    IntegrityError,
+    MlregError,
+    NotFoundError,
+    UnavailableError,
+    UnsupportedError,
+)
+from mlreg.formats import snapshot as snapshots
+from mlreg.formats.identity import Identity
+from mlreg.formats.snapshot import Snapshot, snapshot_key
+from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
+from mlreg.ids import TransactionHash
+from mlreg.repository.view import REAPED, View
+from mlreg.stores.store import Store
+
+BATCH = 512
+"""Slots that are folded in one step."""
+REPLIES = 6
+"""How often a slot is read back after an unclear reply before the writer gives up."""
+SNAPSHOT_EVERY = 256
+"""Slots between snapshots of a short log; of a long one, an eighth of it."""
+
+
+class Draft(NamedTuple):
+    """A change that wants to become the next transaction."""
+
+    author: str
+    message: str = ""
+    refs: tuple[RefChange, ...] = ()
+    add: tuple[PackEntry, ...] = ()
+    drop: tuple[str, ...] = ()
+    reap: tuple[str, ...] = ()
+    is_lossy: bool = False
+
+
+class Log:
+    """The slots in one store, and the view of what they add up to."""
+
+    def __init__(self, store: Store, identity: Identity, view: View) -> None:
+        """Use a view that may be empty, old, or of another log; nothing is read yet."""
+        self._store = store
+        self._identity = identity
+        self._trusted = False
+        self.view = view
+
+    def refresh(self) -> View:
+        """Bring the view up to the newest slot and return it.
+
+        Raises:
+            IntegrityError: `bad_log`, `bad_transaction`: the chain is broken.
+            UnsupportedError: a slot needs a newer mlreg.
+        """
+        if not self._trusted:
+            self._start()
+        number, head = self.view.position
+        batch: list[tuple[Transaction, TransactionHash]] = []
+        for slot, slot_hash in self.slots(number + 1, head or self._identity.origin):
+            batch.append((slot, slot_hash))
+            if len(batch) == BATCH:
+                self.view.apply(batch)
+                batch.clear()
+        if batch:
+            self.view.apply(batch)
+        return self.view
+
+    def _start(self) -> None:
+        """Make sure that the view belongs to this log; begin at the newest snapshot if it does not."""
+        number, head = self.view.position
+        if not number or self.hash_of(number) != head:
+            self.view.reset()
+            if found := self.newest_snapshot():
+                self.view.load(found)
+        self._trusted = True
+
+    def newest_snapshot(self) -> Snapshot | None:
+        """Return the newest snapshot that is whole and belongs to this log."""
+        for key in reversed(list(self._store.list(snapshots.PREFIX))):
+            try:
+                found = self.snapshot_at(key)
+            except (IntegrityError, NotFoundError, UnsupportedError):
+                continue
+            return found
+        return None
+
+    def snapshot_at(self, key: str) -> Snapshot:
+        """Return the snapshot under a key, checked against the slot it was made at.
+
+        Raises:
+            IntegrityError: `bad_snapshot`.
+        """
+        found = Snapshot.decode(self._store.read(key))
+        if snapshot_key(found.number) != key or self.hash_of(found.number) != found.head:
+            raise IntegrityError("bad_snapshot", f"{key} does not belong to this log")
+        return found
+
+    def hash_of(self, number: int) -> TransactionHash | None:
+        """Return the hash of a slot as it lies in the store; None if there is none."""
+        try:
+            return TransactionHash.of(self._store.read(slot_key(number)))
+        except NotFoundError:
+            return None
+
+    def slots(self, number: int, previous: TransactionHash) -> Iterator[tuple[Transaction, TransactionHash]]:
+        """Yield the slots from `number` to the newest, each with its hash.
+
+        Args:
+            number: the first slot to read, counted from 1.
+            previous: the hash of the slot before it.
+        """
+        while True:
+            try:
+                data = self._store.read(slot_key(number))
+            except NotFoundError:
+                return
+            slot = Transaction.decode(data)
+            if slot.number != number or slot.previous != previous:
+                raise IntegrityError(
+                    "bad_log",
+                    f"slot {number} of the log in {self._store.url} does not follow slot {number - 1}",
+                    why="the log was changed by hand, or two repositories were mixed",
+                    fix="mlreg verify",
+                )
+            previous = TransactionHash.of(data)
+            yield slot, previous
+            number += 1
+
+    def with_history(self) -> View:
+        """Return the view with the changes of every slot, also of those before the snapshot it began at."""
+        self.refresh()
+        first = self.view.history_from
+        if first > 1:
+            chain = self.slots(1, self._identity.origin)
+            self.view.add_history(slot for slot, _ in chain if slot.number < first)
+        return self.view
+
+    def replay(self, stops: Container[int]) -> Iterator[int]:
+        """Fold the log from its first slot, trusting no snapshot, and yield the numbers in `stops` on the way.
+
+        While a number is yielded the view stands at that slot. For a view that is empty.
+        """
+        self._trusted = True
+        for slot, slot_hash in self.slots(1, self._identity.origin):
+            self.view.apply([(slot, slot_hash)])
+            if slot.number in stops:
+                yield slot.number
+
+    def append(self, build: Callable[[View], Draft]) -> Transaction:
+        """Add one transaction: all of it is durable when this returns.
+
+        Args:
+            build: makes the draft from the newest state, and raises if the change no longer holds.
+                Called again whenever someone else was faster, so it must not rely on what it saw
+                before. Every pack it adds must be durable, and not reaped.
+
+        Raises:
+            ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
+            UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
+        """
+        for attempt in range(1, 1_000_000):
+            self.refresh()
+            number, head = self.view.position
+            draft = build(self.view)
+            self._refuse_reaped(draft)
+            slot = Transaction(
+                number=number + 1,
+                previous=head or self._identity.origin,
+                id=secrets.token_hex(16),
+                time=now(),
+                **draft._asdict(),
+            )
+            if self._claim(slot):
+                self.view.apply([(slot, TransactionHash.of(slot.encode()))])
+                self._snapshot_if_due(slot.number)
+                return slot
+            _back_off(attempt)
+        raise UnavailableError("busy_log", "another writer was faster a million times", fix="try again")
+
+    def _refuse_reaped(self, draft: Draft) -> None:
+        for pack in draft.add:
+            if self.view.pack_state(pack.id) == REAPED:
+                raise ConflictError("pack_reaped", f"pack {pack.id} was collected before it was used", fix="try again")
+
+    def _claim(self, slot: Transaction) -> bool:
+        """Create a slot; True if it is ours, False if someone else has that number."""
+        key, data = slot_key(slot.number), slot.encode()
+        unclear: UnavailableError | None = None
+        for attempt in range(1, REPLIES + 1):
+            try:
+                self._store.create(key, data)
+                return True
+            except ConflictError:
+                return False
+            except UnavailableError as error:
+                unclear = error
+            # The reply is lost, not the question: what lies in the slot says who has it.
+            try:
+                return self._store.read(key) == data
+            except NotFoundError:
+                pass
+            except UnavailableError as error:
+                unclear = error
+            _back_off(attempt + 2)
+        raise UnavailableError(
+            "unclear_commit",
+            f"{self._store.url} stopped answering while slot {slot.number} was written",
+            why=unclear.message if unclear else "",
+            fix="do the same again: if the change is there already, nothing happens",
+        ) from unclear
+
+    def _snapshot_if_due(self, number: int) -> None:
+        if number % max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4):
+            return
+        try:
+            self.write_snapshot()
+        except MlregError:
+            # A snapshot only saves time. The transaction is done, and must not be reported as failed.
+            return
+
+    def write_snapshot(self) -> None:
+        """Put the present state under `snapshots/`."""
+        found = self.view.snapshot()
+        self._store.create(snapshot_key(found.number), found.encode())
+
+
+def now() -> str:
+    """Return the time, UTC, in seconds, as commits and transactions carry it: for people, never for order."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def _back_off(attempt: int) -> None:
+    """Wait a random while, up to 50 ms; not at all after the first collisions."""
+    if attempt > 2:
+        time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 10))))

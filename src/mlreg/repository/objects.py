@@ -1,0 +1,295 @@
+"""Objects by id: found through the indexes of the packs, decoded, and verified before anyone sees them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NoReturn, TypeVar
+
+from blake3 import blake3
+
+from mlreg.codecs import codec_of
+from mlreg.codecs.codec import Buffer
+from mlreg.errors import IntegrityError, MlregError, NotFoundError
+from mlreg.formats.pack import (
+    ID_OF,
+    TRAILER_SIZE,
+    Block,
+    PackIndex,
+    PackKind,
+    Sort,
+    block_sum,
+    decode_trailer,
+)
+from mlreg.formats.recipe import Part, Recipe, shifted
+from mlreg.formats.transaction import PackEntry
+from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
+from mlreg.repository.log import Log
+from mlreg.repository.view import Place
+from mlreg.stores.store import Store
+
+KIND_OF = {sort: PackKind.DATA if sort is Sort.PIECE else PackKind.META for sort in Sort}
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+BLOCKS_KEPT = 16
+INDEXES_KEPT = 64
+RETRIES = 3
+"""How often a reader looks again after a pack went away under it."""
+
+
+def pack_key(pack_id: str) -> str:
+    """Return the key of a pack: `packs/3f/3fa9….pack`."""
+    return f"packs/{pack_id[:2]}/{pack_id}.pack"
+
+
+class Objects:
+    """Reads the objects of one repository. What it returns is verified; what it cannot verify it does not return."""
+
+    def __init__(self, store: Store, log: Log) -> None:
+        """Read nothing yet."""
+        self._store = store
+        self._log = log
+        self._indexes: OrderedDict[str, PackIndex] = OrderedDict()
+        self._blocks: OrderedDict[tuple[str, int], Buffer] = OrderedDict()
+
+    # Reading.
+
+    def read(self, sort: Sort, object_id: ObjectId) -> Buffer:
+        """Return the bytes of an object.
+
+        A damaged copy is passed over if there is another one; a pack that was collected meanwhile is
+        looked for again in the newest state.
+
+        Raises:
+            IntegrityError: `object_missing` or `object_damaged`.
+        """
+        problem: MlregError | None = None
+        for _ in range(RETRIES):
+            places = self.places(sort, object_id)
+            for place in places:
+                try:
+                    return self.read_at(place, object_id)
+                except (IntegrityError, NotFoundError) as error:
+                    problem = error
+            if not isinstance(problem, NotFoundError):
+                break
+            self._log.refresh()
+        raise lost(sort, object_id, problem)
+
+    def read_at(self, place: Place, object_id: ObjectId) -> Buffer:
+        """Return the bytes of an object from one of its places, verified."""
+        item = self.index(place.pack).item(place.slot)
+        plain = self._block(place.pack, item.block)
+        data = memoryview(plain)[item.start : item.start + item.size] if len(plain) != item.size else plain
+        if item.id != object_id or (item.sort in ID_OF and ID_OF[item.sort].of(data) != object_id):
+            raise IntegrityError("object_damaged", f"pack {place.pack} holds other bytes than {object_id}")
+        return data
+
+    def read_commit(self, commit: CommitId) -> bytes:
+        """Return the bytes of one commit."""
+        return self.read_commits([commit])[commit]
+
+    def read_commits(self, ids: Sequence[CommitId]) -> dict[CommitId, bytes]:
+        """Return the bytes of several commits; those that were read before come from the view."""
+        kept = self._log.view.commit_bodies(ids)
+        found = {commit: body for commit, body in kept.items() if CommitId.of(body) == commit}
+        read = {commit: bytes(self.read(Sort.COMMIT, commit)) for commit in ids if commit not in found}
+        if read:
+            self._log.view.keep_commits(read)
+        return found | read
+
+    def read_tree(self, tree: TreeId) -> bytes:
+        """Return the bytes of one node of a tree."""
+        return bytes(self.read(Sort.TREE, tree))
+
+    def parts_of(self, content: ContentId, size: int) -> list[Part]:
+        """Return the pieces of a file of `size` bytes, in order: one if the file is stored whole.
+
+        Raises:
+            IntegrityError: `object_missing`, or `bad_recipe`.
+        """
+        if not size:
+            return []
+        if self.has(Sort.PIECE, content):
+            return [Part(0, size, content)]
+        recipe = Recipe.decode(bytes(self.read(Sort.RECIPE, content)))
+        if recipe.size != size:
+            raise IntegrityError("bad_recipe", f"the recipe of {content} makes {recipe.size} bytes, not {size}")
+        if not recipe.is_paged:
+            return list(recipe.parts)
+        return [piece for part in recipe.parts for piece in shifted(self._page(part), part)]
+
+    def _page(self, part: Part) -> Recipe:
+        return Recipe.decode(bytes(self.read(Sort.PAGE, part.id)))
+
+    def read_file(self, content: ContentId, size: int) -> Iterator[Buffer]:
+        """Yield the bytes of a file in order, each piece verified. The caller checks the id of the whole."""
+        for part in self.parts_of(content, size):
+            data = self.read(Sort.PIECE, part.id)
+            if len(data) != part.end - part.start:
+                raise IntegrityError("bad_recipe", f"a piece of {content} has another size than its recipe says")
+            yield data
+
+    def read_whole(self, content: ContentId, size: int) -> Iterator[Buffer]:
+        """Yield the bytes of a file in order; the last ones only after the id of the whole was found right.
+
+        Raises:
+            IntegrityError: `content_mismatch`, or as `read_file` does.
+        """
+        hasher = blake3()
+        held: Buffer = b""
+        for data in self.read_file(content, size):
+            yield held
+            hasher.update(data)
+            held = data
+        if hasher.digest() != content:
+            raise IntegrityError(
+                "content_mismatch", f"the pieces of a file do not add up to {content}", fix=("mlreg verify", "mlreg pull")
+            )
+        yield held
+
+    # Finding.
+
+    def places(self, sort: Sort, object_id: ObjectId) -> list[Place]:
+        """Return where the copies of an object lie, the newest first."""
+        found = self._log.view.places(sort, object_id)
+        if not found and self.take_up_indexes(KIND_OF[sort]):
+            found = self._log.view.places(sort, object_id)
+        return found
+
+    def has(self, sort: Sort, object_id: ObjectId) -> bool:
+        """Tell whether a live pack holds an object."""
+        return bool(self.places(sort, object_id))
+
+    def has_file(self, content: ContentId) -> bool:
+        """Tell whether a file is there, whole or as a recipe."""
+        return self.has(Sort.PIECE, content) or self.has(Sort.RECIPE, content)
+
+    def missing(self, wanted: Iterable[tuple[Sort, ObjectId]]) -> list[tuple[Sort, ObjectId]]:
+        """Return those objects that no live pack holds."""
+        for kind in PackKind:
+            self.take_up_indexes(kind)
+        return [(sort, object_id) for sort, object_id in wanted if not self._log.view.has(sort, object_id)]
+
+    def take_up_indexes(self, kind: PackKind) -> bool:
+        """Read the indexes of live packs that the view does not have yet; tell whether there were any."""
+        unread = self._log.view.unread_packs(kind)
+        for pack in unread:
+            self._log.view.add_index(pack.id, self.fetch_index(pack))
+        return bool(unread)
+
+    def fetch_index(self, pack: PackEntry) -> PackIndex:
+        """Read the index of a pack from the store and check it against the log.
+
+        Raises:
+            IntegrityError: `bad_pack`, `pack_missing`.
+        """
+        if self._store.size(pack_key(pack.id)) != pack.size:
+            self._explain_size(pack)
+        index = self._index_at(pack.id, pack.size, pack.index_size)
+        if _describe(pack.id, pack.size, index) != pack:
+            raise IntegrityError("bad_pack", f"pack {pack.id} is not the one the log names", fix="mlreg verify")
+        return index
+
+    def _explain_size(self, pack: PackEntry) -> NoReturn:
+        if self._store.size(pack_key(pack.id)) is None:
+            raise IntegrityError(
+                "pack_missing",
+                f"pack {pack.id} is not in {self._store.url}",
+                fix=("mlreg verify", "copy it back from another repository: mlreg pull"),
+            )
+        raise IntegrityError("bad_pack", f"pack {pack.id} has not the size the log names", fix="mlreg verify")
+
+    def _index_at(self, pack_id: str, size: int, index_size: int) -> PackIndex:
+        """Read an index whose size is known, in one request."""
+        tail = self._store.read(pack_key(pack_id), max(0, size - index_size - TRAILER_SIZE))
+        stated, digest = decode_trailer(tail[-TRAILER_SIZE:])
+        if stated != index_size or len(tail) != index_size + TRAILER_SIZE:
+            raise IntegrityError("bad_pack", f"pack {pack_id} has an index of another size", fix="mlreg verify")
+        index = PackIndex(tail[:-TRAILER_SIZE], digest)
+        index.check()
+        return index
+
+    def describe_pack(self, pack_id: str) -> PackEntry:
+        """Return what a pack says of itself, whether or not the log names it.
+
+        Raises:
+            NotFoundError: `key_missing`.
+            IntegrityError: `bad_pack`.
+        """
+        size = self._store.size(pack_key(pack_id)) or 0
+        index_size, _ = decode_trailer(self._store.read(pack_key(pack_id), max(0, size - TRAILER_SIZE)))
+        return _describe(pack_id, size, self._index_at(pack_id, size, index_size))
+
+    def index(self, pack_id: str) -> PackIndex:
+        """Return the index of a live pack."""
+        index = self._indexes.get(pack_id)
+        if index is None:
+            index = self._log.view.index(pack_id)
+            if index is None:
+                pack = self._log.view.pack(pack_id)
+                index = self.fetch_index(pack)
+                self._log.view.add_index(pack_id, index)
+            _keep(self._indexes, pack_id, index, INDEXES_KEPT)
+        return index
+
+    # Blocks.
+
+    def stored_block(self, pack_id: str, block: Block) -> bytes:
+        """Return the stored bytes of a block, checked against the index.
+
+        Raises:
+            IntegrityError: `block_damaged`.
+            NotFoundError: `key_missing`, the pack is gone.
+        """
+        stored = self._raw_block(pack_id, block)
+        if len(stored) != block.stored_size or block_sum(stored) != block.sum:
+            raise IntegrityError(
+                "block_damaged", f"pack {pack_id} is damaged at byte {block.offset}", fix=("mlreg verify", "mlreg pull")
+            )
+        return stored
+
+    def _raw_block(self, pack_id: str, block: Block) -> bytes:
+        return self._store.read(pack_key(pack_id), block.offset, block.stored_size)
+
+    def _block(self, pack_id: str, number: int) -> Buffer:
+        key = (pack_id, number)
+        plain = self._blocks.get(key)
+        if plain is None:
+            index = self.index(pack_id)
+            block = index.block(number)
+            # The id of a piece is checked after decoding; a recipe has none of its own, so its block is checked.
+            read = self.stored_block if index.kind is PackKind.META else self._raw_block
+            plain = codec_of(block.codec).decode(read(pack_id, block), block.plain_size)
+            # Large blocks hold one piece, which is asked for once.
+            if len(plain) <= 1 << 20:
+                _keep(self._blocks, key, plain, BLOCKS_KEPT)
+        return plain
+
+
+def _describe(pack_id: str, size: int, index: PackIndex) -> PackEntry:
+    if size != index.data_size + len(index.data) + TRAILER_SIZE:
+        raise IntegrityError("bad_pack", f"pack {pack_id} has not the size its index says", fix="mlreg verify")
+    return PackEntry(pack_id, index.kind, size, len(index.data), index.sum, len(index))
+
+
+def _keep(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value, limit: int) -> None:
+    kept[key] = value
+    if len(kept) > limit:
+        kept.popitem(last=False)
+
+
+def lost(sort: Sort, object_id: ObjectId, problem: MlregError | None) -> IntegrityError:
+    """Return the error for an object of which there is no good copy."""
+    word = sort.name.lower()
+    if problem is None:
+        return IntegrityError(
+            "object_missing", f"{word} {object_id} is not in the repository", fix=("mlreg verify", "mlreg pull")
+        )
+    return IntegrityError(
+        "object_damaged",
+        f"{word} {object_id} cannot be read",
+        why=problem.message,
+        fix=("mlreg verify", "mlreg pull"),
+    )

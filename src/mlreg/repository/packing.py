@@ -1,0 +1,263 @@
+"""New packs: objects are gathered into blocks, encoded on all cores, and written in order.
+
+Objects of up to 64 KiB share blocks of about 256 KiB, which compress far better than one by one; a
+larger object has a block of its own. Memory is bounded by the blocks in flight, whatever is added.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from mlreg.codecs.choose import encode_best
+from mlreg.codecs.codec import Buffer, Codec
+from mlreg.formats.pack import (
+    TRAILER_SIZE,
+    Block,
+    Item,
+    PackKind,
+    Sort,
+    block_sum,
+    decode_trailer,
+    encode_index,
+)
+from mlreg.formats.transaction import ID_DIGITS, PackEntry
+from mlreg.ids import ObjectId
+from mlreg.repository.objects import KIND_OF, pack_key
+from mlreg.stores.store import Store, Upload
+
+SMALL = 64 * 1024
+"""Bytes of an object that still shares a block."""
+SHARED_BLOCK = 256 * 1024
+"""Plain bytes at which a shared block is closed."""
+PACK_SIZE = 64 * 1024 * 1024
+"""Stored bytes at which a pack is closed."""
+THREADS = min(8, os.cpu_count() or 1)
+IN_FLIGHT = 2 * THREADS
+"""Blocks that may be encoded or waiting at once."""
+
+
+class _Encoded(NamedTuple):
+    codec: Codec
+    stored: Buffer
+    sum: bytes
+
+
+def _encode(plain: Buffer) -> _Encoded:
+    codec, stored = encode_best(plain)
+    return _Encoded(codec, stored, block_sum(stored))
+
+
+class PackWriter:
+    """Takes objects of all sorts and turns them into packs; data and metadata go to packs of their own.
+
+    Use it as a context; what was not handed over by `finish` is taken back when it ends.
+    """
+
+    def __init__(self, store: Store, pack_ids: Iterator[str] | None = None, pack_size: int = PACK_SIZE) -> None:
+        """Write nothing before there is something to write.
+
+        Args:
+            store: where the packs go.
+            pack_ids: names for the packs, random ones if not given; must never have been used there.
+            pack_size: stored bytes at which a pack is closed.
+        """
+        self._store = store
+        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-encode")
+        place = _Place(store, pack_ids or _random_ids(), pack_size)
+        self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
+        self._added: set[tuple[Sort, ObjectId]] = set()
+
+    def __enter__(self) -> Self:
+        """Return the writer."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Take back what is half written, and packs that no one asked for."""
+        for stream in self._streams.values():
+            stream.abandon()
+        self.pool.shutdown()
+
+    def has(self, sort: Sort, object_id: ObjectId) -> bool:
+        """Tell whether an object was added here already."""
+        return (sort, object_id) in self._added
+
+    def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
+        """Add an object, once. The caller leaves `data` alone from here on.
+
+        Args:
+            sort: what it is.
+            object_id: its id, which the caller has computed from the plain bytes.
+            data: the plain bytes.
+        """
+        if self.has(sort, object_id):
+            return
+        self._added.add((sort, object_id))
+        self._streams[KIND_OF[sort]].add(sort, object_id, data)
+
+    def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
+        """Add a block of another pack as it is, with all its objects; their starts within it stay."""
+        self._added.update((item.sort, item.id) for item in items)
+        self._streams[kind].add_encoded(stored, block, items)
+
+    def finish(self) -> tuple[PackEntry, ...]:
+        """Write everything out; when this returns the packs are durable, and the caller's to name in the log."""
+        return tuple(pack for stream in self._streams.values() for pack in stream.finish())
+
+    def take_back(self, packs: Sequence[PackEntry]) -> None:
+        """Delete packs that `finish` returned and that no transaction names or ever will."""
+        for pack in packs:
+            self._store.delete(pack_key(pack.id))
+
+
+def _random_ids() -> Iterator[str]:
+    while True:
+        yield secrets.token_hex(ID_DIGITS // 2)
+
+
+class _Place(NamedTuple):
+    """Where packs go, under which names, and how large they become."""
+
+    store: Store
+    ids: Iterator[str]
+    pack_size: int
+
+
+class _Waiting(NamedTuple):
+    """A block that is being encoded."""
+
+    encoded: Future[_Encoded]
+    plain_size: int
+    items: tuple[tuple[Sort, ObjectId, int, int], ...]
+    """Sort, id, start and size of each object in it."""
+
+
+class _PackStream:
+    """The packs of one kind, one after the other."""
+
+    def __init__(self, place: _Place, kind: PackKind, pool: ThreadPoolExecutor) -> None:
+        self._place = place
+        self._kind = kind
+        self._pool = pool
+        self._waiting: deque[_Waiting] = deque()
+        self._shared = bytearray()
+        self._shared_items: list[tuple[Sort, ObjectId, int, int]] = []
+        self._open: _OpenPack | None = None
+        self._closing: list[Future[PackEntry]] = []
+        self._done: list[PackEntry] = []
+
+    def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
+        if len(data) > SMALL:
+            self._submit(data, ((sort, object_id, 0, len(data)),))
+            return
+        self._shared_items.append((sort, object_id, len(self._shared), len(data)))
+        self._shared += data
+        if len(self._shared) >= SHARED_BLOCK:
+            self._close_shared()
+
+    def _close_shared(self) -> None:
+        if self._shared_items:
+            self._submit(bytes(self._shared), tuple(self._shared_items))
+            self._shared.clear()
+            self._shared_items.clear()
+
+    def _submit(self, plain: Buffer, items: tuple[tuple[Sort, ObjectId, int, int], ...]) -> None:
+        self._waiting.append(_Waiting(self._pool.submit(_encode, plain), len(plain), items))
+        while len(self._waiting) > IN_FLIGHT:
+            self._write_oldest()
+
+    def _write_oldest(self) -> None:
+        waiting = self._waiting.popleft()
+        encoded = waiting.encoded.result()
+        pack = self._pack()
+        number = len(pack.blocks)
+        pack.write(encoded.stored, waiting.plain_size, encoded.codec.number, encoded.sum)
+        pack.items.extend(Item(sort, object_id, number, start, size) for sort, object_id, start, size in waiting.items)
+        self._close_if_full()
+
+    def add_encoded(self, stored: bytes, block: Block, items: Sequence[Item]) -> None:
+        pack = self._pack()
+        number = len(pack.blocks)
+        pack.write(stored, block.plain_size, block.codec, block.sum)
+        pack.items.extend(item._replace(block=number) for item in items)
+        self._close_if_full()
+
+    def _pack(self) -> _OpenPack:
+        if self._open is None:
+            self._open = _OpenPack(self._place.store, next(self._place.ids), self._kind)
+        return self._open
+
+    def _close_if_full(self) -> None:
+        if self._open is not None and self._open.size >= self._place.pack_size:
+            self._close_pack()
+
+    def _close_pack(self) -> None:
+        """Flush the pack to the disk while the next one is being filled."""
+        if self._open is not None:
+            self._collect(keep=1)
+            self._closing.append(self._pool.submit(self._open.close))
+            self._open = None
+
+    def _collect(self, keep: int) -> None:
+        while len(self._closing) > keep:
+            self._done.append(self._closing.pop(0).result())
+
+    def finish(self) -> list[PackEntry]:
+        self._close_shared()
+        while self._waiting:
+            self._write_oldest()
+        self._close_pack()
+        self._collect(keep=0)
+        done, self._done = self._done, []
+        return done
+
+    def abandon(self) -> None:
+        """Take back everything that `finish` did not return."""
+        for waiting in self._waiting:
+            waiting.encoded.cancel()
+        if self._open is not None:
+            self._open.abandon()
+        closed = [future.result() for future in self._closing if future.exception() is None]
+        for pack in (*self._done, *closed):
+            self._place.store.delete(pack_key(pack.id))
+
+
+class _OpenPack:
+    """A pack that is being written."""
+
+    def __init__(self, store: Store, pack_id: str, kind: PackKind) -> None:
+        self.id = pack_id
+        self.kind = kind
+        self.size = 0
+        self.blocks: list[Block] = []
+        self.items: list[Item] = []
+        self._leave = ExitStack()
+        self._upload: Upload = self._leave.enter_context(store.upload(pack_key(self.id)))
+
+    def write(self, stored: Buffer, plain_size: int, codec: int, checksum: bytes) -> None:
+        self._upload.write(stored)
+        self.blocks.append(Block(self.size, len(stored), plain_size, codec, checksum))
+        self.size += len(stored)
+
+    def close(self) -> PackEntry:
+        """Write the index behind the blocks and make the pack durable."""
+        index = encode_index(self.kind, self.blocks, self.items)
+        with self._leave:
+            self._upload.write(index)
+        _, digest = decode_trailer(index[-TRAILER_SIZE:])
+        return PackEntry(
+            self.id, self.kind, self.size + len(index), len(index) - TRAILER_SIZE, digest, len(self.items)
+        )
+
+    def abandon(self) -> None:
+        self._leave.__exit__(_Abandoned, _Abandoned(), None)
+
+
+class _Abandoned(BaseException):
+    """Tells an upload that its bytes are not wanted."""

@@ -1,0 +1,87 @@
+"""One repository: identity, log and objects on one store."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError
+from mlreg.formats import identity as identities
+from mlreg.formats.identity import Identity
+from mlreg.repository.log import Log, now
+from mlreg.repository.objects import Objects
+from mlreg.repository.view import View
+from mlreg.stores.store import Store
+
+if TYPE_CHECKING:
+    from mlreg.repository.packing import PackWriter
+
+
+class Repository:
+    """Objects and a log in one store; local and remote ones are the same."""
+
+    def __init__(self, store: Store, cache: Path | None = None) -> None:
+        """Open the repository in a store.
+
+        Args:
+            store: where it is.
+            cache: a directory on a local disk for views; None keeps the view in memory.
+
+        Raises:
+            NoRepositoryError: `no_repository`.
+            UnsupportedError: `newer_format`, `unknown_feature`.
+        """
+        self.store = store
+        self.identity = read_identity(store)
+        path = None if cache is None else view_path(cache, self.identity.repository, store.url)
+        self.log = Log(store, self.identity, View(path))
+        self.objects = Objects(store, self.log)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self.store.url
+
+    def writer(self) -> PackWriter:
+        """Return a writer of new packs for this repository."""
+        from mlreg.repository.packing import PackWriter  # threads are slow to import, and readers need none
+
+        return PackWriter(self.store)
+
+    def close(self) -> None:
+        """Let go of the view."""
+        self.log.view.close()
+
+
+def view_path(cache: Path, repository: str, url: str) -> Path:
+    """Return where the view of a repository at a place is kept: a copy elsewhere has a life of its own."""
+    return cache / blake3(f"{repository} {url}".encode()).hexdigest()[:32] / "view.sqlite"
+
+
+def read_identity(store: Store) -> Identity:
+    """Return what `mlreg.json` of a store says."""
+    try:
+        return Identity.decode(store.read(identities.KEY))
+    except NotFoundError as error:
+        raise NoRepositoryError(
+            "no_repository",
+            f"there is no mlreg repository at {store.url}",
+            why=f"it has no {identities.KEY}",
+            fix=(f"mlreg init --shared {store.url}", "check the path, and that the disk is mounted"),
+        ) from error
+
+
+def create_repository(store: Store) -> bool:
+    """Make an empty repository in a store; False if there is one already."""
+    if store.size(identities.KEY) is not None:
+        read_identity(store)
+        return False
+    try:
+        store.create(identities.KEY, Identity(secrets.token_hex(16), now()).encode())
+    except ConflictError:
+        read_identity(store)
+        return False
+    return True
