@@ -1,0 +1,143 @@
+"""Versions in and out: add, get, cat, rm, restore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlreg.cli import output, views
+from mlreg.cli.metadata import read_inputs, read_metadata
+from mlreg.cli.options import (
+    REF,
+    AsJson,
+    Bump,
+    Inputs,
+    Message,
+    Meta,
+    MetaFile,
+    Quiet,
+    Repo,
+    Tags,
+    Version,
+    mode_of,
+    open_registry,
+)
+
+
+def add(
+    entry: Annotated[str, typer.Argument(metavar="KIND/NAME", help="model/NAME or data/NAME.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and directories.")],
+    version: Version = "",
+    bump: Bump = "",
+    meta: Meta = None,
+    meta_file: MetaFile = None,
+    inputs: Inputs = None,
+    tag: Tags = None,
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Register files as a version of an entry.
+
+    A directory stands for what is in it. The same files and metadata again are no new version.
+
+    Examples:
+
+      mlreg add model/detector weights.safetensors --version 1.0.0
+
+      mlreg add model/detector out/ --bump minor --in data=data/frames@latest --meta metrics.map=0.93
+
+      mlreg add data/frames frames/ --bump date --tag golden
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
+    metadata = read_metadata(meta or (), meta_file or ())
+    with output.progress(f"add {entry}", mode) as report:
+        result = open_registry(repo).add(
+            entry,
+            paths,
+            version=version,
+            bump=bump,
+            metadata=metadata,
+            inputs=read_inputs(inputs or ()),
+            message=message,
+            tags=tag or (),
+            report=report,
+        )
+    output.show("add", result, views.added(result), mode)
+
+
+def get(
+    ref: Annotated[str, typer.Argument(metavar="REF", help=f"{REF}[:PATH]")],
+    directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the entry.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Remove files in DIR that are not part of it.")] = False,
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the files of a version; what is right already is not touched.
+
+    Examples:
+
+      mlreg get model/detector@production out/
+
+      mlreg get model/detector@1.0.0:tokenizer out/
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
+    registry = open_registry(repo)
+    target = directory or Path(registry.rev_parse(ref).entry.name.rpartition("/")[2])
+    with output.progress(f"get {ref}", mode) as report:
+        result = registry.get(ref, target, delete=delete, report=report)
+    output.show("get", result, views.got(result), mode)
+
+
+def cat(
+    ref: Annotated[str, typer.Argument(metavar="REF:PATH", help=f"{REF}:PATH")],
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the bytes of one file of a version.
+
+    Example:
+
+      mlreg cat model/detector@production:config.json
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
+    registry = open_registry(repo)
+    if mode is output.Mode.TEXT:
+        output.write_bytes(registry.cat(ref))
+    else:
+        output.show("cat", *views.content(registry.files(ref), registry.cat(ref)), mode)
+
+
+def rm(
+    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions: KIND/NAME@VERSION.")],
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Remove versions. Their bytes stay, and `mlreg restore` brings them back."""
+    result = open_registry(repo).remove(refs, message)
+    output.show("rm", result, views.changed(result, "removed"), mode_of(as_json=as_json, quiet=quiet))
+
+
+def restore(
+    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions that were removed.")],
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Bring removed versions back."""
+    result = open_registry(repo).restore(refs, message)
+    output.show("restore", result, views.changed(result, "restored"), mode_of(as_json=as_json, quiet=quiet))
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands of this file into the tree."""
+    for command in (add, get, cat, rm, restore):
+        app.command()(command)

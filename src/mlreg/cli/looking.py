@@ -1,0 +1,84 @@
+"""Looking: ls, show, log, lineage, rev-parse."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlreg.cli import output, views
+from mlreg.cli.options import REF, AsJson, Quiet, Repo, mode_of, open_registry
+
+
+def ls(
+    what: Annotated[str, typer.Argument(metavar="[REF]", help="Nothing, a pattern, an entry, or a version.")] = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """List entries; the versions of an entry; or the files of a version, with their ids.
+
+    Examples:
+
+      mlreg ls
+
+      mlreg ls 'data/*'
+
+      mlreg ls model/detector
+
+      mlreg ls model/detector@production
+    """
+    found, view = views.listed(open_registry(repo), what)
+    output.show("ls", found, view, mode_of(as_json=as_json, quiet=quiet))
+
+
+def show(
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what is known of a version: files, metadata, inputs, tags, author."""
+    result = open_registry(repo).show(ref)
+    output.show("show", result, views.version(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+def log(
+    ref: Annotated[str, typer.Argument(metavar="[REF]", help="An entry, a tag or a version; all if left out.")] = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what happened, the newest first: versions and tags, who, when and why."""
+    result = open_registry(repo).log(ref)
+    output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+def lineage(
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what a version was made from, and what that was made from."""
+    result = open_registry(repo).lineage(ref)
+    output.show("lineage", result, views.lineage(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+def rev_parse(
+    refs: Annotated[list[str], typer.Argument(metavar="REF...", help=REF)],
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the one canonical form of refs: KIND/NAME@VERSION."""
+    registry = open_registry(repo)
+    result = [{"ref": str(target), "id": str(target.commit_id)} for target in map(registry.rev_parse, refs)]
+    output.show("rev-parse", result, views.parsed(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands of this file into the tree."""
+    for command in (ls, show, log, lineage):
+        app.command()(command)
+    app.command("rev-parse")(rev_parse)

@@ -1,0 +1,85 @@
+"""Where the command line starts, and where errors become exit codes.
+
+`rev-parse`, which scripts call in loops, is answered before the command tree is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from mlreg.errors import MlregError, UsageError
+
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+
+
+def main() -> NoReturn:
+    """Run the command line; the exit status is the error's own."""
+    signal.signal(signal.SIGTERM, _terminate)
+    arguments = sys.argv[1:]
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except MlregError as error:
+        from mlreg.cli.output import show_error
+
+        show_error(error, as_json="--json" in arguments)
+        status = error.exit_status
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: nothing was changed, unless it was reported as done\n")
+        status = INTERRUPTED
+    except BrokenPipeError:
+        # Who was reading has gone; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = BROKEN_PIPE
+    except _Terminated:
+        status = TERMINATED
+    sys.exit(status)
+
+
+class _Terminated(BaseException):
+    """The process was asked to end: clean up, then do."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _run(arguments: list[str]) -> int:
+    from mlreg.cli import fast
+
+    if fast.can_answer(arguments):
+        fast.answer(arguments)
+        return 0
+    return _run_tree(arguments)
+
+
+def _run_tree(arguments: list[str]) -> int:
+    import typer
+
+    from mlreg.cli.app import app
+
+    try:
+        status = app(args=arguments, prog_name="mlreg", standalone_mode=False)
+    except Exception as error:
+        # Typer brings its own copy of click since 0.26: known by what it can do, not by where it is from.
+        if isinstance(error, typer.Abort):
+            raise KeyboardInterrupt from error
+        if not hasattr(error, "format_message"):
+            raise
+        raise UsageError("usage", _sentence(error), fix=_help_for(error)) from error
+    return int(status or 0)
+
+
+def _sentence(error: Exception) -> str:
+    message: str = getattr(error, "format_message", str)()
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
+def _help_for(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    path = getattr(context, "command_path", "mlreg")
+    return f"{path} --help"

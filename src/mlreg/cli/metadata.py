@@ -1,0 +1,76 @@
+"""Metadata as it is typed: `--meta metrics.map=0.93` and `--meta-file card.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.yaml_document import parse_yaml, scalar
+
+
+def read_metadata(pairs: Iterable[str], files: Iterable[Path]) -> dict[str, Any]:
+    """Return the metadata of all files and pairs; a pair comes after all files, and the later one wins.
+
+    Raises:
+        UsageError: `bad_meta`, `bad_yaml`.
+        NotFoundError: `file_missing`.
+    """
+    found: dict[str, Any] = {}
+    for path in files:
+        found.update(_read_file(path))
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError("bad_meta", f"{pair!r} is not KEY=VALUE", fix="--meta metrics.map=0.93")
+        _put(found, key.split("."), _value(value), pair)
+    return found
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
+    except (OSError, ValueError) as error:
+        raise UsageError("bad_meta", f"{path} cannot be read", why=str(error)) from error
+    document = parse_yaml(text, str(path))
+    if not isinstance(document, dict):
+        raise UsageError("bad_meta", f"{path} does not hold a mapping", fix="write KEY: VALUE lines")
+    return document
+
+
+def _value(text: str) -> Any:
+    """Return a JSON list or object as such, a plain word as YAML would take it."""
+    if text[:1] in ("{", "["):
+        return parse_yaml(text, "--meta")
+    if text[:1] == '"' and text[-1:] == '"':
+        return parse_yaml(text, "--meta")
+    value = scalar(text)
+    return text if value is None and text != "null" else value
+
+
+def _put(found: dict[str, Any], keys: list[str], value: Any, pair: str) -> None:
+    *parents, last = keys
+    for key in parents:
+        below = found.setdefault(key, {})
+        if not isinstance(below, dict):
+            raise UsageError("bad_meta", f"{pair!r}: {key} is a value already", fix="give every key once")
+        found = below
+    found[last] = value
+
+
+def read_inputs(pairs: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (role, ref) of each `ROLE=REF`.
+
+    Raises:
+        UsageError: `bad_input`.
+    """
+    found = []
+    for pair in pairs:
+        role, equals, ref = pair.partition("=")
+        if not equals or not role or not ref:
+            raise UsageError("bad_input", f"{pair!r} is not ROLE=REF", fix="--in data=data/frames@2026.11.23")
+        found.append((role, ref))
+    return found

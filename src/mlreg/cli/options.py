@@ -1,0 +1,47 @@
+"""Options that many commands share, and what they open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlreg.cli.output import Mode
+from mlreg.config import Config
+from mlreg.errors import UsageError
+from mlreg.registry.registry import Registry
+
+Repo = Annotated[Path | None, typer.Option("-C", "--repo", metavar="DIR", help="Work as if started in DIR.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print refs only, one a line.")]
+Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Why; kept in the log.")]
+Version = Annotated[str, typer.Option("--version", metavar="V", help="Name of the version, e.g. 1.0.0.")]
+Bump = Annotated[str, typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date.")]
+Meta = Annotated[list[str] | None, typer.Option("--meta", metavar="K=V", help="Metadata; K may be a.b, V is JSON or text.")]
+MetaFile = Annotated[list[Path] | None, typer.Option("--meta-file", metavar="FILE", help="Metadata in YAML or JSON.")]
+Inputs = Annotated[list[str] | None, typer.Option("--in", metavar="ROLE=REF", help="What it was made from.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Tag it in the same step.")]
+ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
+
+REF = "[KIND/]NAME[@VERSION|@TAG]"
+
+
+def mode_of(*, as_json: bool, quiet: bool) -> Mode:
+    """Return how to print; `one_output` if two ways were asked for."""
+    if as_json and quiet:
+        raise UsageError("one_output", "--json and --quiet exclude each other", fix="leave one of them out")
+    return Mode.JSON if as_json else Mode.QUIET if quiet else Mode.TEXT
+
+
+def open_config(repo: Path | None) -> Config:
+    """Return the settings that hold in a directory."""
+    if repo is not None and not repo.is_dir():
+        raise UsageError("no_directory", f"{repo} is not a directory", fix="check what stands behind -C")
+    return Config(repo)
+
+
+def open_registry(repo: Path | None) -> Registry:
+    """Return the registry of a directory; an error at first use if there is none."""
+    config = open_config(repo)
+    return Registry(config.repository, lambda: config.author, config.cache, lambda: config.remotes)

@@ -1,0 +1,206 @@
+"""The one place that prints. Results go to standard output, everything else to standard error.
+
+On a terminal a list is a table, sizes and times are made readable; elsewhere it is tab-separated, whole
+and exact. `--json` prints one document, `-q` only refs. No byte of stored text reaches a terminal as a
+control character.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from mlreg.errors import MlregError
+
+
+class Mode(Enum):
+    """How a result is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    QUIET = "quiet"
+
+
+class Style(Enum):
+    """What a column holds, so that a terminal can show it readably."""
+
+    TEXT = "text"
+    SIZE = "size"
+    COUNT = "count"
+
+
+class Column(NamedTuple):
+    """A column of a list."""
+
+    heading: str
+    style: Style = Style.TEXT
+
+
+class View(NamedTuple):
+    """What a command shows of a result, apart from its JSON."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[object]]
+    refs: Sequence[str]
+    """What `-q` prints, one a line."""
+    summary: str = ""
+    """A sentence instead of a table."""
+
+
+def show(name: str, result: object, view: View, mode: Mode) -> None:
+    """Print a result.
+
+    Args:
+        name: of the schema, `ls` for `mlreg.ls/1`.
+        result: a frozen result, or a list of them.
+        view: what people see.
+        mode: how to print it.
+    """
+    if mode is Mode.JSON:
+        _write(json.dumps({"schema": f"mlreg.{name}/1", **_document(result)}, ensure_ascii=True, allow_nan=False))
+    elif mode is Mode.QUIET:
+        for ref in view.refs:
+            _write(ref)
+    elif view.summary:
+        _write(safe(view.summary))
+    elif sys.stdout.isatty():
+        _table(view)
+    else:
+        for row in view.rows:
+            _write("\t".join(safe(str(cell)) for cell in row))
+
+
+def _document(result: object) -> dict[str, Any]:
+    if isinstance(result, list | tuple):
+        return {"items": [_fields(item) for item in result]}
+    return _fields(result)
+
+
+def _fields(result: object) -> dict[str, Any]:
+    if isinstance(result, dict):
+        return result
+    assert is_dataclass(result) and not isinstance(result, type)  # noqa: S101, PT018 - all results are
+    derived = {name: getattr(result, name) for name in ("changed", "is_clean") if hasattr(result, name)}
+    return asdict(result) | derived
+
+
+def write_bytes(parts: Iterator[bytes]) -> None:
+    """Copy bytes to standard output as they are."""
+    for part in parts:
+        sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
+
+
+def note(text: str) -> None:
+    """Say something on standard error."""
+    sys.stderr.write(safe(text) + "\n")
+
+
+def show_error(error: MlregError, *, as_json: bool) -> None:
+    """Print an error: what, why, fix; as one line of JSON under `--json`."""
+    if as_json:
+        document = {
+            "schema": "mlreg.error/1",
+            "code": error.code,
+            "exit": error.exit_status,
+            "message": error.message,
+            "why": error.why,
+            "fix": list(error.fix),
+            "retryable": error.retryable,
+        }
+        sys.stderr.write(json.dumps(document, ensure_ascii=True) + "\n")
+        return
+    lines = [f"error[{error.code}]: {error.message}"]
+    lines.extend([f"  why: {error.why}"] if error.why else [])
+    lines.extend(f"  fix: {fix}" for fix in error.fix)
+    sys.stderr.write("".join(safe(line) + "\n" for line in lines))
+
+
+def safe(text: str) -> str:
+    """Return text without anything that a terminal would obey or that hides: such characters as escapes.
+
+    >>> safe("a\\x1b[2Jb\\u202ec")
+    'a\\\\x1b[2Jb\\\\u202ec'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() and unicodedata.category(character) not in ("Cf", "Cs", "Co"):
+        return character
+    return character.encode("unicode_escape").decode()
+
+
+def _write(line: str) -> None:
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def _table(view: View) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in view.columns:
+        table.add_column(column.heading, justify="left" if column.style is Style.TEXT else "right", overflow="fold")
+    for row in view.rows:
+        cells = zip(view.columns, row, strict=True)
+        # Text, not markup: a name in brackets is a name.
+        table.add_row(*(Text(safe(readable(column.style, cell))) for column, cell in cells))
+    Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)
+
+
+def readable(style: Style, cell: object) -> str:
+    """Return a cell as a person reads it."""
+    return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)
+
+
+def size_of(size: int) -> str:
+    """Return bytes as people read them.
+
+    >>> size_of(999), size_of(1500), size_of(2_000_000_000)
+    ('999 B', '1.5 kB', '2.0 GB')
+    """
+    if size < 1000:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("kB", "MB", "GB", "TB"):
+        amount /= 1000
+        if amount < 1000 or unit == "TB":
+            break
+    return f"{amount:.1f} {unit}"
+
+
+def count_of(number: int, word: str) -> str:
+    """Return a number with its noun.
+
+    >>> count_of(1, "file"), count_of(0, "file")
+    ('1 file', '0 files')
+    """
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+@contextmanager
+def progress(label: str, mode: Mode) -> Iterator[Callable[[int], None]]:
+    """Yield what is told about bytes done; shows a bar on a terminal, and nothing anywhere else."""
+    if not sys.stderr.isatty() or os.environ.get("CI") or mode is not Mode.TEXT:
+        yield lambda size: None
+        return
+    from rich.console import Console
+    from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
+
+    columns = (SpinnerColumn(), TextColumn(label), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda size: bar.advance(task, size)

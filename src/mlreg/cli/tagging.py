@@ -1,0 +1,79 @@
+"""Tags: `tag REF NAME`, `tag rm`, `tag ls`, `tag log`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from mlreg.cli import output, views
+from mlreg.cli.options import REF, AsJson, Message, Quiet, Repo, mode_of, open_registry
+
+
+class _TagGroup(TyperGroup):
+    """`tag REF NAME` is what people type: without the word of a sub-command, `set` is meant."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        words = [arg for arg in args if not arg.startswith("-")]
+        asks_for_help = not words and bool(args)
+        if words and args and args[0] not in self.commands and not asks_for_help:
+            args = ["set", *args]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
+
+
+app = typer.Typer(
+    cls=_TagGroup, no_args_is_help=True, help="Point a tag at a version: mlreg tag REF NAME; or rm, ls, log."
+)
+
+
+@app.command("set")
+def set_(
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The tag, e.g. production.")],
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Point a tag at a version; the same as `mlreg tag REF NAME`. Every move is kept in the log."""
+    result = open_registry(repo).tag(ref, name, message)
+    output.show("tag", result, views.tagged(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def rm(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")],
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take a tag away; its history stays."""
+    result = open_registry(repo).untag(ref, message)
+    output.show("tag", result, views.tagged(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def ls(
+    entry: Annotated[str, typer.Argument(metavar="[KIND/NAME]", help="One entry; all if left out.")] = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """List tags and what they point to."""
+    result = open_registry(repo).tags(entry)
+    output.show("tag-ls", result, views.tags(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+@app.command()
+def log(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")],
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show where a tag has been, the newest first."""
+    result = open_registry(repo).log(ref)
+    output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))

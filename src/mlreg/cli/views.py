@@ -1,0 +1,211 @@
+"""How each result looks as rows or as a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.errors import UsageError
+from mlreg.formats.ref import parse_ref
+from mlreg.registry import results
+from mlreg.registry.registry import Registry
+
+SIZE, COUNT = Style.SIZE, Style.COUNT
+
+
+def added(result: results.Added) -> View:
+    """After `add`."""
+    version = result.version
+    facts = f"{count_of(version.files, 'file')}, {size_of(version.size)}"
+    verb = "added" if result.changed else "unchanged"
+    return View((), (), result.refs, f"{verb} {version.ref} ({facts})")
+
+
+def entries(items: Sequence[results.EntryInfo]) -> View:
+    """The entries of a repository."""
+    columns = (Column("ENTRY"), Column("LATEST"), Column("VERSIONS", COUNT), Column("SIZE", SIZE), Column("TAGS"), Column("ADDED"))
+    rows = [(i.ref, i.latest, i.versions, i.size, _pairs(i.tags), i.time) for i in items]
+    return View(columns, rows, [item.ref for item in items])
+
+
+def versions(items: Sequence[results.VersionInfo]) -> View:
+    """The versions of an entry."""
+    columns = (Column("VERSION"), Column("FILES", COUNT), Column("SIZE", SIZE), Column("TAGS"), Column("ADDED"), Column("BY"), Column("MESSAGE"))
+    rows = [(i.ref, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message) for i in items]
+    return View(columns, rows, [item.ref for item in items])
+
+
+def files(items: Sequence[results.FileInfo]) -> View:
+    """The files of a version."""
+    columns = (Column("ID"), Column("SIZE", SIZE), Column("PATH"))
+    return View(columns, [(item.id, item.size, item.path) for item in items], [item.ref for item in items])
+
+
+def version(info: results.VersionInfo) -> View:
+    """One version, a fact a line."""
+    facts: list[tuple[str, object]] = [
+        ("ref", info.ref),
+        ("id", info.id),
+        ("tags", ",".join(info.tags)),
+        ("files", info.files),
+        ("size", info.size),
+        ("author", info.author),
+        ("time", info.time),
+        ("message", info.message),
+        *((f"in {item.role}", item.ref) for item in info.inputs),
+        *((f"meta {key}", value) for key, value in _flat(info.metadata)),
+    ]
+    return View((Column("FACT"), Column("VALUE")), facts, [info.ref])
+
+
+def _flat(metadata: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:
+    found = []
+    for key, value in metadata.items():
+        if isinstance(value, dict) and value:
+            found.extend(_flat(value, f"{prefix}{key}."))
+        else:
+            found.append((prefix + key, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+    return found
+
+
+def _pairs(tags: Mapping[str, str]) -> str:
+    return ",".join(f"{name}={version}" for name, version in tags.items())
+
+
+def events(items: Sequence[results.Event]) -> View:
+    """What happened."""
+    columns = (Column("NO", COUNT), Column("TIME"), Column("BY"), Column("CHANGE"), Column("REF"), Column("FROM"), Column("TO"), Column("MESSAGE"))
+    rows = [(i.number, i.time, i.author, i.change, i.ref, i.previous, i.target, i.message) for i in items]
+    return View(columns, rows, [item.ref for item in items])
+
+
+def lineage(items: Sequence[results.LineageNode]) -> View:
+    """A version and what it was made from, indented."""
+    columns = (Column("LINEAGE"), Column("ROLE"), Column("ID"))
+    rows = [(("  " * i.depth) + (i.ref or "(not here)"), i.role, i.id) for i in items]
+    return View(columns, rows, [item.ref for item in items if item.ref])
+
+
+def tags(items: Sequence[results.TagInfo]) -> View:
+    """The tags of entries."""
+    columns = (Column("TAG"), Column("VERSION"))
+    return View(columns, [(item.ref, item.target) for item in items], [item.ref for item in items])
+
+
+def tagged(result: results.Tagged) -> View:
+    """After `tag` or `tag rm`."""
+    was = result.previous or "none"
+    sentence = f"{result.ref}: {was} -> {result.target or 'none'}" if result.changed else f"unchanged {result.ref}"
+    return View((), (), result.refs, sentence)
+
+
+def got(result: results.Got) -> View:
+    """After `get`."""
+    done = f"{count_of(result.written, 'file')} written ({size_of(result.size)}), {result.unchanged} unchanged"
+    removed = f", {result.removed} removed" if result.removed else ""
+    return View((), (), [result.ref], f"{result.ref} in {result.directory}: {done}{removed}")
+
+
+def changed(result: results.Changed, verb: str) -> View:
+    """After `rm` or `restore`."""
+    word = verb if result.changed else "unchanged"
+    return View((), (), result.refs, "\n".join(f"{word} {ref}" for ref in result.refs))
+
+
+def synced(result: results.Synced, verb: str) -> View:
+    """After `push`, `pull`, `fetch` or `clone`."""
+    if not result.changed:
+        return View((), (), (), f"{result.remote}: everything is there already")
+    what = f"{count_of(len(result.versions), 'version')}, {count_of(len(result.tags), 'tag')}"
+    return View((), (), result.refs, f"{verb} {result.remote}: {what}, {size_of(result.size)}")
+
+
+def remotes(items: Sequence[results.RemoteInfo]) -> View:
+    """The remotes that are configured."""
+    return View((Column("REMOTE"), Column("URL")), [(i.name, i.url) for i in items], [i.name for i in items])
+
+
+def status(result: results.Status) -> View:
+    """Where a repository stands."""
+    rows: list[tuple[str, object]] = [
+        ("repository", result.path),
+        ("transactions", result.transactions),
+        ("entries", result.entries),
+        ("versions", result.versions),
+        ("tags", result.tags),
+    ]
+    for remote in result.remotes:
+        unpushed = f"{len(remote.unpushed)} to push, {len(remote.unpulled)} to pull"
+        rows.append((f"remote {remote.name}", f"{remote.url}: {unpushed if remote.seen else 'not met yet'}"))
+    refs = [ref for remote in result.remotes for ref in remote.unpushed]
+    return View((Column("FACT"), Column("VALUE")), rows, list(dict.fromkeys(refs)))
+
+
+def verified(result: results.Verified) -> View:
+    """What `verify` found."""
+    looked = (
+        f"{count_of(result.transactions, 'transaction')}, {count_of(result.versions, 'version')}, "
+        f"{count_of(result.packs, 'pack')}, {count_of(result.objects, 'object')} read ({size_of(result.size)})"
+    )
+    hurt = sorted({ref for problem in result.problems for ref in problem.hurts})
+    if result.is_clean:
+        share = "" if result.share >= 1 else f"; {result.share:.0%} of the blocks were read"
+        return View((), (), (), f"clean: {looked}{share}")
+    rows = [(p.code, p.message, p.why, ",".join(p.hurts)) for p in result.problems]
+    return View((Column("PROBLEM"), Column("WHAT"), Column("WHY"), Column("HURTS")), rows, hurt)
+
+
+def settings(items: Sequence[Mapping[str, str]]) -> View:
+    """Settings and where they come from."""
+    columns = (Column("KEY"), Column("VALUE"), Column("ORIGIN"))
+    return View(columns, [(i["key"], i["value"], i["origin"]) for i in items], [i["value"] for i in items])
+
+
+def content(items: Sequence[results.FileInfo], parts: Iterator[bytes]) -> tuple[dict[str, object], View]:
+    """The bytes of one file, as `cat --json` prints them."""
+    import base64
+
+    item, data = items[0], b"".join(parts)
+    document = {"ref": item.ref, "size": item.size, "id": item.id, "base64": base64.b64encode(data).decode()}
+    return document, View((), (), [item.ref])
+
+
+def parsed(items: Sequence[Mapping[str, str]]) -> View:
+    """What refs mean."""
+    return View((Column("REF"),), [(item["ref"],) for item in items], [item["ref"] for item in items])
+
+
+def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
+    """What `ls` shows: entries, the versions of an entry, or the files of a version."""
+    if not what or any(mark in what for mark in "*?["):
+        found = registry.entries(what or "*")
+        return found, entries(found)
+    ref = parse_ref(what)
+    if ref.name and ref.selector is None and ref.path is None:
+        of_entry = registry.versions(what)
+        return of_entry, versions(of_entry)
+    of_version = registry.files(what)
+    return of_version, files(of_version)
+
+
+def initialised(path: Path, *, changed: bool) -> View:
+    """After `init`."""
+    sentence = f"made an empty repository in {path}" if changed else f"unchanged {path}"
+    return View((), (), [str(path)], sentence)
+
+
+def share_of(text: str) -> float:
+    """Return a share of the whole: `5%` or `0.05`.
+
+    Raises:
+        UsageError: `bad_share`.
+    """
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError("bad_share", f"{text!r} is not a share", fix="--sample 5%")
+    return share

@@ -1,0 +1,303 @@
+"""Settings: from the environment, the repository, the project and the user, in this order.
+
+The command line's own options come before all of them. Files are YAML:
+
+    .mlreg/config.yaml                    of this repository; `mlreg config set` writes it
+    .mlreg.yaml                           of the project, in this directory or the nearest parent; may be shared
+    $XDG_CONFIG_HOME/mlreg/config.yaml    of the user; by default in ~/.config
+
+A key that is not known is an error, so that a misspelt one is never without effect.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
+from mlreg.registry.registry import DIRECTORY, Registry, find_repository, full_url, init
+from mlreg.registry.results import Synced
+
+PROJECT_FILE = ".mlreg.yaml"
+LOCAL_FILE = "config.yaml"
+REMOTES = "remotes."
+
+KEYS: dict[str, str] = {
+    "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
+    "cache_dir": "where views and restored models are kept, on a local disk; by default ~/.cache/mlreg",
+    "repository": "where the repository is; by default the nearest .mlreg",
+}
+"""What may be set, besides `remotes.NAME`. The variable of a key is `MLREG_` and the key in capitals."""
+
+
+class Setting(NamedTuple):
+    """A value, and where it was set."""
+
+    key: str
+    value: str
+    origin: str
+    """`environment`, a file, or `default`."""
+
+
+class Config:
+    """The settings that hold in a directory."""
+
+    def __init__(self, directory: str | Path | None = None, environment: Mapping[str, str] | None = None) -> None:
+        """Read nothing yet.
+
+        Args:
+            directory: where to look from; by default the current one.
+            environment: by default that of the process.
+        """
+        self.environment = os.environ if environment is None else environment
+        self.directory = Path(directory).expanduser() if directory else Path.cwd()
+        self._settings: dict[str, Setting] | None = None
+
+    @property
+    def repository(self) -> Path:
+        """Where the repository is.
+
+        Raises:
+            NoRepositoryError: `no_repository`.
+        """
+        if place := self.environment.get("MLREG_REPOSITORY"):
+            return find_repository(Path(place).expanduser().absolute())
+        return find_repository(self.directory.absolute())
+
+    @property
+    def cache(self) -> Path:
+        """Where views are kept. Every host has its own: a view may lie on a home directory that many share."""
+        chosen = self.environment.get("MLREG_CACHE_DIR") or self._from_files("cache_dir")
+        base = self.environment.get("XDG_CACHE_HOME") or self._home(".cache")
+        return Path(chosen).expanduser() if chosen else Path(base, "mlreg", os.uname().nodename)
+
+    def _from_files(self, key: str) -> str:
+        # The one setting every command needs. Reading YAML is slow, so it is read only where a file is.
+        if not any(path.is_file() for path in self.files()):
+            return ""
+        setting = self.settings().get(key)
+        return setting.value if setting and setting.origin != "default" else ""
+
+    def _home(self, name: str) -> str:
+        return str(Path(self.environment.get("HOME") or Path.home(), name))
+
+    @property
+    def author(self) -> str:
+        """Who changes are by: as set, or as git knows the user, or user and host."""
+        if found := self.settings().get("author"):
+            return found.value
+        return _git_author() or f"{self.environment.get('USER', 'unknown')}@{os.uname().nodename}"
+
+    @property
+    def remotes(self) -> dict[str, str]:
+        """From name to URL, sorted by name."""
+        found = self.settings()
+        return {key.removeprefix(REMOTES): found[key].value for key in sorted(found) if key.startswith(REMOTES)}
+
+    def get_registry_config(self) -> dict[str, Any]:
+        """Return the arguments of `ModelRegistry` and `Registry`."""
+        try:
+            path = self.repository
+        except NoRepositoryError:
+            path = self.directory.absolute() / DIRECTORY
+        return {"path": path, "author": lambda: self.author, "cache": self.cache, "remotes": self.remotes}
+
+    # Files.
+
+    def files(self) -> list[Path]:
+        """Return the files that may hold settings, the first to win first."""
+        found = [] if (local := self._local_file()) is None else [local]
+        start = self.directory.absolute()
+        projects = [parent / PROJECT_FILE for parent in (start, *start.parents)]
+        found.extend([path for path in projects if path.is_file()][:1])
+        base = self.environment.get("XDG_CONFIG_HOME") or self._home(".config")
+        return [*found, Path(base, "mlreg", LOCAL_FILE)]
+
+    def _local_file(self) -> Path | None:
+        try:
+            return self.repository / LOCAL_FILE
+        except NoRepositoryError:
+            return None
+
+    def settings(self) -> dict[str, Setting]:
+        """Return every value that is set, by key."""
+        if self._settings is None:
+            found: dict[str, Setting] = {}
+            for key in KEYS:
+                if value := self.environment.get(f"MLREG_{key.upper()}"):
+                    found[key] = Setting(key, value, "environment")
+            for path in self.files():
+                for key, value in read_settings(path).items():
+                    found.setdefault(key, Setting(key, value, str(path)))
+            self._settings = found
+        return self._settings
+
+    def get(self, key: str) -> Setting:
+        """Return one setting.
+
+        Raises:
+            UsageError: `unknown_key`.
+            NotFoundError: `not_set`.
+        """
+        check_key(key)
+        for setting in self.listed():
+            if setting.key == key:
+                return setting
+        raise NotFoundError("not_set", f"{key} is not set", fix=f"mlreg config set {key} VALUE")
+
+    def listed(self) -> list[Setting]:
+        """Return every setting that has a value, by default too, sorted by key."""
+        defaults = {"author": Setting("author", self.author, "default")}
+        defaults["cache_dir"] = Setting("cache_dir", str(self.cache), "default")
+        if local := self._local_file():
+            defaults["repository"] = Setting("repository", str(local.parent), "default")
+        found = defaults | self.settings()
+        return [found[key] for key in sorted(found)]
+
+    def set_remote(self, name: str, url: str) -> str:
+        """Name another repository and return its URL in full.
+
+        Raises:
+            ConflictError: `remote_exists`, with another URL.
+            UsageError: `bad_remote`, `bad_url`, `unknown_scheme`.
+        """
+        full = full_url(url)
+        present = self.remotes.get(name)
+        if present is not None and present != full:
+            raise ConflictError(
+                "remote_exists", f"the remote {name} is {present}", fix=(f"mlreg remote rm {name}", "choose another name")
+            )
+        self.set(f"{REMOTES}{name}", full)
+        return full
+
+    def remove_remote(self, name: str) -> str:
+        """Forget a remote and what was seen of it, and return the URL it had.
+
+        Raises:
+            NotFoundError: `no_remote`.
+        """
+        url = self.remotes.get(name)
+        if url is None:
+            raise NotFoundError("no_remote", f"there is no remote {name}", fix="mlreg remote ls")
+        Registry(**self.get_registry_config()).forget_remote(name)
+        self.set(f"{REMOTES}{name}", "")
+        return url
+
+    def clone(self, url: str, directory: Path | None, report: Callable[[int], None]) -> Synced:
+        """Make a repository in a directory with everything that another one has.
+
+        Raises:
+            RefusedError: `not_empty`, the directory has another repository.
+            NoRepositoryError: `no_repository` at the URL.
+        """
+        full = full_url(url)
+        place = directory or Path(full.rstrip("/").removesuffix(f"/{DIRECTORY}").rpartition("/")[2] or "registry")
+        target = self.directory / place
+        Registry(full, "").open()
+        init(target, shared=False)
+        there = Config(target, {**self.environment, "MLREG_REPOSITORY": ""})
+        if there.remotes.get("origin", full) != full:
+            raise RefusedError("not_empty", f"{target} is a clone of {there.remotes['origin']}", fix="name another DIR")
+        there.set_remote("origin", full)
+        return Registry(**there.get_registry_config()).remote("origin").pull(report=report)
+
+    def set(self, key: str, value: str) -> Setting:
+        """Set a value in the file of this repository; an empty one takes it away.
+
+        Raises:
+            UsageError: `unknown_key`.
+            NotFoundError: `not_set`, there was nothing to take away.
+        """
+        check_key(key)
+        path = self.repository / LOCAL_FILE
+        found = read_settings(path)
+        if not value and key not in found:
+            raise NotFoundError("not_set", f"{key} is not set in {path}", fix="mlreg config list")
+        if value:
+            found[key] = value
+        else:
+            del found[key]
+        _write_settings(path, found)
+        self._settings = None
+        return Setting(key, value, str(path))
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that nothing reads.
+
+    Raises:
+        UsageError: `unknown_key`, naming the nearest one; `bad_remote`.
+    """
+    from mlreg.formats.names import check_remote
+
+    if key.startswith(REMOTES):
+        check_remote(key.removeprefix(REMOTES))
+    elif key not in KEYS:
+        import difflib
+
+        near = difflib.get_close_matches(key, [*KEYS, "remotes.origin"], n=1, cutoff=0.3)
+        fix = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)} and remotes.NAME"
+        raise UsageError("unknown_key", f"there is no setting {key!r}", fix=fix)
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """Return the values in a file, by dotted key; none if there is no file.
+
+    Raises:
+        UsageError: `bad_config`, `bad_yaml`, `unknown_key`.
+    """
+    from mlreg.formats.yaml_document import parse_yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError("bad_config", f"{path} cannot be read", why=str(error)) from error
+    document = parse_yaml(text, str(path))
+    found = dict(_flattened(document, "", path)) if document is not None else {}
+    for key in found:
+        try:
+            check_key(key)
+        except UsageError as error:
+            raise UsageError(error.code, f"{path}: {error.message}", why=error.why, fix=error.fix) from error
+    return found
+
+
+def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str]]:
+    if isinstance(document, dict):
+        return [pair for key, value in document.items() for pair in _flattened(value, f"{prefix}{key}.", path)]
+    if isinstance(document, list) or not prefix or document is None:
+        raise UsageError("bad_config", f"{path}: a value is needed at {prefix.rstrip('.') or 'the top'}")
+    return [(prefix[:-1], str(document))]
+
+
+def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
+    import yaml
+
+    nested: dict[str, Any] = {}
+    for key, value in sorted(settings.items()):
+        if key.startswith(REMOTES):
+            nested.setdefault("remotes", {})[key.removeprefix(REMOTES)] = value
+        else:
+            nested[key] = value
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(yaml.safe_dump(nested, allow_unicode=True, sort_keys=True), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _git_author() -> str:
+    """Return `Name <email>` from git's settings; empty if git or they are not there."""
+    import subprocess
+
+    values = []
+    for key in ("user.name", "user.email"):
+        try:
+            done = subprocess.run(["git", "config", key], capture_output=True, text=True, timeout=5, check=False)
+        except (OSError, subprocess.SubprocessError):
+            return ""
+        values.append(done.stdout.strip())
+    name, email = values
+    return f"{name} <{email}>" if name and email else name or email

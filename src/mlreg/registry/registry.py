@@ -1,0 +1,543 @@
+"""The registry: what a person can do with one repository.
+
+Each method looks at the newest state, does one thing, and returns a frozen result. Refs are text, as a
+user writes them; every error is a `MlregError` with what, why and fix.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlreg.errors import MlregError, NoRepositoryError, NotFoundError, RefusedError, UsageError
+from mlreg.formats.commit import Commit, Input
+from mlreg.formats.names import Entry, check_role, parse_ref_name
+from mlreg.formats.ref import Ref, parse_ref
+from mlreg.formats.tree import File, Mode
+from mlreg.formats.versions import latest
+from mlreg.ids import CommitId
+from mlreg.operations import history
+from mlreg.registry import results
+from mlreg.registry.kinds import scheme_of
+from mlreg.registry.resolve import Target, entries_of, resolve, resolve_entry
+from mlreg.repository.repository import Repository, create_repository
+from mlreg.repository.view import Change, View
+from mlreg.stores import open_store
+
+if TYPE_CHECKING:
+    from mlreg.registry.sync import Sync
+
+Report = Callable[[int], None]
+"""Told about progress, in bytes."""
+
+DIRECTORY = ".mlreg"
+"""Where the repository of a project lies."""
+
+
+def silent(size: int) -> None:
+    """Report nothing."""
+
+
+def init(directory: Path, *, shared: bool) -> tuple[Path, bool]:
+    """Make an empty repository; return where it is, and False if it was there already.
+
+    Args:
+        directory: a project, whose repository becomes `.mlreg` in it.
+        shared: make the directory itself the repository, to push to and clone from.
+    """
+    from mlreg.stores.directory import DirectoryStore, make_directory
+
+    place = directory.absolute() if shared else directory.absolute() / DIRECTORY
+    make_directory(place)
+    return place, create_repository(DirectoryStore(place))
+
+
+def find_repository(start: Path) -> Path:
+    """Return the repository of the directory `start`: `.mlreg` in it or in the nearest parent, or itself.
+
+    Raises:
+        NoRepositoryError: `no_repository`.
+    """
+    for directory in (start, *start.parents):
+        for place in (directory / DIRECTORY, directory):
+            if (place / "mlreg.json").is_file():
+                return place
+    raise NoRepositoryError(
+        "no_repository",
+        f"there is no mlreg repository in {start} or above it",
+        fix=("mlreg init", "mlreg clone URL", "say where it is: mlreg -C DIR ..."),
+    )
+
+
+def full_url(url: str) -> str:
+    """Return a URL that means the same from everywhere: a path is made absolute.
+
+    Raises:
+        UsageError: `bad_url`, `unknown_scheme`.
+    """
+    return open_store(url).url
+
+
+class Registry:
+    """One repository, and the person who uses it."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        author: str | Callable[[], str],
+        cache: str | Path | None = None,
+        remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        """Name the repository; nothing is read before it is asked for.
+
+        Args:
+            path: the repository: a directory that holds `mlreg.json`, a `file:` URL, or a project.
+            author: who the changes are by; a function is asked when there is a change.
+            cache: a directory on a local disk for what can be rebuilt; None keeps it in memory.
+            remotes: from name to URL; a function is asked when a remote is needed.
+        """
+        self.path = str(path)
+        self._author = author
+        self.cache = None if cache is None else Path(cache)
+        self._remotes = remotes or {}
+        self._elsewhere: dict[str, Repository] = {}
+
+    @property
+    def author(self) -> str:
+        """Who the changes are by."""
+        return self._author if isinstance(self._author, str) else self._author()
+
+    @cached_property
+    def remotes(self) -> Mapping[str, str]:
+        """From the name of each remote to its URL."""
+        return self._remotes() if callable(self._remotes) else self._remotes
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The repository, opened when it is first needed."""
+        return Repository(open_store(self.path), self.cache)
+
+    def open(self) -> None:
+        """Make sure that there is a repository that this mlreg can read.
+
+        Raises:
+            NoRepositoryError: `no_repository`.
+            UnsupportedError: `newer_format`, `unknown_feature`.
+        """
+        self.repository.log.refresh()
+
+    def _at(self, ref: Ref) -> Repository:
+        """Return the repository a ref speaks of, at its newest state."""
+        if ref.remote is None:
+            repository = self.repository
+        else:
+            url = self.remotes.get(ref.remote, ref.remote)
+            repository = self._elsewhere.setdefault(url, Repository(open_store(url), self.cache))
+        repository.log.refresh()
+        return repository
+
+    def _resolve(self, text: str) -> tuple[Repository, Ref, Target]:
+        ref = parse_ref(text)
+        repository = self._at(ref)
+        return repository, ref, resolve(repository, ref)
+
+    # Versions in.
+
+    def add(
+        self,
+        entry: str,
+        paths: Sequence[str | Path],
+        *,
+        version: str = "",
+        bump: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+        message: str = "",
+        tags: Sequence[str] = (),
+        report: Report = silent,
+    ) -> results.Added:
+        """Register files as a version of an entry.
+
+        Args:
+            entry: `model/NAME` or `data/NAME`.
+            paths: a directory stands for what is in it; a file, or each of several paths, for itself.
+            version: the name of the version, in the scheme of the kind.
+            bump: instead of a name, which part of the newest one grows.
+            metadata: JSON values; numbers of numpy are taken as numbers.
+            inputs: (role, ref) of what the version was made from.
+            message: why.
+            tags: tags that point to it from the same moment on.
+            report: told about progress.
+        """
+        from mlreg.operations.ingest import sources_below
+
+        chosen = [Path(path) for path in paths]
+        form = "file" if len(chosen) == 1 and chosen[0].is_file() else "directory"
+        return self.register(
+            entry, sources_below(chosen), form, version, bump, metadata or {}, inputs, message, tags, report
+        )
+
+    def register(  # noqa: PLR0913 - the one place where a version's facts come together
+        self,
+        entry: str,
+        sources: Sequence[Any],
+        form: str,
+        version: str,
+        bump: str,
+        metadata: Mapping[str, Any],
+        inputs: Iterable[tuple[str, str]],
+        message: str,
+        tags: Sequence[str],
+        report: Report,
+    ) -> results.Added:
+        """Register sources, which may be files or bytes in memory; `add` says what the arguments mean."""
+        from mlreg.operations import record
+        from mlreg.registry.payloads import plain
+
+        named = Entry.parse(entry)
+        if bool(version) == bool(bump):
+            raise UsageError(
+                "version_or_bump",
+                f"say which version of {named} this is",
+                why="either a version or a bump is needed, and not both",
+                fix=tuple(f"--bump {part}" for part in scheme_of(named).parts),
+            )
+        new = record.NewVersion(
+            entry=named,
+            scheme=scheme_of(named),
+            sources=sources,
+            form=form,
+            author=self.author,
+            version=version,
+            bump=bump,
+            metadata=plain(dict(metadata)),
+            inputs=tuple(self._input(role, ref) for role, ref in inputs),
+            message=message,
+            tags=tags,
+        )
+        done = record.add(self.repository, new, report)
+        return results.Added(self._version_info(self.repository, done.commit_id, done.commit), done.is_changed)
+
+    def _input(self, role: str, text: str) -> Input:
+        check_role(role)
+        ref = parse_ref(text)
+        if ref.remote is not None:
+            raise UsageError("remote_input", f"{text} is not here yet", fix=f"mlreg pull {ref.remote} {ref.name}")
+        self.repository.log.refresh()
+        target = resolve(self.repository, ref)
+        return Input(role, target.commit_id, str(target))
+
+    # Versions out.
+
+    def get(self, text: str, directory: str | Path, *, delete: bool = False, report: Report = silent) -> results.Got:
+        """Write the files of a version below a directory; what is right already is not touched.
+
+        Args:
+            text: a ref; with a path, only that file or directory.
+            directory: made if it is not there.
+            delete: also remove files that are not part of the version.
+            report: told about progress.
+        """
+        from mlreg.operations.checkout import checkout, remove_strays
+
+        repository, ref, target = self._resolve(text)
+        files = list(self._files(repository, target, ref.path))
+        done = checkout(repository, files, Path(directory), report)
+        removed = remove_strays(files, Path(directory)) if delete else 0
+        return results.Got(str(target), str(directory), done.written, done.unchanged, removed, done.size)
+
+    def cat(self, text: str) -> Iterator[bytes]:
+        """Yield the bytes of one file of a version, verified piece by piece.
+
+        Raises:
+            NotFoundError: `path_not_found`.
+            UsageError: `no_path`.
+        """
+        repository, ref, target = self._resolve(text)
+        if not ref.path:
+            raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
+        file = self._files(repository, target, ref.path)[0]
+        if file.path != ref.path:
+            raise UsageError("no_path", f"{target}:{ref.path} is a directory", fix=f"mlreg ls {target}")
+        yield from map(bytes, repository.objects.read_whole(file.id, file.size))
+
+    def _files(self, repository: Repository, target: Target, path: str | None) -> list[File]:
+        commit = history.read_commit(repository, target.commit_id)
+        files = list(history.files_of(repository, commit))
+        if not path:
+            return files
+        chosen = [file for file in files if file.path == path or file.path.startswith(path + "/")]
+        if not chosen:
+            raise NotFoundError("path_not_found", f"{target} has no file {path}", fix=f"mlreg ls {target}")
+        return chosen
+
+    # Looking.
+
+    def entries(self, pattern: str = "*") -> list[results.EntryInfo]:
+        """Return the entries whose `kind/name` matches a shell pattern, sorted."""
+        view = self.repository.log.refresh()
+        return [self._entry_info(view, entry) for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
+
+    def versions(self, text: str) -> list[results.VersionInfo]:
+        """Return the versions of an entry, the newest first."""
+        ref = parse_ref(text)
+        repository = self._at(ref)
+        view = repository.log.view
+        entry = resolve_entry(view, ref)
+        live = {name: found.target for name, found in history.versions_of(view, entry).items() if found.target}
+        commits = history.read_commits(repository, live.values())
+        names = sorted(live, key=scheme_of(entry).key, reverse=True)
+        return [self._version_info(repository, live[name], commits[live[name]]) for name in names]
+
+    def files(self, text: str) -> list[results.FileInfo]:
+        """Return the files of a version, sorted by path."""
+        repository, ref, target = self._resolve(text)
+        return [
+            results.FileInfo(f"{target}:{f.path}", f.path, f.size, f.mode is Mode.EXECUTABLE, str(f.id))
+            for f in self._files(repository, target, ref.path)
+        ]
+
+    def show(self, text: str) -> results.VersionInfo:
+        """Return everything that is known of a version."""
+        repository, _, target = self._resolve(text)
+        return self._version_info(repository, target.commit_id, history.read_commit(repository, target.commit_id))
+
+    def rev_parse(self, text: str) -> Target:
+        """Return the version that a ref names."""
+        return self._resolve(text)[2]
+
+    def lineage(self, text: str) -> list[results.LineageNode]:
+        """Return a version and everything it was made from, depth first."""
+        repository, _, target = self._resolve(text)
+        return [
+            results.LineageNode(
+                ref=f"{node.commit.entry}@{node.commit.version}" if node.commit else "",
+                id=str(node.commit_id),
+                role=node.role,
+                depth=node.depth,
+                present=node.commit is not None,
+            )
+            for node in history.lineage(repository, target.commit_id)
+        ]
+
+    def log(self, text: str = "") -> list[results.Event]:
+        """Return what happened, the newest first: to everything, to one entry, or to one tag or version."""
+        view = self.repository.log.with_history()
+        moves = view.changes("tag/") + view.changes("version/")
+        if text:
+            ref = parse_ref(text)
+            entry = resolve_entry(view, ref)
+            prefix = str(entry) if ref.selector is None else f"{entry}@{ref.selector}"
+            moves = [move for move in moves if _is_of(move, prefix)]
+        names = self._version_names({commit for move in moves for commit in (move.old, move.new) if commit})
+        met: set[str] = set()
+        events = []
+        for move in sorted(moves, key=lambda move: (move.number, move.name)):
+            events.append(_event(move, names, is_first=move.name not in met))
+            met.add(move.name)
+        return events[::-1]
+
+    def tags(self, text: str = "") -> list[results.TagInfo]:
+        """Return the tags of all entries, or of one, sorted."""
+        view = self.repository.log.refresh()
+        entries = [resolve_entry(view, parse_ref(text))] if text else entries_of(view)
+        found = [
+            (entry, name, ref.target)
+            for entry in entries
+            for name, ref in history.tags_of(view, entry).items()
+            if ref.target
+        ]
+        names = self._version_names({commit for _, _, commit in found})
+        return [results.TagInfo(f"{entry}@{name}", names[commit]) for entry, name, commit in found]
+
+    # Changes.
+
+    def tag(self, text: str, name: str, message: str = "") -> results.Tagged:
+        """Point a tag of an entry at one of its versions."""
+        from mlreg.operations import record
+
+        _, ref, target = self._resolve(text)
+        _refuse_remote(ref)
+        previous = self._tagged(target.entry, name)
+        done = record.tag(self.repository, target.entry, name, target.commit_id, self.author, message)
+        return results.Tagged(f"{target.entry}@{name}", previous, str(target), done is not None)
+
+    def untag(self, text: str, message: str = "") -> results.Tagged:
+        """Take a tag, `model/NAME@TAG`, away."""
+        from mlreg.operations import record
+
+        ref = parse_ref(text)
+        _refuse_remote(ref)
+        entry = resolve_entry(self.repository.log.refresh(), ref)
+        if not ref.selector or ref.steps:
+            raise UsageError("no_tag", f"say which tag of {entry}", fix=f"mlreg tag ls {entry}")
+        previous = self._tagged(entry, ref.selector)
+        done = record.untag(self.repository, entry, ref.selector, self.author, message)
+        return results.Tagged(f"{entry}@{ref.selector}", previous, "", done is not None)
+
+    def _tagged(self, entry: Entry, name: str) -> str:
+        found = history.tags_of(self.repository.log.view, entry).get(name)
+        return self._version_names({found.target})[found.target] if found and found.target else ""
+
+    def remove(self, refs: Sequence[str], message: str = "") -> results.Changed:
+        """Remove versions; `restore` brings them back until their bytes are collected."""
+        from mlreg.operations import record
+
+        return self._change_versions(refs, record.remove, message)
+
+    def restore(self, refs: Sequence[str], message: str = "") -> results.Changed:
+        """Bring removed versions back."""
+        from mlreg.operations import record
+
+        return self._change_versions(refs, record.restore, message)
+
+    def _change_versions(self, refs: Sequence[str], change: Callable[..., object], message: str) -> results.Changed:
+        view = self.repository.log.refresh()
+        named: dict[Entry, list[str]] = {}
+        for text in refs:
+            entry, version = self._named_version(view, parse_ref(text))
+            named.setdefault(entry, []).append(version)
+        done = [change(self.repository, entry, versions, self.author, message) for entry, versions in named.items()]
+        shown = tuple(f"{entry}@{version}" for entry, versions in named.items() for version in versions)
+        return results.Changed(shown, any(item is not None for item in done))
+
+    def _named_version(self, view: View, ref: Ref) -> tuple[Entry, str]:
+        """Return the version a ref names outright: removing what `latest` happens to be is not asked for lightly."""
+        _refuse_remote(ref)
+        entry = resolve_entry(view, ref)
+        if ref.selector in history.versions_of(view, entry) and not ref.steps:
+            return entry, ref.selector or ""
+        if ref.selector is None:
+            raise RefusedError("no_version", f"say which version of {entry}", fix=f"mlreg ls {entry}")
+        return entry, resolve(self.repository, ref).version
+
+    # What a commit looks like.
+
+    def _entry_info(self, view: View, entry: Entry) -> results.EntryInfo:
+        live = {name: found.target for name, found in history.versions_of(view, entry).items() if found.target}
+        newest = latest(scheme_of(entry), list(live)) or ""
+        commit_id = live.get(newest)
+        commit = history.read_commit(self.repository, commit_id) if commit_id else None
+        by_commit = {target: name for name, target in live.items()}
+        tags = {
+            name: by_commit.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target
+        }
+        size, time = (commit.size, commit.time) if commit else (0, "")
+        return results.EntryInfo(str(entry), newest, len(live), tags, size, time)
+
+    def _version_info(self, repository: Repository, commit_id: CommitId, commit: Commit) -> results.VersionInfo:
+        entry = Entry.parse(commit.entry)
+        tags = (parse_ref_name(n) for n in repository.log.view.names_of(commit_id) if n.startswith(f"tag/{entry}/"))
+        return results.VersionInfo(
+            ref=f"{entry}@{commit.version}",
+            kind=entry.kind,
+            name=entry.name,
+            version=commit.version,
+            id=str(commit_id),
+            tree=str(commit.tree),
+            files=commit.files,
+            size=commit.size,
+            form=commit.form,
+            tags=tuple(name.leaf for name in tags),
+            author=commit.author,
+            time=commit.time,
+            message=commit.message,
+            metadata=commit.metadata,
+            inputs=tuple(results.InputInfo(item.role, item.ref, str(item.commit)) for item in commit.inputs),
+            parents=tuple(map(str, commit.parents)),
+        )
+
+    def _version_names(self, commits: Iterable[CommitId]) -> dict[CommitId, str]:
+        """Return how each commit is called; its id if it cannot be read any more."""
+        names: dict[CommitId, str] = {}
+        for commit_id in commits:
+            try:
+                commit = history.read_commit(self.repository, commit_id)
+            except MlregError:
+                names[commit_id] = f"b3:{commit_id}"
+            else:
+                names[commit_id] = f"{commit.entry}@{commit.version}"
+        return names
+
+
+    # Other repositories, and this one as a whole.
+
+    def remote(self, name: str = "") -> Sync:
+        """Return one of the remotes, to push to and pull from."""
+        from mlreg.registry.sync import Sync
+
+        return Sync(self, name)
+
+    def forget_remote(self, name: str) -> results.RemoteInfo:
+        """Forget how far the log of a remote went, so that any state of it is accepted at the next meeting."""
+        from mlreg.registry import pins
+
+        remote = self.remote(name)
+        pins.forget(self.repository.url, name)
+        return results.RemoteInfo(name, remote.url)
+
+    def status(self) -> results.Status:
+        """Return where the repository stands; no remote is contacted."""
+        from mlreg.registry.sync import status
+
+        return status(self)
+
+    def verify(self, place: str = "", share: float = 1.0, report: Report = silent) -> results.Verified:
+        """Check this repository, or another one, and say what is damaged.
+
+        Args:
+            place: the name of a remote, or a URL; this repository if empty.
+            share: of the stored blocks that are read, 0.0 to 1.0.
+            report: told about progress.
+        """
+        from mlreg.operations.check import check
+
+        repository = Repository(open_store(self.remotes.get(place, place))) if place else self.repository
+        found = check(repository, share, report)
+        return results.Verified(
+            url=repository.url,
+            share=share,
+            transactions=found.slots,
+            snapshots=found.snapshots,
+            versions=found.versions,
+            tags=found.tags,
+            packs=found.packs,
+            objects=found.objects,
+            size=found.size,
+            orphans=found.orphans,
+            problems=tuple(results.ProblemInfo(p.code, p.message, p.why, p.hurts) for p in found.problems),
+        )
+
+
+def _refuse_remote(ref: Ref) -> None:
+    if ref.remote is not None:
+        raise UsageError(
+            "remote_change", f"{ref} is in another repository", why="changes are made here, and then pushed",
+            fix=f"mlreg push {ref.remote}",
+        )
+
+
+def _is_of(move: Change, prefix: str) -> bool:
+    name = parse_ref_name(move.name)
+    return str(name.entry) == prefix or f"{name.entry}@{name.leaf}" == prefix
+
+
+def _event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> results.Event:
+    name = parse_ref_name(move.name)
+    if name.sort == "tag":
+        change = "tag" if move.new else "untag"
+    else:
+        change = ("add" if is_first else "restore") if move.new else "remove"
+    return results.Event(
+        number=move.number,
+        time=move.time,
+        author=move.author,
+        message=move.message,
+        ref=f"{name.entry}@{name.leaf}",
+        change=change,
+        previous=names[move.old] if move.old else "",
+        target=names[move.new] if move.new else "",
+    )

@@ -1,0 +1,214 @@
+"""From a ref, as a user writes it, to one version.
+
+The order in which a selector is understood: `latest`, a tag, a version, the beginning of an id. Tags,
+versions and ids cannot look alike (`mlreg.formats.names`), so the order never decides anything.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mlreg.errors import NotFoundError
+from mlreg.formats.names import Entry, is_id_prefix, parse_ref_name, tag_ref
+from mlreg.formats.ref import Ref, Step
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.versions import latest
+from mlreg.ids import CommitId
+from mlreg.operations.history import read_commit, tags_of, versions_of
+from mlreg.registry.kinds import KINDS, scheme_of
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import View
+
+
+class Target(NamedTuple):
+    """The version that a ref names; prints as its one canonical form."""
+
+    entry: Entry
+    version: str
+    commit_id: CommitId
+
+    def __str__(self) -> str:
+        """Return `model/suture_detector@1.0.0`."""
+        return f"{self.entry}@{self.version}"
+
+
+def resolve(repository: Repository, ref: Ref) -> Target:
+    """Return the version that a ref names.
+
+    Args:
+        repository: refreshed; where to look.
+        ref: without a path, or with one that is ignored here.
+
+    Raises:
+        NotFoundError: `ref_not_found`, `ref_ambiguous`.
+    """
+    view = repository.log.view
+    if not ref.name:
+        return _by_id(view, ref)
+    entry = resolve_entry(view, ref)
+    selector, steps = ref.selector, list(ref.steps)
+    at_times = [step for step in steps if step.sort == "at"]
+    if selector and at_times and steps[0].sort == "at":
+        found = _tag_at(repository, entry, selector, steps.pop(0))
+    else:
+        found = _select(view, entry, selector or "latest", ref)
+    for step in steps:
+        found = _take(repository, found, step)
+    return found
+
+
+def resolve_entry(view: View, ref: Ref) -> Entry:
+    """Return the entry that a ref names; a kind that is left out is found if only one fits.
+
+    Raises:
+        NotFoundError: `ref_not_found`, `ref_ambiguous`.
+    """
+    kinds = [ref.kind] if ref.kind else list(KINDS)
+    entries = [Entry(kind, ref.name) for kind in kinds]
+    found = [entry for entry in entries if versions_of(view, entry)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise NotFoundError(
+            "ref_ambiguous", f"{ref.name} is the name of {len(found)} entries", fix=tuple(f"write {e}" for e in found)
+        )
+    raise NotFoundError(
+        "ref_not_found", f"there is no entry {entries[0] if ref.kind else ref.name}", fix=_near(view, ref.name)
+    )
+
+
+def _near(view: View, name: str) -> tuple[str, ...]:
+    """Return commands that show what there is, the most likely first."""
+    import difflib
+
+    entries = entries_of(view)
+    close = difflib.get_close_matches(name, [entry.name for entry in entries], n=3)
+    return (*(f"mlreg show {entry}" for entry in entries if entry.name in close), "mlreg ls")
+
+
+def entries_of(view: View) -> list[Entry]:
+    """Return all entries that have a version, sorted by kind and name."""
+    names = (parse_ref_name(ref.name) for ref in view.refs("version/") if ref.target)
+    return sorted({name.entry for name in names})
+
+
+def _select(view: View, entry: Entry, selector: str, ref: Ref) -> Target:
+    versions = {name: found for name, found in versions_of(view, entry).items() if found.target}
+    if selector == "latest":
+        newest = latest(scheme_of(entry), list(versions))
+        if newest is None:
+            raise _not_found(entry, f"{entry} has no version any more", versions)
+        return _target(entry, newest, versions[newest])
+    if selector in versions:
+        return _target(entry, selector, versions[selector])
+    tagged = tags_of(view, entry).get(selector)
+    if tagged and tagged.target:
+        return _version_with(entry, tagged.target, versions)
+    if is_id_prefix(selector):
+        return _by_id(view, ref)
+    removed = versions_of(view, entry).get(selector)
+    if removed is not None:
+        raise NotFoundError(
+            "version_removed", f"{entry}@{selector} was removed", fix=f"mlreg restore {entry}@{selector}"
+        )
+    raise _not_found(entry, f"{entry} has no version and no tag {selector}", versions)
+
+
+def _not_found(entry: Entry, message: str, versions: dict[str, RefState]) -> NotFoundError:
+    scheme = scheme_of(entry)
+    shown = sorted(versions, key=scheme.key, reverse=True)[:5]
+    why = f"its newest versions are {', '.join(shown)}" if shown else "all of them were removed"
+    return NotFoundError("ref_not_found", message, why=why, fix=f"mlreg ls {entry}")
+
+
+def _target(entry: Entry, version: str, found: RefState) -> Target:
+    assert found.target is not None  # noqa: S101 - callers pass live versions
+    return Target(entry, version, found.target)
+
+
+def _version_with(entry: Entry, commit_id: CommitId, versions: dict[str, RefState]) -> Target:
+    for name, found in versions.items():
+        if found.target == commit_id:
+            return Target(entry, name, commit_id)
+    raise NotFoundError("version_removed", f"the version of {entry} with the id {commit_id} was removed")
+
+
+def _by_id(view: View, ref: Ref) -> Target:
+    """Find a version by the beginning of its commit's id."""
+    prefix = ref.selector or ""
+    found = [state for state in view.refs("version/") if state.target and state.target.hex().startswith(prefix)]
+    if ref.name:
+        found = [state for state in found if parse_ref_name(state.name).entry.name == ref.name]
+    if not found:
+        raise NotFoundError("ref_not_found", f"no version has an id that begins with {prefix}", fix="mlreg ls")
+    targets = [_named(state) for state in found]
+    if len({target.commit_id for target in targets}) > 1:
+        raise NotFoundError(
+            "ref_ambiguous",
+            f"{len(targets)} versions have an id that begins with {prefix}",
+            fix=tuple(f"mlreg show {target}" for target in targets[:5]),
+        )
+    return targets[0]
+
+
+def _named(state: RefState) -> Target:
+    name = parse_ref_name(state.name)
+    return _target(name.entry, name.leaf, state)
+
+
+def _take(repository: Repository, start: Target, step: Step) -> Target:
+    if step.sort == "back":
+        for _ in range(int(step.value)):
+            start = _parent(repository, start)
+        return start
+    if step.sort == "input":
+        return _input(repository, start, step.value)
+    raise NotFoundError("ref_not_found", f"{step} asks for the past of a version; only tags move", fix="mlreg tag ls")
+
+
+def _parent(repository: Repository, start: Target) -> Target:
+    parents = read_commit(repository, start.commit_id).parents
+    if not parents:
+        raise NotFoundError("ref_not_found", f"{start} is the first version", fix=f"mlreg log {start.entry}")
+    return _of_commit(repository, parents[0])
+
+
+def _input(repository: Repository, start: Target, role: str) -> Target:
+    inputs = read_commit(repository, start.commit_id).inputs
+    fitting = [item for item in inputs if not role or item.role == role]
+    if len(fitting) == 1:
+        return _of_commit(repository, fitting[0].commit)
+    roles = ", ".join(dict.fromkeys(item.role for item in inputs)) or "none"
+    code = "ref_ambiguous" if fitting else "ref_not_found"
+    message = f"{start} has {len(fitting)} inputs" + (f" in the role {role}" if role else "")
+    raise NotFoundError(code, message, why=f"its roles are: {roles}", fix=f"mlreg show {start}")
+
+
+def _of_commit(repository: Repository, commit_id: CommitId) -> Target:
+    for name in repository.log.view.names_of(commit_id):
+        if name.startswith("version/"):
+            parsed = parse_ref_name(name)
+            return Target(parsed.entry, parsed.leaf, commit_id)
+    raise NotFoundError("ref_not_found", f"the version with the id {commit_id} is not in this repository")
+
+
+def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Target:
+    """Return what a tag pointed to, a number of moves ago or at a time; a day means its end, UTC."""
+    name = tag_ref(entry, tag)
+    moves = [change for change in repository.log.with_history().changes(name) if change.name == name]
+    if step.value.isdigit():
+        before = moves[: len(moves) - int(step.value)]
+    else:
+        moment = step.value if "T" in step.value else f"{step.value}T23:59:59Z"
+        before = [change for change in moves if change.time <= _utc(moment)]
+    if not before or before[-1].new is None:
+        raise NotFoundError("ref_not_found", f"{entry}@{tag} did not exist then", fix=f"mlreg tag log {entry}@{tag}")
+    return _of_commit(repository, before[-1].new)
+
+
+def _utc(moment: str) -> str:
+    from datetime import UTC, datetime
+
+    parsed = datetime.fromisoformat(moment)
+    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,289 @@
+"""What the registry answers: frozen values, which `--json` prints as they are.
+
+Fields are only ever added; text output may change, these may not. Sizes are bytes, times are UTC in
+RFC 3339, ids are 64 hexadecimal digits, refs are in the one form that `mlreg` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlreg.errors import IntegrityError
+
+
+@dataclass(frozen=True, slots=True)
+class InputInfo:
+    """What a version was made from."""
+
+    role: str
+    ref: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """One version of an entry."""
+
+    ref: str
+    """`model/suture_detector@1.0.0`."""
+    kind: str
+    name: str
+    version: str
+    id: str
+    """Of the commit."""
+    tree: str
+    """Id of the tree: equal trees hold equal files."""
+    files: int
+    size: int
+    form: str
+    tags: tuple[str, ...]
+    author: str
+    time: str
+    message: str
+    metadata: Mapping[str, Any]
+    inputs: tuple[InputInfo, ...]
+    parents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A version after `add`."""
+
+    version: VersionInfo
+    changed: bool
+    """False if it was registered already, and nothing was written."""
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The version's ref."""
+        return (self.version.ref,)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryInfo:
+    """An entry and where it stands."""
+
+    ref: str
+    """`model/suture_detector`."""
+    latest: str
+    """Its newest version."""
+    versions: int
+    tags: Mapping[str, str]
+    """From tag to version."""
+    size: int
+    """Of the newest version."""
+    time: str
+    """When the newest version was registered."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file of a version."""
+
+    ref: str
+    """`model/suture_detector@1.0.0:weights.safetensors`."""
+    path: str
+    size: int
+    executable: bool
+    id: str
+    """What `b3sum` prints for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagInfo:
+    """A tag and what it points to."""
+
+    ref: str
+    """`model/suture_detector@production`."""
+    target: str
+    """Ref of the version; empty if the tag was removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A tag after `tag` or `tag rm`."""
+
+    ref: str
+    previous: str
+    """Ref of the version it pointed to before; empty if there was none."""
+    target: str
+    """Ref of the version it points to now; empty if it was removed."""
+    changed: bool
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """The tag's ref."""
+        return (self.ref,)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One name that moved, as the log tells it."""
+
+    number: int
+    """Slot of the log."""
+    time: str
+    author: str
+    message: str
+    ref: str
+    """Of the version or the tag that moved."""
+    change: str
+    """`add`, `remove`, `restore`, `tag`, `untag`."""
+    previous: str
+    """What it was before: a version's ref, or empty."""
+    target: str
+    """What it is since: a version's ref, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineageNode:
+    """A version in the lineage of another."""
+
+    ref: str
+    id: str
+    role: str
+    """What the version below used it as; empty for the one that was asked for."""
+    depth: int
+    present: bool
+    """Whether its commit is in this repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """Files after `get`."""
+
+    ref: str
+    directory: str
+    written: int
+    unchanged: int
+    removed: int
+    size: int
+    """Bytes written."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether any file was touched."""
+        return bool(self.written or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Versions after `rm` or `restore`."""
+
+    refs: tuple[str, ...]
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """Two repositories after `push`, `pull`, `fetch` or `clone`."""
+
+    remote: str
+    url: str
+    versions: tuple[str, ...]
+    """Refs of the versions that travelled."""
+    tags: tuple[str, ...]
+    """Refs of the tags that moved at the receiver."""
+    packs: int
+    size: int
+    """Bytes that travelled."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether the receiver has anything new."""
+        return bool(self.versions or self.tags)
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """All refs that changed at the receiver."""
+        return self.versions + self.tags
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStatus:
+    """How far a remote is, as of the last contact with it."""
+
+    name: str
+    url: str
+    seen: bool
+    """Whether there was any contact yet."""
+    unpushed: tuple[str, ...]
+    """Refs that are here and not there."""
+    unpulled: tuple[str, ...]
+    """Refs that are there and not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a repository stands."""
+
+    path: str
+    repository: str
+    """Its id, whatever its place."""
+    transactions: int
+    entries: int
+    versions: int
+    tags: int
+    remotes: tuple[RemoteStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemInfo:
+    """Something that is not as it was written."""
+
+    code: str
+    message: str
+    why: str
+    hurts: tuple[str, ...]
+    """Refs of the versions that cannot be read in full because of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What `verify` looked at and found."""
+
+    url: str
+    share: float
+    """Of the stored blocks that were read."""
+    transactions: int
+    snapshots: int
+    versions: int
+    tags: int
+    packs: int
+    objects: int
+    """Whose bytes were read and compared with their ids."""
+    size: int
+    """Stored bytes read."""
+    orphans: int
+    """Packs that no transaction names; harmless."""
+    problems: tuple[ProblemInfo, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.problems
+
+    def refuse_problems(self) -> None:
+        """Raise `damaged` if anything is.
+
+        Raises:
+            IntegrityError: `damaged`.
+        """
+        if self.problems:
+            hurt = sorted({ref for problem in self.problems for ref in problem.hurts})
+            raise IntegrityError(
+                "damaged",
+                f"{len(self.problems)} problems in {self.url}",
+                why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
+                fix="mlreg pull, from a remote that has them",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """A remote as it is configured."""
+
+    name: str
+    url: str

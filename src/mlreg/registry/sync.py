@@ -1,0 +1,353 @@
+"""Push, pull, fetch and clone: which names go where, and when that would lose something.
+
+A version never changes, so versions of two repositories are simply united; the same name for other
+content is a conflict. A tag moves, so it is compared with where it was at the last meeting
+(`remote/NAME/tag/...` in the log here): who alone has moved it wins, and if both have, a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from mlreg.errors import ConflictError, NotFoundError
+from mlreg.formats.names import Entry, parse_ref_name, remote_ref, version_ref
+from mlreg.formats.ref import parse_ref
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.transaction import RefChange
+from mlreg.ids import CommitId
+from mlreg.operations.history import read_commit, versions_of
+from mlreg.operations.transfer import Move, Transferred, transfer
+from mlreg.registry import pins, results
+from mlreg.registry.registry import Registry, Report, silent
+from mlreg.registry.resolve import resolve, resolve_entry
+from mlreg.repository.log import Draft
+from mlreg.repository.repository import Repository, view_path
+from mlreg.repository.view import View
+from mlreg.stores import open_store
+
+
+class Chosen(NamedTuple):
+    """What a user wants to send: everything, an entry, or one version with its tags."""
+
+    names: frozenset[str] | None
+    """Names in the sender's log; None for all."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether a name of the sender is to be sent."""
+        return self.names is None or name in self.names
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether the user named what to send."""
+        return self.names is not None
+
+
+class Sync:
+    """A registry and one of its remotes."""
+
+    def __init__(self, registry: Registry, remote: str = "") -> None:
+        """Name the remote: the only one there is, or `origin`, if it is left out.
+
+        Raises:
+            NotFoundError: `no_remote`.
+        """
+        self._registry = registry
+        self.name = remote or _default(registry)
+        if self.name not in registry.remotes:
+            raise NotFoundError(
+                "no_remote", f"there is no remote {self.name}", fix=(f"mlreg remote add {self.name} URL", "mlreg remote ls")
+            )
+        self.url = registry.remotes[self.name]
+        self._here = registry.repository
+
+    def _meet(self) -> Repository:
+        """Open the remote, and make sure that it is the one of the last meeting, and has not lost anything."""
+        there = Repository(open_store(self.url), self._registry.cache)
+        there.log.refresh()
+        self._here.log.refresh()
+        pins.check(self._here.url, self.name, there)
+        return there
+
+    def _part(self, there: Repository) -> None:
+        pins.remember(self._here.url, self.name, there)
+
+    # To the remote.
+
+    def push(self, refs: Sequence[str] = (), *, force_tags: bool = False, report: Report = silent) -> results.Synced:
+        """Send versions and tags that the remote does not have.
+
+        Args:
+            refs: entries, or versions, which are sent with the tags that point to them; all if empty.
+            force_tags: let the tags here win over those there.
+            report: told about progress.
+
+        Raises:
+            ConflictError: `version_conflict`, `tag_conflict`.
+        """
+        there = self._meet()
+        chosen = _choose(self._here, refs)
+        bases = {remote_ref(self.name, name): name for name in _tags(self._here.log.view)}
+        known = {name: _target(self._here.log.view, base) for base, name in bases.items()}
+
+        def plan(view: View) -> list[Move]:
+            united = _Union(self._here, there, view, chosen, self.name)
+            return [*united.versions(), *united.tags(known, force=force_tags)]
+
+        done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
+        self._note_tags(there, chosen)
+        self._part(there)
+        return self._synced(there, done)
+
+    def _note_tags(self, there: Repository, chosen: Chosen) -> None:
+        """Remember where the remote's tags are, in the log here."""
+
+        def build(view: View) -> Draft:
+            changes = []
+            for ref in there.log.view.refs("tag/"):
+                name = remote_ref(self.name, ref.name)
+                if chosen.has(ref.name) and ref.target and _target(view, name) != ref.target and _has(view, ref.target):
+                    changes.append(RefChange(name, _target(view, name), ref.target))
+            if not changes:
+                raise _Settled
+            return Draft(self._registry.author, f"tags seen at {self.name}", tuple(changes))
+
+        try:
+            self._here.log.append(build)
+        except _Settled:
+            return
+
+    # From the remote.
+
+    def fetch(self, refs: Sequence[str] = (), report: Report = silent) -> results.Synced:
+        """Bring the remote's versions, and note where its tags are; the tags here stay.
+
+        Raises:
+            ConflictError: `version_conflict`.
+        """
+        return self._bring(refs, report, with_tags=False, force_tags=False)
+
+    def pull(self, refs: Sequence[str] = (), *, force_tags: bool = False, report: Report = silent) -> results.Synced:
+        """Bring the remote's versions, and move the tags here to where they are there.
+
+        Args:
+            refs: entries or versions; all if empty.
+            force_tags: let the tags there win over those here.
+            report: told about progress.
+
+        Raises:
+            ConflictError: `version_conflict`, `tag_conflict`.
+        """
+        return self._bring(refs, report, with_tags=True, force_tags=force_tags)
+
+    def _bring(self, refs: Sequence[str], report: Report, *, with_tags: bool, force_tags: bool) -> results.Synced:
+        there = self._meet()
+        chosen = _choose(there, refs)
+
+        def plan(view: View) -> list[Move]:
+            united = _Union(there, self._here, view, chosen, self.name)
+            known = {name: _target(view, remote_ref(self.name, name)) for name in _tags(there.log.view)}
+            moves = [*united.versions(), *united.seen_tags()]
+            return [*moves, *united.tags(known, force=force_tags)] if with_tags else moves
+
+        message = f"{'pull' if with_tags else 'fetch'} from {self.name}"
+        done = transfer(there, self._here, plan, self._registry.author, message, report)
+        self._part(there)
+        return self._synced(self._here, done)
+
+    def _synced(self, receiver: Repository, done: Transferred) -> results.Synced:
+        moved = [(parse_ref_name(move.name), move) for move in done.moves]
+        own = [(name, move) for name, move in moved if name.remote is None]
+        return results.Synced(
+            remote=self.name,
+            url=receiver.url if receiver is not self._here else self.url,
+            versions=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "version"),
+            tags=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "tag"),
+            packs=done.packs,
+            size=done.size,
+        )
+
+
+class _Settled(Exception):  # noqa: N818 - no error: nothing to note
+    pass
+
+
+class _Union:
+    """The names of a sender, compared with those of a receiver in its newest state."""
+
+    def __init__(self, sender: Repository, receiver: Repository, view: View, chosen: Chosen, remote: str) -> None:
+        self._sender = sender
+        self._receiver = receiver
+        self._view = view
+        self._chosen = chosen
+        self._remote = remote
+
+    def versions(self) -> Iterator[Move]:
+        """Yield the versions that the receiver lacks; one that it removed only if it was asked for by name."""
+        for ref in self._sender.log.view.refs("version/"):
+            if ref.target is None or not self._chosen.has(ref.name):
+                continue
+            found = self._view.ref(ref.name)
+            if found is None or (found.target is None and (self._chosen.is_explicit or found.removed != ref.target)):
+                self._refuse_other(ref, found.removed if found else None)
+                yield Move(ref.name, ref.target, None)
+            elif found.target is not None:
+                self._refuse_other(ref, found.target)
+
+    def _refuse_other(self, ref: RefState, there: CommitId | None) -> None:
+        if there is None or there == ref.target or ref.target is None:
+            return
+        mine, other = read_commit(self._sender, ref.target), read_commit(self._receiver, there)
+        if mine.has_same_content(other):
+            return
+        name = parse_ref_name(ref.name)
+        shown = f"{name.entry}@{name.leaf}"
+        raise ConflictError(
+            "version_conflict",
+            f"{shown} has other content in {self._receiver.url} than in {self._sender.url}",
+            why=f"{other.author} registered it there, {other.time}; {mine.author} here, {mine.time}",
+            fix=(
+                f"mlreg get {shown} DIR, then register it under a version of its own: mlreg add {name.entry} DIR --bump patch",
+                f"mlreg show {self._remote}::{shown}",
+            ),
+        )
+
+    def seen_tags(self) -> Iterator[Move]:
+        """Yield the names under which the receiver keeps where the sender's tags are."""
+        for ref in self._sender.log.view.refs("tag/"):
+            target = self._version_there(ref)
+            name = remote_ref(self._remote, ref.name)
+            if target is not None and _target(self._view, name) != target:
+                yield Move(name, target, _target(self._view, name))
+
+    def tags(self, known: dict[str, CommitId | None], *, force: bool) -> Iterator[Move]:
+        """Yield the tags that are to move at the receiver.
+
+        Args:
+            known: where the remote's tags were at the last meeting.
+            force: whether the sender's tags win.
+        """
+        for ref in self._sender.log.view.refs("tag/"):
+            target = self._version_there(ref)
+            found = self._view.ref(ref.name)
+            present = found.target if found else None
+            if target is None or target == present:
+                continue
+            if force or self._is_ahead(ref, found, known.get(ref.name)):
+                yield Move(ref.name, target, present)
+            elif not self._is_behind(ref, present):
+                raise self._tag_conflict(ref, target, present)
+
+    def _version_there(self, ref: RefState) -> CommitId | None:
+        """Return the commit a tag will mean at the receiver, where the same version may have been registered apart."""
+        if ref.target is None or not self._chosen.has(ref.name):
+            return None
+        commit = read_commit(self._sender, ref.target)
+        found = self._view.ref(version_ref(Entry.parse(commit.entry), commit.version))
+        return found.target if found and found.target else ref.target
+
+    def _is_ahead(self, ref: RefState, found: RefState | None, known: CommitId | None) -> bool:
+        """Tell whether the receiver's tag stands where the sender's once stood, or never was."""
+        if found is None:
+            return True
+        if found.target is None:
+            return self._chosen.is_explicit
+        return found.target == known or self._was_at(self._sender, ref.name, found.target)
+
+    def _is_behind(self, ref: RefState, present: CommitId | None) -> bool:
+        """Tell whether the receiver's tag has been where the sender's is: then it is the newer one."""
+        return present is None or (ref.target is not None and self._was_at(self._receiver, ref.name, ref.target))
+
+    @staticmethod
+    def _was_at(repository: Repository, name: str, commit: CommitId) -> bool:
+        changes = repository.log.with_history().changes(name)
+        return any(change.name == name and change.new == commit for change in changes)
+
+    def _tag_conflict(self, ref: RefState, target: CommitId, present: CommitId | None) -> ConflictError:
+        name = parse_ref_name(ref.name)
+        mine = read_commit(self._sender, target)
+        other = read_commit(self._receiver, present) if present else None
+        shown = f"{name.entry}@{name.leaf}"
+        return ConflictError(
+            "tag_conflict",
+            f"{shown} was moved in both repositories: {mine.version} in {self._sender.url},"
+            f" {other.version if other else 'nothing'} in {self._receiver.url}",
+            why="the last to write would silently undo the other",
+            fix=(
+                f"let the remote's stand: mlreg pull {self._remote} --force-tags",
+                f"let yours stand: mlreg push {self._remote} --force-tags",
+                f"mlreg tag log {shown}",
+            ),
+        )
+
+
+def _default(registry: Registry) -> str:
+    return next(iter(registry.remotes)) if len(registry.remotes) == 1 else "origin"
+
+
+def _choose(sender: Repository, refs: Sequence[str]) -> Chosen:
+    if not refs:
+        return Chosen(None)
+    view = sender.log.view
+    names: set[str] = set()
+    for text in refs:
+        ref = parse_ref(text)
+        entry = resolve_entry(view, ref)
+        if ref.selector is None:
+            names.update(version_ref(entry, version) for version in versions_of(view, entry))
+            names.update(found.name for found in view.refs(f"tag/{entry}/"))
+        else:
+            target = resolve(sender, ref)
+            names.add(version_ref(entry, target.version))
+            names.update(name for name in view.names_of(target.commit_id) if name.startswith(f"tag/{entry}/"))
+    return Chosen(frozenset(names))
+
+
+def _tags(view: View) -> list[str]:
+    return [ref.name for ref in view.refs("tag/")]
+
+
+def _target(view: View, name: str) -> CommitId | None:
+    found = view.ref(name)
+    return found.target if found else None
+
+
+def _has(view: View, commit: CommitId) -> bool:
+    return any(name.startswith("version/") for name in view.names_of(commit))
+
+
+def status(registry: Registry) -> results.Status:
+    """Return where a repository stands, and how far its remotes were at the last contact; contacts none."""
+    view = registry.repository.log.refresh()
+    own = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
+    return results.Status(
+        path=registry.repository.url,
+        repository=registry.repository.identity.repository,
+        transactions=view.number,
+        entries=len({parse_ref_name(name).entry for name in own if name.startswith("version/")}),
+        versions=sum(1 for name in own if name.startswith("version/")),
+        tags=sum(1 for name in own if name.startswith("tag/")),
+        remotes=tuple(_remote_status(registry, name, own) for name in sorted(registry.remotes)),
+    )
+
+
+def _remote_status(registry: Registry, name: str, own: dict[str, CommitId]) -> results.RemoteStatus:
+    url = registry.remotes[name]
+    pin = pins.read(registry.repository.url, name)
+    if pin is None or registry.cache is None:
+        return results.RemoteStatus(name, url, seen=False, unpushed=_shown(own), unpulled=())
+    view = View(view_path(registry.cache, pin.repository, open_store(url).url))
+    theirs = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
+    view.close()
+    return results.RemoteStatus(
+        name,
+        url,
+        seen=True,
+        unpushed=_shown(ref for ref, target in own.items() if theirs.get(ref) != target),
+        unpulled=_shown(ref for ref in theirs if ref not in own),
+    )
+
+
+def _shown(names: Iterable[str]) -> tuple[str, ...]:
+    parsed = [parse_ref_name(name) for name in names]
+    return tuple(f"{name.entry}@{name.leaf}" for name in parsed)
