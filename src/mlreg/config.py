@@ -167,7 +167,9 @@ class Config:
         present = self.remotes.get(name)
         if present is not None and present != full:
             raise ConflictError(
-                "remote_exists", f"the remote {name} is {present}", fix=(f"mlreg remote rm {name}", "choose another name")
+                "remote_exists",
+                f"the remote {name} is {present}",
+                fix=(f"mlreg remote rm {name}", "choose another name"),
             )
         self.set(f"{REMOTES}{name}", full)
         return full

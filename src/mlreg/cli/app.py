@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Annotated
 
 import typer
 
-from mlreg.cli import content, looking, sharing, tagging, upkeep
+from mlreg.cli.output import print_version
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "upkeep": ("init", "status", "verify", "config"),
+    "content": ("add", "get", "cat", "rm", "restore"),
+    "looking": ("ls", "show", "log", "lineage", "rev-parse"),
+    "tagging": ("tag",),
+    "sharing": ("remote", "push", "pull", "fetch", "clone"),
+}
+"""Which file of this folder has which commands, in the order in which help lists them."""
 
 HELP = """A registry for machine learning that needs no server.
 
@@ -21,28 +31,38 @@ Examples:
   mlreg get model/detector@production out/
 """
 
-app = typer.Typer(
-    help=HELP,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for part in (upkeep, content, looking, sharing):
-    part.add_commands(app)
-app.add_typer(tagging.app, name="tag")
-app.add_typer(sharing.remotes, name="remote")
-app.add_typer(upkeep.settings, name="config")
+
+def tree(word: str = "") -> typer.Typer:
+    """Return the command tree, or only the part of it that `word` is in.
+
+    Building a command takes half a millisecond, and a call needs one: the rest is left out if the
+    first word of the command line says which.
+    """
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        callback=_start,
+        invoke_without_command=True,
+    )
+    named = [file for file, words in COMMANDS.items() if word in words]
+    for file in named or COMMANDS:
+        importlib.import_module(f"mlreg.cli.{file}").add_commands(app)
+    return app
 
 
-@app.callback(invoke_without_command=True)
-def start(
+def _version(wanted: bool) -> None:
+    if wanted:
+        print_version()
+        raise typer.Exit
+
+
+def _start(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version of mlreg.", callback=upkeep.print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version of mlreg.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """A registry for machine learning that needs no server."""
-
-
-start.__doc__ = HELP
+    """Nothing by itself: options that stand before the command."""

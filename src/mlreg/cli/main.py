@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 from mlreg.errors import MlregError, UsageError
@@ -18,7 +16,6 @@ INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
 def main() -> NoReturn:
     """Run the command line; the exit status is the error's own."""
-    signal.signal(signal.SIGTERM, _terminate)
     arguments = sys.argv[1:]
     try:
         status = _run(arguments)
@@ -44,7 +41,7 @@ class _Terminated(BaseException):
     """The process was asked to end: clean up, then do."""
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
+def _terminate(number: int, frame: object) -> None:
     raise _Terminated
 
 
@@ -58,12 +55,15 @@ def _run(arguments: list[str]) -> int:
 
 
 def _run_tree(arguments: list[str]) -> int:
+    import signal
+
     import typer
 
-    from mlreg.cli.app import app
+    from mlreg.cli.app import tree
 
+    signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = app(args=arguments, prog_name="mlreg", standalone_mode=False)
+        status = tree(arguments[0] if arguments else "")(args=arguments, prog_name="mlreg", standalone_mode=False)
     except Exception as error:
         # Typer brings its own copy of click since 0.26: known by what it can do, not by where it is from.
         if isinstance(error, typer.Abort):

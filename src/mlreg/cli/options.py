@@ -17,8 +17,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print refs only, one a line.")]
 Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Why; kept in the log.")]
 Version = Annotated[str, typer.Option("--version", metavar="V", help="Name of the version, e.g. 1.0.0.")]
-Bump = Annotated[str, typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date.")]
-Meta = Annotated[list[str] | None, typer.Option("--meta", metavar="K=V", help="Metadata; K may be a.b, V is JSON or text.")]
+Bump = Annotated[
+    str, typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date.")
+]
+Meta = Annotated[
+    list[str] | None, typer.Option("--meta", metavar="K=V", help="Metadata; K may be a.b, V is JSON or text.")
+]
 MetaFile = Annotated[list[Path] | None, typer.Option("--meta-file", metavar="FILE", help="Metadata in YAML or JSON.")]
 Inputs = Annotated[list[str] | None, typer.Option("--in", metavar="ROLE=REF", help="What it was made from.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Tag it in the same step.")]

@@ -13,10 +13,10 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
+from mlreg import __version__
 from mlreg.errors import MlregError
 
 
@@ -78,7 +78,7 @@ def show(name: str, result: object, view: View, mode: Mode) -> None:
 
 
 def _document(result: object) -> dict[str, Any]:
-    if isinstance(result, list | tuple):
+    if isinstance(result, list):
         return {"items": [_fields(item) for item in result]}
     return _fields(result)
 
@@ -86,9 +86,21 @@ def _document(result: object) -> dict[str, Any]:
 def _fields(result: object) -> dict[str, Any]:
     if isinstance(result, dict):
         return result
-    assert is_dataclass(result) and not isinstance(result, type)  # noqa: S101, PT018 - all results are
     derived = {name: getattr(result, name) for name in ("changed", "is_clean") if hasattr(result, name)}
-    return asdict(result) | derived
+    plain: dict[str, Any] = _plain(result)
+    return plain | derived
+
+
+def _plain(value: Any) -> Any:
+    """Return a result as JSON has it: named tuples as objects."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(field) for name, field in value._asdict().items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def print_version() -> None:
+    """Print the version of mlreg."""
+    _write(f"mlreg {__version__}")
 
 
 def write_bytes(parts: Iterator[bytes]) -> None:

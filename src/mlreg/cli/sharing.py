@@ -130,3 +130,4 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     for command in (push, pull, fetch, clone):
         app.command()(command)
+    app.add_typer(remotes, name="remote")

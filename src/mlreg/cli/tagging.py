@@ -77,3 +77,8 @@ def log(
     """Show where a tag has been, the newest first."""
     result = open_registry(repo).log(ref)
     output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))
+
+
+def add_commands(tree: typer.Typer) -> None:
+    """Put the commands of this file into the tree."""
+    tree.add_typer(app, name="tag")

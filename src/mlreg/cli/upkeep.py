@@ -1,4 +1,4 @@
-"""The repository itself: init, status, verify, config, the version of mlreg."""
+"""The repository itself: init, status, verify, config."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def status(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> 
 
 def verify(
     place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
-    sample: Annotated[str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")] = "100%",
+    sample: Annotated[
+        str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
+    ] = "100%",
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -96,18 +98,8 @@ def list_settings(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = Fal
     output.show("config-list", result, views.settings(result), mode_of(as_json=as_json, quiet=quiet))
 
 
-def print_version(wanted: bool) -> None:  # noqa: FBT001 - the signature typer calls
-    """Print the version of mlreg and stop."""
-    if wanted:
-        from importlib.metadata import version
-
-        number = version("mlreg")
-        view = output.View((), (), [number], f"mlreg {number}")
-        output.show("version", {"version": number}, view, output.Mode.TEXT)
-        raise typer.Exit
-
-
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     for command in (init, status, verify):
         app.command()(command)
+    app.add_typer(settings, name="config")

@@ -25,14 +25,29 @@ def added(result: results.Added) -> View:
 
 def entries(items: Sequence[results.EntryInfo]) -> View:
     """The entries of a repository."""
-    columns = (Column("ENTRY"), Column("LATEST"), Column("VERSIONS", COUNT), Column("SIZE", SIZE), Column("TAGS"), Column("ADDED"))
+    columns = (
+        Column("ENTRY"),
+        Column("LATEST"),
+        Column("VERSIONS", COUNT),
+        Column("SIZE", SIZE),
+        Column("TAGS"),
+        Column("ADDED"),
+    )
     rows = [(i.ref, i.latest, i.versions, i.size, _pairs(i.tags), i.time) for i in items]
     return View(columns, rows, [item.ref for item in items])
 
 
 def versions(items: Sequence[results.VersionInfo]) -> View:
     """The versions of an entry."""
-    columns = (Column("VERSION"), Column("FILES", COUNT), Column("SIZE", SIZE), Column("TAGS"), Column("ADDED"), Column("BY"), Column("MESSAGE"))
+    columns = (
+        Column("VERSION"),
+        Column("FILES", COUNT),
+        Column("SIZE", SIZE),
+        Column("TAGS"),
+        Column("ADDED"),
+        Column("BY"),
+        Column("MESSAGE"),
+    )
     rows = [(i.ref, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message) for i in items]
     return View(columns, rows, [item.ref for item in items])
 
@@ -76,7 +91,16 @@ def _pairs(tags: Mapping[str, str]) -> str:
 
 def events(items: Sequence[results.Event]) -> View:
     """What happened."""
-    columns = (Column("NO", COUNT), Column("TIME"), Column("BY"), Column("CHANGE"), Column("REF"), Column("FROM"), Column("TO"), Column("MESSAGE"))
+    columns = (
+        Column("NO", COUNT),
+        Column("TIME"),
+        Column("BY"),
+        Column("CHANGE"),
+        Column("REF"),
+        Column("FROM"),
+        Column("TO"),
+        Column("MESSAGE"),
+    )
     rows = [(i.number, i.time, i.author, i.change, i.ref, i.previous, i.target, i.message) for i in items]
     return View(columns, rows, [item.ref for item in items])
 

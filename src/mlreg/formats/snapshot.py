@@ -126,7 +126,16 @@ def _read(fields: dict[str, Any]) -> Snapshot:
 
 def _pack_row(state: PackState) -> list[object]:
     pack = state.pack
-    return [pack.id, int(pack.kind), pack.size, pack.index_size, pack.sum.hex(), pack.objects, state.number, state.is_dropped]
+    return [
+        pack.id,
+        int(pack.kind),
+        pack.size,
+        pack.index_size,
+        pack.sum.hex(),
+        pack.objects,
+        state.number,
+        state.is_dropped,
+    ]
 
 
 def _read_pack(row: list[Any]) -> PackState:

@@ -95,9 +95,7 @@ class Transaction(NamedTuple):
                 "number": self.number,
                 "previous": str(self.previous),
                 "reap": list(self.reap),
-                "refs": [
-                    {"name": ref.name, "new": _text(ref.new), "old": _text(ref.old)} for ref in self.refs
-                ],
+                "refs": [{"name": ref.name, "new": _text(ref.new), "old": _text(ref.old)} for ref in self.refs],
                 "requires": list(self.requires),
                 "time": self.time,
             }

@@ -6,11 +6,13 @@ To add one: write a class beside `CalVer` and add it to `SCHEMES`. Nothing here 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mlreg.errors import UsageError
 from mlreg.formats.names import MAX_VERSION_CHARS, is_version_text, quoted
+
+if TYPE_CHECKING:
+    from datetime import date
 
 
 class VersionScheme(Protocol):
@@ -164,6 +166,8 @@ def _is_number(text: str) -> bool:
 
 def _is_day(year: int, month: int, day: int) -> bool:
     try:
+        from datetime import date
+
         date(year, month, day)
     except ValueError:
         return False

@@ -205,7 +205,9 @@ class _Check:
                 elif name.remote is None:
                     self.result.tags += 1
                     if not any(found.target == ref.target for found in versions_of(view, name.entry).values()):
-                        raise IntegrityError("stray_tag", f"{name.entry}@{name.leaf} is a tag that points to no version")
+                        raise IntegrityError(
+                            "stray_tag", f"{name.entry}@{name.leaf} is a tag that points to no version"
+                        )
             except IntegrityError as error:
                 self._note(error)
 

@@ -8,7 +8,6 @@ are left alone, their times included.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -150,7 +149,7 @@ def _is_right(directory: int, name: str, file: File) -> bool:
 def _write(repository: Repository, file: File, directory: int, name: str) -> None:
     """Write one file under a temporary name, verify it, and give it its own."""
     _refuse_directory(directory, name)
-    temporary = f".{name[:40]}.mlreg-{secrets.token_hex(6)}"
+    temporary = f".{name[:40]}.mlreg-{os.urandom(6).hex()}"
     mode = 0o777 if file.mode is Mode.EXECUTABLE else 0o666
     fd = os.open(temporary, _WRITE, mode, dir_fd=directory)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 from mlreg.errors import (
@@ -175,10 +174,13 @@ class _Attempt:
 
     def _bumped(self, names: Mapping[str, RefState]) -> str:
         """Return the next version name, unless the newest version has the same content."""
+        from datetime import date
+
         newest = _newest(self._new.scheme, names)
         if newest and read_commit(self._repository, newest).has_same_content(self._commit("")):
             raise _Settled(newest)
-        return self._new.scheme.next(list(names), self._new.bump, date.fromisoformat(now()[:10]))
+        today = date.fromisoformat(now()[:10])
+        return self._new.scheme.next(list(names), self._new.bump, today)
 
     def _pack_commit(self, version: str, names: Mapping[str, RefState]) -> None:
         key = self._new.scheme.key
@@ -228,8 +230,10 @@ def _exists(entry: Entry, existing: Commit, wanted: Commit) -> ConflictError:
         "version_exists",
         f"{entry}@{existing.version} is registered already, with other {what}",
         why=f"a version never changes; this one was added by {existing.author}, {existing.time}",
-        fix=(f"register yours under the next version: mlreg add {entry} --bump patch ...",
-             f"mlreg show {entry}@{existing.version}"),
+        fix=(
+            f"register yours under the next version: mlreg add {entry} --bump patch ...",
+            f"mlreg show {entry}@{existing.version}",
+        ),
     )
 
 
@@ -277,7 +281,9 @@ def untag(repository: Repository, entry: Entry, name: str, author: str, message:
     return _change(repository, author, message or f"remove tag {entry}@{name}", refs)
 
 
-def remove(repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str) -> Transaction | None:
+def remove(
+    repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str
+) -> Transaction | None:
     """Remove versions; they can be restored until their bytes are collected. None if all are removed already.
 
     Raises:
@@ -325,7 +331,9 @@ def restore(
         changes = []
         for version in versions:
             if version not in names:
-                raise NotFoundError("version_missing", f"{entry} never had a version {version}", fix=f"mlreg ls {entry}")
+                raise NotFoundError(
+                    "version_missing", f"{entry} never had a version {version}", fix=f"mlreg ls {entry}"
+                )
             if commit_id := names[version].removed:
                 _refuse_collected(repository, commit_id)
                 changes.append(RefChange(names[version].name, None, commit_id))
@@ -337,9 +345,7 @@ def restore(
 def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
     wanted = needs_of(repository, read_commit(repository, commit_id))
     if lost := repository.objects.missing(wanted):
-        raise NotFoundError(
-            "version_collected", f"{len(lost)} objects of the version were collected", fix="mlreg pull"
-        )
+        raise NotFoundError("version_collected", f"{len(lost)} objects of the version were collected", fix="mlreg pull")
 
 
 def _listed(entry: Entry, versions: Sequence[str]) -> str:

@@ -422,9 +422,7 @@ class Registry:
         commit_id = live.get(newest)
         commit = history.read_commit(self.repository, commit_id) if commit_id else None
         by_commit = {target: name for name, target in live.items()}
-        tags = {
-            name: by_commit.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target
-        }
+        tags = {name: by_commit.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target}
         size, time = (commit.size, commit.time) if commit else (0, "")
         return results.EntryInfo(str(entry), newest, len(live), tags, size, time)
 
@@ -461,7 +459,6 @@ class Registry:
             else:
                 names[commit_id] = f"{commit.entry}@{commit.version}"
         return names
-
 
     # Other repositories, and this one as a whole.
 
@@ -515,7 +512,9 @@ class Registry:
 def _refuse_remote(ref: Ref) -> None:
     if ref.remote is not None:
         raise UsageError(
-            "remote_change", f"{ref} is in another repository", why="changes are made here, and then pushed",
+            "remote_change",
+            f"{ref} is in another repository",
+            why="changes are made here, and then pushed",
             fix=f"mlreg push {ref.remote}",
         )
 

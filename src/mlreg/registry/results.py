@@ -7,14 +7,12 @@ RFC 3339, ids are 64 hexadecimal digits, refs are in the one form that `mlreg` p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError
 
 
-@dataclass(frozen=True, slots=True)
-class InputInfo:
+class InputInfo(NamedTuple):
     """What a version was made from."""
 
     role: str
@@ -22,8 +20,7 @@ class InputInfo:
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionInfo:
+class VersionInfo(NamedTuple):
     """One version of an entry."""
 
     ref: str
@@ -47,8 +44,7 @@ class VersionInfo:
     parents: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(NamedTuple):
     """A version after `add`."""
 
     version: VersionInfo
@@ -61,8 +57,7 @@ class Added:
         return (self.version.ref,)
 
 
-@dataclass(frozen=True, slots=True)
-class EntryInfo:
+class EntryInfo(NamedTuple):
     """An entry and where it stands."""
 
     ref: str
@@ -78,8 +73,7 @@ class EntryInfo:
     """When the newest version was registered."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(NamedTuple):
     """A file of a version."""
 
     ref: str
@@ -91,8 +85,7 @@ class FileInfo:
     """What `b3sum` prints for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TagInfo:
+class TagInfo(NamedTuple):
     """A tag and what it points to."""
 
     ref: str
@@ -101,8 +94,7 @@ class TagInfo:
     """Ref of the version; empty if the tag was removed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tagged:
+class Tagged(NamedTuple):
     """A tag after `tag` or `tag rm`."""
 
     ref: str
@@ -118,8 +110,7 @@ class Tagged:
         return (self.ref,)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One name that moved, as the log tells it."""
 
     number: int
@@ -137,8 +128,7 @@ class Event:
     """What it is since: a version's ref, or empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineageNode:
+class LineageNode(NamedTuple):
     """A version in the lineage of another."""
 
     ref: str
@@ -150,8 +140,7 @@ class LineageNode:
     """Whether its commit is in this repository."""
 
 
-@dataclass(frozen=True, slots=True)
-class Got:
+class Got(NamedTuple):
     """Files after `get`."""
 
     ref: str
@@ -168,16 +157,14 @@ class Got:
         return bool(self.written or self.removed)
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """Versions after `rm` or `restore`."""
 
     refs: tuple[str, ...]
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(NamedTuple):
     """Two repositories after `push`, `pull`, `fetch` or `clone`."""
 
     remote: str
@@ -201,8 +188,7 @@ class Synced:
         return self.versions + self.tags
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteStatus:
+class RemoteStatus(NamedTuple):
     """How far a remote is, as of the last contact with it."""
 
     name: str
@@ -215,8 +201,7 @@ class RemoteStatus:
     """Refs that are there and not here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """Where a repository stands."""
 
     path: str
@@ -229,8 +214,7 @@ class Status:
     remotes: tuple[RemoteStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemInfo:
+class ProblemInfo(NamedTuple):
     """Something that is not as it was written."""
 
     code: str
@@ -240,8 +224,7 @@ class ProblemInfo:
     """Refs of the versions that cannot be read in full because of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """What `verify` looked at and found."""
 
     url: str
@@ -281,8 +264,7 @@ class Verified:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteInfo:
+class RemoteInfo(NamedTuple):
     """A remote as it is configured."""
 
     name: str

@@ -56,7 +56,9 @@ class Sync:
         self.name = remote or _default(registry)
         if self.name not in registry.remotes:
             raise NotFoundError(
-                "no_remote", f"there is no remote {self.name}", fix=(f"mlreg remote add {self.name} URL", "mlreg remote ls")
+                "no_remote",
+                f"there is no remote {self.name}",
+                fix=(f"mlreg remote add {self.name} URL", "mlreg remote ls"),
             )
         self.url = registry.remotes[self.name]
         self._here = registry.repository

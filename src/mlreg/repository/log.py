@@ -8,8 +8,7 @@ holds, and tries N+2. No lock, no clock and no living process is relied upon. Th
 
 from __future__ import annotations
 
-import random
-import secrets
+import os
 import time
 from collections.abc import Callable, Container, Iterator
 from typing import NamedTuple
@@ -181,7 +180,7 @@ class Log:
             slot = Transaction(
                 number=number + 1,
                 previous=head or self._identity.origin,
-                id=secrets.token_hex(16),
+                id=os.urandom(16).hex(),
                 time=now(),
                 **draft._asdict(),
             )
@@ -247,4 +246,6 @@ def now() -> str:
 def _back_off(attempt: int) -> None:
     """Wait a random while, up to 50 ms; not at all after the first collisions."""
     if attempt > 2:
+        import random  # slow to import, and seldom needed
+
         time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 10))))

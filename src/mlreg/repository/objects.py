@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import os
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
@@ -32,6 +33,9 @@ KIND_OF = {sort: PackKind.DATA if sort is Sort.PIECE else PackKind.META for sort
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
 
+THREADS = min(8, os.cpu_count() or 1)
+READ_AHEAD = 2 * THREADS
+"""Pieces that are read before they are asked for."""
 BLOCKS_KEPT = 16
 INDEXES_KEPT = 64
 RETRIES = 3
@@ -125,11 +129,28 @@ class Objects:
 
     def read_file(self, content: ContentId, size: int) -> Iterator[Buffer]:
         """Yield the bytes of a file in order, each piece verified. The caller checks the id of the whole."""
-        for part in self.parts_of(content, size):
-            data = self.read(Sort.PIECE, part.id)
+        parts = self.parts_of(content, size)
+        read = self._read_ahead if len(parts) > 1 else self._read_each
+        for part, data in zip(parts, read(parts), strict=True):
             if len(data) != part.end - part.start:
                 raise IntegrityError("bad_recipe", f"a piece of {content} has another size than its recipe says")
             yield data
+
+    def _read_each(self, parts: Sequence[Part]) -> Iterator[Buffer]:
+        return (self.read(Sort.PIECE, part.id) for part in parts)
+
+    def _read_ahead(self, parts: Sequence[Part]) -> Iterator[Buffer]:
+        """Read, decode and verify the next pieces on all cores while the caller uses this one."""
+        from concurrent.futures import Future, ThreadPoolExecutor
+
+        waiting: deque[Future[Buffer]] = deque()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-read") as pool:
+            for part in parts:
+                waiting.append(pool.submit(self.read, Sort.PIECE, part.id))
+                if len(waiting) > READ_AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def read_whole(self, content: ContentId, size: int) -> Iterator[Buffer]:
         """Yield the bytes of a file in order; the last ones only after the id of the whole was found right.
@@ -145,7 +166,9 @@ class Objects:
             held = data
         if hasher.digest() != content:
             raise IntegrityError(
-                "content_mismatch", f"the pieces of a file do not add up to {content}", fix=("mlreg verify", "mlreg pull")
+                "content_mismatch",
+                f"the pieces of a file do not add up to {content}",
+                fix=("mlreg verify", "mlreg pull"),
             )
         yield held
 

@@ -7,7 +7,6 @@ larger object has a block of its own. Memory is bounded by the blocks in flight,
 from __future__ import annotations
 
 import os
-import secrets
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,6 +38,7 @@ SHARED_BLOCK = 256 * 1024
 PACK_SIZE = 64 * 1024 * 1024
 """Stored bytes at which a pack is closed."""
 THREADS = min(8, os.cpu_count() or 1)
+"""That encode; one more waits for the disk while packs are flushed."""
 IN_FLIGHT = 2 * THREADS
 """Blocks that may be encoded or waiting at once."""
 
@@ -69,7 +69,7 @@ class PackWriter:
             pack_size: stored bytes at which a pack is closed.
         """
         self._store = store
-        self.pool = ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-encode")
+        self.pool = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="mlreg-encode")
         place = _Place(store, pack_ids or _random_ids(), pack_size)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
         self._added: set[tuple[Sort, ObjectId]] = set()
@@ -78,7 +78,9 @@ class PackWriter:
         """Return the writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Take back what is half written, and packs that no one asked for."""
         for stream in self._streams.values():
             stream.abandon()
@@ -118,7 +120,7 @@ class PackWriter:
 
 def _random_ids() -> Iterator[str]:
     while True:
-        yield secrets.token_hex(ID_DIGITS // 2)
+        yield os.urandom(ID_DIGITS // 2).hex()
 
 
 class _Place(NamedTuple):
@@ -251,9 +253,7 @@ class _OpenPack:
         with self._leave:
             self._upload.write(index)
         _, digest = decode_trailer(index[-TRAILER_SIZE:])
-        return PackEntry(
-            self.id, self.kind, self.size + len(index), len(index) - TRAILER_SIZE, digest, len(self.items)
-        )
+        return PackEntry(self.id, self.kind, self.size + len(index), len(index) - TRAILER_SIZE, digest, len(self.items))
 
     def abandon(self) -> None:
         self._leave.__exit__(_Abandoned, _Abandoned(), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +80,7 @@ def create_repository(store: Store) -> bool:
         read_identity(store)
         return False
     try:
-        store.create(identities.KEY, Identity(secrets.token_hex(16), now()).encode())
+        store.create(identities.KEY, Identity(os.urandom(16).hex(), now()).encode())
     except ConflictError:
         read_identity(store)
         return False

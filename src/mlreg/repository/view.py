@@ -202,7 +202,9 @@ class View:
         """Return the whole state."""
         with self._writing():
             number, head = self.position
-            packs = self._db.execute(f"SELECT {_PACK}, number, state FROM packs WHERE state != ? ORDER BY row", (REAPED,))
+            packs = self._db.execute(
+                f"SELECT {_PACK}, number, state FROM packs WHERE state != ? ORDER BY row", (REAPED,)
+            )
             reaped = self._db.execute("SELECT id FROM packs WHERE state = ? ORDER BY id", (REAPED,))
             return Snapshot(
                 number=number,

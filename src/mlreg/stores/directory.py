@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from mlreg.errors import (
     AccessError,
@@ -108,7 +106,7 @@ class DirectoryStore:
     def _staged(self, key: str) -> Iterator[tuple[int, str]]:
         """Open a temporary file beside `key`; whatever happens, it is closed and gone afterwards."""
         directory = os.path.dirname(self._path(key))
-        temporary = f"{directory}/{TEMPORARY}{secrets.token_hex(8)}"
+        temporary = f"{directory}/{TEMPORARY}{os.urandom(8).hex()}"
         try:
             fd = os.open(temporary, _WRITE, _FILE_MODE)
         except FileNotFoundError:
@@ -163,6 +161,8 @@ def directory_of(url: str) -> Path:
     """
     if not url.startswith("file:"):
         return Path(url).expanduser()
+    from urllib.parse import unquote, urlsplit
+
     parts = urlsplit(url)
     if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path.startswith("/"):
         raise UsageError("bad_url", f"not a file URL: {url!r}", fix="write it with three slashes: file:///srv/registry")

@@ -31,7 +31,10 @@ LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000
 """The largest N; the bound of the reference implementation."""
 MAX_TENSORS = 1 << 18
-"""More than the largest mixtures of experts have; bounds the memory a header of empty tensors can take."""
+"""More than the largest mixtures of experts have; bounds the memory that a header of empty tensors takes.
+
+A `{` in a name or in the metadata counts as a tensor.
+"""
 MAX_DIMENSIONS = 64
 """What numpy can hold."""
 MAX_TENSOR_BYTES = 2**63 - 1
@@ -156,7 +159,7 @@ def parse_header(head: bytes | memoryview, file_size: int) -> Header:
 def _decode_json(text: bytes) -> dict[str, Any]:
     if text[:1] != b"{":
         _refuse("the header does not begin with '{'")
-    # A brace cannot be escaped: so many objects at most, known before one is made.
+    # One brace for each tensor, the metadata and the whole: known before a single object is made.
     if text.count(b"{") > MAX_TENSORS + 2:
         _refuse(f"more than {MAX_TENSORS} tensors")
     try:
@@ -309,7 +312,7 @@ def _header(laid_out: list[tuple[Dtype, str, tuple[int, ...]]]) -> bytes:
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     # Spaces to a multiple of 8, so that a mapped file has every element at its alignment.
     text = text.ljust(-(-len(text) // LENGTH_BYTES) * LENGTH_BYTES)
-    if len(text) > MAX_HEADER_BYTES or text.count(b"{") > MAX_TENSORS + 2:
+    if len(text) > MAX_HEADER_BYTES or text.count(b"{") > MAX_TENSORS + 1:
         raise UsageError(
             "bad_array",
             f"{len(laid_out)} arrays are too many, or their names too long, for one safetensors file",

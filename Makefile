@@ -1,0 +1,48 @@
+# Everything runs in .venv. The first target that needs it makes it; it is made again when pyproject.toml changes.
+
+PYTHON ?= python3
+SCALE ?= 100
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+# Python keeps what it compiles, so that the next start is fast.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check docs-test soak bench clean
+
+help: ## Say what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: $(READY) ## Show what mlreg does, in a directory of its own
+	@$(BIN)/python demo/demo.py
+
+test: check ## Run the checks and all tests
+	@$(BIN)/python -m pytest -q
+
+check: $(READY) ## Run the linter and the type checker
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+docs-test: $(READY) ## Run what the documents say, and compare
+	@$(BIN)/python -m pytest -q tests/test_docs.py
+
+soak: $(READY) ## Run the tests with random faults and kills at full scale (SCALE=100 times the everyday one)
+	@$(BIN)/python -m pytest -q -m soak --scale $(SCALE)
+
+bench: $(READY) ## Measure speed and size at full scale
+	@$(BIN)/python -m benchmarks --scale $(SCALE)
+
+clean: ## Delete .venv, caches and build results
+	@rm -rf .venv build dist src/mlreg.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find src tests demo benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "Missing: $(PYTHON). Install Python 3.11 or newer, or say where it is: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Missing: Python 3.11 or newer ($(PYTHON) is `$(PYTHON) -V 2>&1`). Say where one is: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Missing: the venv module of $(PYTHON). On Debian: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Making .venv: once, about a minute"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo]' || { echo "Missing: the packages named in pyproject.toml. pip could not install them; its reason is above" >&2; exit 1; }
+	@$(BIN)/python -m compileall -qq -j 0 `$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'` src || true
+	@touch $@

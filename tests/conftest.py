@@ -1,0 +1,44 @@
+"""What every test may rely on: a home of its own, and the same random examples in every run.
+
+`pytest --scale 100` does a hundred times the everyday work, with new random examples each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+EXAMPLES = 100
+"""Examples of a property at scale 1, unless its test says otherwise."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--scale`."""
+    parser.addoption("--scale", type=int, default=1, help="how many times the everyday work; 1 by default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make properties repeatable at scale 1, random above it, and never a matter of time."""
+    scale: int = config.getoption("--scale")
+    settings.register_profile("mlreg", deadline=None, derandomize=scale == 1, max_examples=EXAMPLES * scale)
+    settings.load_profile("mlreg")
+
+
+@pytest.fixture(scope="session")
+def scale(pytestconfig: pytest.Config) -> int:
+    """How many times the everyday work a soak test does."""
+    value: int = pytestconfig.getoption("--scale")
+    return value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the settings and caches of whoever runs the tests out of them, and theirs out of those."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("MLREG_", "XDG_"))]:
+            patch.delenv(name)
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
