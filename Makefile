@@ -21,7 +21,7 @@ test: check ## Run the checks and all tests
 	@$(BIN)/python -m pytest -q
 
 check: $(READY) ## Run the linter and the type checker
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --output-format concise .
 	@$(BIN)/mypy
 
 docs-test: $(READY) ## Run what the documents say, and compare
@@ -31,7 +31,7 @@ soak: $(READY) ## Run the tests with random faults and kills at full scale (SCAL
 	@$(BIN)/python -m pytest -q -m soak --scale $(SCALE)
 
 bench: $(READY) ## Measure speed and size at full scale
-	@$(BIN)/python -m benchmarks --scale $(SCALE)
+	@$(BIN)/python -m benchmarks.run --scale 1
 
 clean: ## Delete .venv, caches and build results
 	@rm -rf .venv build dist src/mlreg.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -42,7 +42,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Missing: Python 3.11 or newer ($(PYTHON) is `$(PYTHON) -V 2>&1`). Say where one is: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Missing: the venv module of $(PYTHON). On Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Making .venv: once, about a minute"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,demo]' || { echo "Missing: the packages named in pyproject.toml. pip could not install them; its reason is above" >&2; exit 1; }
 	@$(BIN)/python -m compileall -qq -j 0 `$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))'` src || true
 	@touch $@

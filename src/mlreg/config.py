@@ -183,7 +183,9 @@ class Config:
         url = self.remotes.get(name)
         if url is None:
             raise NotFoundError("no_remote", f"there is no remote {name}", fix="mlreg remote ls")
-        Registry(**self.get_registry_config()).forget_remote(name)
+        from mlreg.registry.sync import forget
+
+        forget(Registry(**self.get_registry_config()), name)
         self.set(f"{REMOTES}{name}", "")
         return url
 
@@ -194,6 +196,8 @@ class Config:
             RefusedError: `not_empty`, the directory has another repository.
             NoRepositoryError: `no_repository` at the URL.
         """
+        from mlreg.registry.sync import Sync
+
         full = full_url(url)
         place = directory or Path(full.rstrip("/").removesuffix(f"/{DIRECTORY}").rpartition("/")[2] or "registry")
         target = self.directory / place
@@ -203,7 +207,7 @@ class Config:
         if there.remotes.get("origin", full) != full:
             raise RefusedError("not_empty", f"{target} is a clone of {there.remotes['origin']}", fix="name another DIR")
         there.set_remote("origin", full)
-        return Registry(**there.get_registry_config()).remote("origin").pull(report=report)
+        return Sync(Registry(**there.get_registry_config()), "origin").pull(report=report)
 
     def set(self, key: str, value: str) -> Setting:
         """Set a value in the file of this repository; an empty one takes it away.
@@ -297,7 +301,13 @@ def _git_author() -> str:
     values = []
     for key in ("user.name", "user.email"):
         try:
-            done = subprocess.run(["git", "config", key], capture_output=True, text=True, timeout=5, check=False)
+            done = subprocess.run(  # noqa: S603 - git, as the user has it, with words of our own
+                ["git", "config", key],  # noqa: S607 - the git that is on the path
+                capture_output=True,
+                text=True,
+                timeout=5,
+                check=False,
+            )
         except (OSError, subprocess.SubprocessError):
             return ""
         values.append(done.stdout.strip())

@@ -91,7 +91,7 @@ class Answer(Enum):
     UNCLEAR = auto()
 
 
-class BrokenLawError(Exception):
+class LawBroken(Exception):
     """Ends a run."""
 
     def __init__(self, law: Law, detail: str) -> None:
@@ -110,7 +110,7 @@ class Chance(random.Random):
 def require(holds: bool, law: Law, detail: str) -> None:
     """End the run with `law` unless it holds."""
     if not holds:
-        raise BrokenLawError(law, detail)
+        raise LawBroken(law, detail)
 
 
 # --- Values: what lies in the store -----------------------------------------------------------------------
@@ -292,7 +292,7 @@ class World:
         self.events = Counter[str]()
         """What happened how often; a schedule in which nothing happens shows nothing."""
         self.laws = Laws(self)
-        self.broken: BrokenLawError | None = None
+        self.broken: LawBroken | None = None
 
     def create(self, slot: Slot, base: State) -> Answer:
         """Create a slot if it is absent, and answer, or not; `base` is for the judge alone."""
@@ -691,7 +691,7 @@ def run(seed: int, steps: int = 400, mutant: Mutant | None = None, faults: Colle
     world = World(seed, mutant)
     try:
         _run(world, steps, faults)
-    except BrokenLawError as error:
+    except LawBroken as error:
         world.broken = error
     return world
 

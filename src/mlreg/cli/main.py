@@ -41,7 +41,7 @@ class _Terminated(BaseException):
     """The process was asked to end: clean up, then do."""
 
 
-def _terminate(number: int, frame: object) -> None:
+def _terminate(*_: object) -> None:
     raise _Terminated
 
 

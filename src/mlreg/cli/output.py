@@ -136,10 +136,10 @@ def show_error(error: MlregError, *, as_json: bool) -> None:
 
 
 def safe(text: str) -> str:
-    """Return text without anything that a terminal would obey or that hides: such characters as escapes.
+    r"""Return text without anything that a terminal would obey or that hides: such characters as escapes.
 
-    >>> safe("a\\x1b[2Jb\\u202ec")
-    'a\\\\x1b[2Jb\\\\u202ec'
+    >>> safe("a\x1b[2Jb\u202ec")
+    'a\\x1b[2Jb\\u202ec'
     """
     if text.isascii() and text.isprintable():
         return text

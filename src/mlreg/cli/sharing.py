@@ -10,6 +10,7 @@ import typer
 from mlreg.cli import output, views
 from mlreg.cli.options import AsJson, ForceTags, Quiet, Repo, mode_of, open_config, open_registry
 from mlreg.registry.results import RemoteInfo
+from mlreg.registry.sync import Sync, forget
 
 Remote = Annotated[str, typer.Argument(metavar="[REMOTE]", help="By default the only one, or origin.")]
 Refs = Annotated[list[str] | None, typer.Argument(metavar="[REF...]", help="Entries or versions; all if left out.")]
@@ -57,7 +58,7 @@ def forget_remote(
     quiet: Quiet = False,
 ) -> None:
     """Accept a remote that was replaced or went back: forget how far its log went."""
-    result = open_registry(repo).forget_remote(name)
+    result = forget(open_registry(repo), name)
     output.show("remote", result, views.remotes([result]), mode_of(as_json=as_json, quiet=quiet))
 
 
@@ -79,7 +80,7 @@ def push(
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
     with output.progress("push", mode) as report:
-        result = open_registry(repo).remote(remote).push(refs or (), force_tags=force_tags, report=report)
+        result = Sync(open_registry(repo), remote).push(refs or (), force_tags=force_tags, report=report)
     output.show("push", result, views.synced(result, "pushed to"), mode)
 
 
@@ -94,7 +95,7 @@ def pull(
     """Bring versions from a remote, and move tags to where they are there."""
     mode = mode_of(as_json=as_json, quiet=quiet)
     with output.progress("pull", mode) as report:
-        result = open_registry(repo).remote(remote).pull(refs or (), force_tags=force_tags, report=report)
+        result = Sync(open_registry(repo), remote).pull(refs or (), force_tags=force_tags, report=report)
     output.show("pull", result, views.synced(result, "pulled from"), mode)
 
 
@@ -104,7 +105,7 @@ def fetch(
     """Bring versions from a remote; the tags here stay where they are."""
     mode = mode_of(as_json=as_json, quiet=quiet)
     with output.progress("fetch", mode) as report:
-        result = open_registry(repo).remote(remote).fetch(refs or (), report)
+        result = Sync(open_registry(repo), remote).fetch(refs or (), report)
     output.show("fetch", result, views.synced(result, "fetched from"), mode)
 
 

@@ -14,7 +14,7 @@ from mlreg.cli.options import REF, AsJson, Message, Quiet, Repo, mode_of, open_r
 class _TagGroup(TyperGroup):
     """`tag REF NAME` is what people type: without the word of a sub-command, `set` is meant."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - its class moved in typer 0.26
         words = [arg for arg in args if not arg.startswith("-")]
         asks_for_help = not words and bool(args)
         if words and args and args[0] not in self.commands and not asks_for_help:

@@ -10,6 +10,7 @@ import typer
 from mlreg.cli import output, views
 from mlreg.cli.options import AsJson, Quiet, Repo, mode_of, open_config, open_registry
 from mlreg.registry.registry import init as make_repository
+from mlreg.registry.sync import status as read_status
 
 settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get, set, list.")
 
@@ -35,7 +36,7 @@ def init(
 
 def status(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
     """Show where the repository stands, and what is not pushed, as of the last contact with each remote."""
-    result = open_registry(repo).status()
+    result = read_status(open_registry(repo))
     output.show("status", result, views.status(result), mode_of(as_json=as_json, quiet=quiet))
 
 

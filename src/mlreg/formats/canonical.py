@@ -62,8 +62,21 @@ def check(value: Any, path: str = "$", depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         _refuse(path[:80], f"nested deeper than {MAX_DEPTH} levels")
     match value:
+        case list() | tuple():
+            for number, item in enumerate(value):
+                check(item, f"{path}[{number}]", depth + 1)
+        case dict():
+            for key, item in value.items():
+                _check_key(key, path)
+                check(item, f"{path}.{key}", depth + 1)
+        case _:
+            _check_scalar(value, path)
+
+
+def _check_scalar(value: Any, path: str) -> None:
+    match value:
         case None | bool():
-            pass
+            return
         case int():
             if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
                 _refuse(path, "an integer of more than 64 bits; keep it as a string")
@@ -72,17 +85,14 @@ def check(value: Any, path: str = "$", depth: int = 0) -> None:
                 _refuse(path, f"{value} is not a JSON number; keep it as the string '{value}'")
         case str():
             _check_text(value, path)
-        case list() | tuple():
-            for number, item in enumerate(value):
-                check(item, f"{path}[{number}]", depth + 1)
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str):
-                    _refuse(path, f"the key {key!r} is not a string")
-                _check_text(key, path)
-                check(item, f"{path}.{key}", depth + 1)
         case _:
             _refuse(path, f"a {type(value).__name__} is not a JSON value")
+
+
+def _check_key(key: Any, path: str) -> None:
+    if not isinstance(key, str):
+        _refuse(path, f"the key {key!r} is not a string")
+    _check_text(key, path)
 
 
 def _check_text(text: str, path: str) -> None:

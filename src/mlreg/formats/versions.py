@@ -98,7 +98,7 @@ class SemVer:
             and len(numbers) == 3
             and all(map(_is_number, numbers))
             and all(_is_number(word) or (word and not word.isdigit()) for word in before)
-            and (not plus or all(build.split(".")))
+            and (not plus or ("+" not in build and all(build.split("."))))
         ):
             return (False, text)
         # A release is newer than its pre-releases, and there a word is newer than a number.
@@ -108,12 +108,13 @@ class SemVer:
     def is_release(self, text: str) -> bool:
         return "-" not in text.partition("+")[0] and bool(self.key(text)[0])
 
-    def next(self, existing: Iterable[str], part: str, today: date) -> str:  # noqa: ARG002 - a day says nothing here
+    def next(self, existing: Iterable[str], part: str, today: date) -> str:
         from semver import Version
 
         _check_part(self, part)
         newest = latest(self, filter(self.is_release, existing))
-        return str(Version.parse(newest or "0.0.0").next_version(part))
+        # Without its build: some releases of the library take the end of one for the next version.
+        return str(Version.parse(newest or "0.0.0").finalize_version().next_version(part))
 
 
 class CalVer:

@@ -71,7 +71,7 @@ def _mapping(node: Any, name: str) -> dict[str, Any]:
     return found
 
 
-def scalar(text: str) -> None | bool | int | float | str:
+def scalar(text: str) -> bool | int | float | str | None:
     """Return what JSON makes of a plain word: a number, true, false or null; or else the word.
 
     >>> scalar("0.5"), scalar("true"), scalar("NO"), scalar("1e-3"), scalar("007")

@@ -119,7 +119,7 @@ class _Check:
     def log(self) -> None:
         """Replay the log from its first slot, and compare the snapshots on the way."""
         log, store = self._repository.log, self._repository.store
-        pending = {key for key in store.list(SNAPSHOTS)}
+        pending = set(store.list(SNAPSHOTS))
         try:
             for number in log.replay({int(key.removeprefix(SNAPSHOTS)) for key in pending if _numbered(key)}):
                 pending.discard(snapshot_key(number))
@@ -157,7 +157,7 @@ class _Check:
         self.result.orphans = sum(1 for key in self._repository.store.list("packs/") if key not in known)
 
     def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex) -> None:
-        chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]
+        chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]  # noqa: S311 - no secret
         items: dict[int, list[Item]] = {}
         for item in index.items():
             items.setdefault(item.block, []).append(item)

@@ -62,8 +62,9 @@ class Ancestor(NamedTuple):
 
 
 def lineage(repository: Repository, start: CommitId) -> Iterator[Ancestor]:
-    """Yield a commit and, depth first, everything it was made from; a commit met twice is yielded twice,
-    but what is above it only once.
+    """Yield a commit and, depth first, everything it was made from.
+
+    A commit that is met twice is yielded twice, but what it was made from only once.
     """
     pending = [(start, "", 0)]
     seen: set[CommitId] = set()

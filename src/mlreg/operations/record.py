@@ -66,7 +66,13 @@ class Recorded:
 
 
 class _Settled(Exception):
-    def __init__(self, commit_id: CommitId | None = None) -> None:
+    """Nothing is to be written: the state is as wanted already."""
+
+
+class _Registered(_Settled):
+    """The version is registered already, as this commit."""
+
+    def __init__(self, commit_id: CommitId) -> None:
         self.commit_id = commit_id
 
 
@@ -105,9 +111,8 @@ def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
         attempt = _Attempt(repository, new, root, writer, generation)
         try:
             repository.log.append(attempt.build)
-        except _Settled as settled:
+        except _Registered as settled:
             attempt.take_back()
-            assert settled.commit_id is not None
             return _with_tags(repository, new, settled.commit_id)
         except BaseException as error:
             _clean_up(attempt, error)
@@ -169,7 +174,7 @@ class _Attempt:
             raise _is_removed(self._new.entry, version)
         existing = read_commit(self._repository, found.target)
         if existing.has_same_content(self._commit(version)):
-            raise _Settled(found.target)
+            raise _Registered(found.target)
         raise _exists(self._new.entry, existing, self._commit(version))
 
     def _bumped(self, names: Mapping[str, RefState]) -> str:
@@ -178,7 +183,7 @@ class _Attempt:
 
         newest = _newest(self._new.scheme, names)
         if newest and read_commit(self._repository, newest).has_same_content(self._commit("")):
-            raise _Settled(newest)
+            raise _Registered(newest)
         today = date.fromisoformat(now()[:10])
         return self._new.scheme.next(list(names), self._new.bump, today)
 

@@ -54,7 +54,7 @@ class Transferred:
 
 
 class _Settled(Exception):
-    pass
+    """The target has everything."""
 
 
 def transfer(

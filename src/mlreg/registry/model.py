@@ -66,13 +66,12 @@ class ModelRegistry:
             f"model/{name}",
             payload.sources,
             payload.form,
-            version,
-            bump,
-            metadata or {},
-            inputs,
-            message,
-            tags,
-            silent,
+            version=version,
+            bump=bump,
+            metadata=metadata,
+            inputs=inputs,
+            message=message,
+            tags=tags,
         )
         return added.version
 

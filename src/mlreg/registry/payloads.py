@@ -38,7 +38,7 @@ def payload_of(model: object) -> Payload:
         NotFoundError: `file_missing`.
     """
     if isinstance(model, str | Path):
-        path = Path(model).expanduser()
+        path = Path(model)
         return Payload("directory" if path.is_dir() else "file", sources_below([path]))
     if isinstance(model, bytes | bytearray | memoryview):
         data = bytes(model)

@@ -28,7 +28,7 @@ from mlreg.repository.view import Change, View
 from mlreg.stores import open_store
 
 if TYPE_CHECKING:
-    from mlreg.registry.sync import Sync
+    from mlreg.operations.ingest import Source
 
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
@@ -177,23 +177,46 @@ class Registry:
         chosen = [Path(path) for path in paths]
         form = "file" if len(chosen) == 1 and chosen[0].is_file() else "directory"
         return self.register(
-            entry, sources_below(chosen), form, version, bump, metadata or {}, inputs, message, tags, report
+            entry,
+            sources_below(chosen),
+            form,
+            version=version,
+            bump=bump,
+            metadata=metadata,
+            inputs=inputs,
+            message=message,
+            tags=tags,
+            report=report,
         )
 
-    def register(  # noqa: PLR0913 - the one place where a version's facts come together
+    def register(
         self,
         entry: str,
-        sources: Sequence[Any],
+        sources: Sequence[Source],
         form: str,
-        version: str,
-        bump: str,
-        metadata: Mapping[str, Any],
-        inputs: Iterable[tuple[str, str]],
-        message: str,
-        tags: Sequence[str],
-        report: Report,
+        *,
+        version: str = "",
+        bump: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+        message: str = "",
+        tags: Sequence[str] = (),
+        report: Report = silent,
     ) -> results.Added:
-        """Register sources, which may be files or bytes in memory; `add` says what the arguments mean."""
+        """Register sources, which may be files or bytes in memory, as `add` does.
+
+        Args:
+            entry: `model/NAME` or `data/NAME`.
+            sources: in the order of their paths.
+            form: what they are to the caller, one of `mlreg.formats.commit.FORMS`.
+            version: as for `add`, and so are the others.
+            bump: instead of a version.
+            metadata: JSON values.
+            inputs: (role, ref).
+            message: why.
+            tags: set in the same step.
+            report: told about progress.
+        """
         from mlreg.operations import record
         from mlreg.registry.payloads import plain
 
@@ -213,7 +236,7 @@ class Registry:
             author=self.author,
             version=version,
             bump=bump,
-            metadata=plain(dict(metadata)),
+            metadata=plain(dict(metadata or {})),
             inputs=tuple(self._input(role, ref) for role, ref in inputs),
             message=message,
             tags=tags,
@@ -460,27 +483,7 @@ class Registry:
                 names[commit_id] = f"{commit.entry}@{commit.version}"
         return names
 
-    # Other repositories, and this one as a whole.
-
-    def remote(self, name: str = "") -> Sync:
-        """Return one of the remotes, to push to and pull from."""
-        from mlreg.registry.sync import Sync
-
-        return Sync(self, name)
-
-    def forget_remote(self, name: str) -> results.RemoteInfo:
-        """Forget how far the log of a remote went, so that any state of it is accepted at the next meeting."""
-        from mlreg.registry import pins
-
-        remote = self.remote(name)
-        pins.forget(self.repository.url, name)
-        return results.RemoteInfo(name, remote.url)
-
-    def status(self) -> results.Status:
-        """Return where the repository stands; no remote is contacted."""
-        from mlreg.registry.sync import status
-
-        return status(self)
+    # The repository as a whole.
 
     def verify(self, place: str = "", share: float = 1.0, report: Report = silent) -> results.Verified:
         """Check this repository, or another one, and say what is damaged.

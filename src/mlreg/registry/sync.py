@@ -170,8 +170,8 @@ class Sync:
         )
 
 
-class _Settled(Exception):  # noqa: N818 - no error: nothing to note
-    pass
+class _Settled(Exception):
+    """Nothing is to be written."""
 
 
 class _Union:
@@ -209,7 +209,7 @@ class _Union:
             f"{shown} has other content in {self._receiver.url} than in {self._sender.url}",
             why=f"{other.author} registered it there, {other.time}; {mine.author} here, {mine.time}",
             fix=(
-                f"mlreg get {shown} DIR, then register it under a version of its own: mlreg add {name.entry} DIR --bump patch",
+                f"register yours anew: mlreg get {shown} DIR, mlreg add {name.entry} DIR --bump patch",
                 f"mlreg show {self._remote}::{shown}",
             ),
         )
@@ -316,6 +316,13 @@ def _target(view: View, name: str) -> CommitId | None:
 
 def _has(view: View, commit: CommitId) -> bool:
     return any(name.startswith("version/") for name in view.names_of(commit))
+
+
+def forget(registry: Registry, name: str) -> results.RemoteInfo:
+    """Forget how far the log of a remote went, so that any state of it is accepted at the next meeting."""
+    remote = Sync(registry, name)
+    pins.forget(registry.repository.url, name)
+    return results.RemoteInfo(name, remote.url)
 
 
 def status(registry: Registry) -> results.Status:

@@ -248,4 +248,4 @@ def _back_off(attempt: int) -> None:
     if attempt > 2:
         import random  # slow to import, and seldom needed
 
-        time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 10))))
+        time.sleep(random.uniform(0, min(0.05, 0.001 * 2 ** min(attempt, 10))))  # noqa: S311 - no secret

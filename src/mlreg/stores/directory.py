@@ -160,7 +160,7 @@ def directory_of(url: str) -> Path:
         UsageError: `bad_url`.
     """
     if not url.startswith("file:"):
-        return Path(url).expanduser()
+        return Path(url)
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(url)

@@ -35,8 +35,8 @@ MAX_TENSORS = 1 << 18
 
 A `{` in a name or in the metadata counts as a tensor.
 """
-MAX_DIMENSIONS = 64
-"""What numpy can hold."""
+MAX_DIMENSIONS = 32
+"""What every release of numpy can hold."""
 MAX_TENSOR_BYTES = 2**63 - 1
 """What numpy can address; of an empty tensor, the product of its other dimensions counts."""
 METADATA = "__metadata__"
@@ -275,7 +275,7 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memory
     return chain((header,), (_buffer(array) for _, _, array in laid_out))
 
 
-def _dtype_of(name: str, array: NDArray[Any]) -> Dtype:
+def _dtype_of(name: object, array: object) -> Dtype:
     import numpy
 
     if not isinstance(name, str) or name == METADATA or not _has_utf8(name):
@@ -286,12 +286,13 @@ def _dtype_of(name: str, array: NDArray[Any]) -> Dtype:
             f"{_shown(name)} is a {type(array).__name__}, and safetensors holds plain numpy arrays",
             fix="convert it: numpy.asarray(...), or array.filled(...) if it has a mask",
         )
-    if (dtype := _BY_ARRAY.get(array.dtype.name)) is None:
+    dtype = _BY_ARRAY.get(array.dtype.name)
+    if dtype is None or array.ndim > MAX_DIMENSIONS:
         raise UsageError(
             "bad_array",
-            f"the array {_shown(name)} has the dtype {str(array.dtype)[:80]}, which we do not write to safetensors",
-            why="it holds booleans, integers of 8 to 64 bits, and floats of 8 to 64 bits",
-            fix=_WAYS_OUT.get(array.dtype.kind, _WAY_OUT),
+            f"safetensors cannot hold the array {_shown(name)}, {array.ndim} dimensions of {str(array.dtype)[:80]}",
+            why=f"mlreg writes booleans, integers and floats of 8 to 64 bits, in at most {MAX_DIMENSIONS} dimensions",
+            fix="give it fewer dimensions: array.reshape(...)" if dtype else _WAYS_OUT.get(array.dtype.kind, _WAY_OUT),
         )
     return dtype
 
@@ -350,8 +351,6 @@ def decode_arrays(data: bytes | memoryview) -> dict[str, NDArray[Any]]:
 
 
 def _array_dtype(dtype: Dtype) -> numpy.dtype[Any]:
-    import importlib
-
     import numpy
 
     if not dtype.array:
@@ -361,7 +360,7 @@ def _array_dtype(dtype: Dtype) -> numpy.dtype[Any]:
             fix="read the file with the library that wrote it",
         )
     try:
-        array_type = getattr(numpy, dtype.array, None) or getattr(importlib.import_module("ml_dtypes"), dtype.array)
+        array_type = numpy.sctypeDict.get(dtype.array) or _extra_type(dtype.array)
     except (ImportError, AttributeError) as error:
         raise UnsupportedError(
             "missing_extra",
@@ -371,6 +370,12 @@ def _array_dtype(dtype: Dtype) -> numpy.dtype[Any]:
         ) from error
     found: numpy.dtype[Any] = numpy.dtype(array_type)
     return found
+
+
+def _extra_type(name: str) -> Any:
+    import ml_dtypes
+
+    return getattr(ml_dtypes, name)
 
 
 def _array(tensor: TensorInfo, dtype: numpy.dtype[Any], view: memoryview) -> NDArray[Any]:

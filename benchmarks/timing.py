@@ -1,0 +1,79 @@
+"""Timing of whole processes: medians, because the machines that run this are shared and noisy."""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROUNDS = 3
+
+
+class Timed(NamedTuple):
+    """What one command took, over several rounds."""
+
+    label: str
+    seconds: float
+    """Median, wall clock."""
+    spread: tuple[float, float]
+    """Fastest and slowest."""
+    peak_mb: float
+    """Largest resident memory of any round, in 10^6 bytes."""
+
+
+class Clock:
+    """Runs commands in turn, so that a slow minute of the machine hits all of them."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Use an environment for every command."""
+        self.environment = dict(environment)
+        self._seconds: dict[str, list[float]] = {}
+        self._peak: dict[str, float] = {}
+
+    def run(self, label: str, command: Sequence[str], where: Path, *, then_sync: bool = False) -> None:
+        """Run a command once, with everything written before it on the disk already."""
+        os.sync()
+        start = time.perf_counter()
+        with subprocess.Popen(
+            command, cwd=where, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as process:
+            message = process.stderr.read() if process.stderr else b""
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if then_sync:
+            os.sync()
+        self._seconds.setdefault(label, []).append(time.perf_counter() - start)
+        self._peak[label] = max(self._peak.get(label, 0.0), _megabytes(usage))
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed: {message.decode(errors='replace')[-500:]}")
+
+    def measure(self, label: str, action: Callable[[], None]) -> None:
+        """Time something that is no process."""
+        start = time.perf_counter()
+        action()
+        self._seconds.setdefault(label, []).append(time.perf_counter() - start)
+
+    def results(self) -> list[Timed]:
+        """Return what was timed, in the order of first use."""
+        return [
+            Timed(label, statistics.median(seconds), (min(seconds), max(seconds)), self._peak.get(label, 0.0))
+            for label, seconds in self._seconds.items()
+        ]
+
+    def seconds(self, label: str) -> float:
+        """Return the median of a label."""
+        return statistics.median(self._seconds[label])
+
+
+def _megabytes(usage: resource.struct_rusage) -> float:
+    return usage.ru_maxrss * 1024 / 1e6
+
+
+def size_of(directory: Path) -> int:
+    """Return the bytes of all files below a directory."""
+    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
