@@ -202,10 +202,10 @@ class Config:
         place = directory or Path(full.rstrip("/").removesuffix(f"/{DIRECTORY}").rpartition("/")[2] or "registry")
         target = self.directory / place
         Registry(full, "").open()
-        init(target, shared=False)
+        _, is_new = init(target, shared=False)
         there = Config(target, {**self.environment, "MLREG_REPOSITORY": ""})
-        if there.remotes.get("origin", full) != full:
-            raise RefusedError("not_empty", f"{target} is a clone of {there.remotes['origin']}", fix="name another DIR")
+        if not is_new and there.remotes.get("origin") != full:
+            raise RefusedError("not_empty", f"{target} has a repository of its own", fix="name another DIR")
         there.set_remote("origin", full)
         return Sync(Registry(**there.get_registry_config()), "origin").pull(report=report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,9 @@ def open_config(repo: Path | None) -> Config:
     """Return the settings that hold in a directory."""
     if repo is not None and not repo.is_dir():
         raise UsageError("no_directory", f"{repo} is not a directory", fix="check what stands behind -C")
-    return Config(repo)
+    if repo is not None:
+        os.chdir(repo)
+    return Config()
 
 
 def open_registry(repo: Path | None) -> Registry:

@@ -121,11 +121,11 @@ def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
 
 
 def _clean_up(attempt: _Attempt, error: BaseException) -> None:
-    code = error.code if isinstance(error, MlregError) else ""
-    # After an unclear reply the transaction may stand, and then the packs are its own.
-    if code != "unclear_commit":
+    is_reaped = isinstance(error, MlregError) and error.code == "pack_reaped"
+    # Anything else, an interrupt above all, may come when the slot is written already and names the packs.
+    if attempt.is_refused or is_reaped:
         attempt.take_back()
-    if code == "pack_reaped":
+    if is_reaped:
         raise _Collected from error
 
 
@@ -150,9 +150,18 @@ class _Attempt:
         self._generation = generation
         self._packs: list[PackEntry] = []
         self._version = ""
+        self.is_refused = False
+        """Whether the transaction was never written, and will not be."""
 
     def build(self, view: View) -> Draft:
         """Return the transaction, or raise what stands against it in this state."""
+        try:
+            return self._build(view)
+        except BaseException:
+            self.is_refused = True
+            raise
+
+    def _build(self, view: View) -> Draft:
         if view.generation != self._generation:
             raise _Collected
         new = self._new

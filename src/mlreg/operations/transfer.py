@@ -132,7 +132,8 @@ def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId])
     The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
     """
     wanted: dict[Wanted, None] = {}
-    for commit_id in dict.fromkeys(tips):
+    tips = [commit_id for commit_id in dict.fromkeys(tips) if not _is_version(target, commit_id)]
+    for commit_id in tips:
         commit = read_commit(source, commit_id)
         wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
     wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
@@ -143,9 +144,14 @@ def _known_nodes(source: Repository, target: Repository, parents: Sequence[Commi
     """Return the tree nodes of the versions before that are versions at the target too: it has all below them."""
     known: set[ObjectId] = set()
     for parent in parents:
-        if any(name.startswith("version/") for name in target.log.view.names_of(parent)):
+        if _is_version(target, parent):
             known |= tree_nodes(source, read_commit(source, parent).tree)
     return frozenset(known)
+
+
+def _is_version(repository: Repository, commit_id: CommitId) -> bool:
+    """Tell whether a commit is a version there, and so has everything it needs."""
+    return any(name.startswith("version/") for name in repository.log.view.names_of(commit_id))
 
 
 class _Copying:

@@ -94,7 +94,7 @@ class Sync:
 
         def plan(view: View) -> list[Move]:
             united = _Union(self._here, there, view, chosen, self.name)
-            return [*united.versions(), *united.tags(known, force=force_tags)]
+            return [*united.versions, *united.tags(known, force=force_tags)]
 
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
         self._note_tags(there, chosen)
@@ -149,7 +149,7 @@ class Sync:
         def plan(view: View) -> list[Move]:
             united = _Union(there, self._here, view, chosen, self.name)
             known = {name: _target(view, remote_ref(self.name, name)) for name in _tags(there.log.view)}
-            moves = [*united.versions(), *united.seen_tags()]
+            moves = [*united.versions, *united.seen_tags()]
             return [*moves, *united.tags(known, force=force_tags)] if with_tags else moves
 
         message = f"{'pull' if with_tags else 'fetch'} from {self.name}"
@@ -183,8 +183,11 @@ class _Union:
         self._view = view
         self._chosen = chosen
         self._remote = remote
+        self.versions = list(self._versions())
+        """The versions that the receiver is to get."""
+        self._sent = {move.name for move in self.versions}
 
-    def versions(self) -> Iterator[Move]:
+    def _versions(self) -> Iterator[Move]:
         """Yield the versions that the receiver lacks; one that it removed only if it was asked for by name."""
         for ref in self._sender.log.view.refs("version/"):
             if ref.target is None or not self._chosen.has(ref.name):
@@ -241,12 +244,18 @@ class _Union:
                 raise self._tag_conflict(ref, target, present)
 
     def _version_there(self, ref: RefState) -> CommitId | None:
-        """Return the commit a tag will mean at the receiver, where the same version may have been registered apart."""
+        """Return the commit a tag will mean at the receiver; None if it may not be sent, or means nothing there.
+
+        The same version may have been registered in both repositories apart, as two commits.
+        """
         if ref.target is None or not self._chosen.has(ref.name):
             return None
         commit = read_commit(self._sender, ref.target)
-        found = self._view.ref(version_ref(Entry.parse(commit.entry), commit.version))
-        return found.target if found and found.target else ref.target
+        name = version_ref(Entry.parse(commit.entry), commit.version)
+        if name in self._sent:
+            return ref.target
+        found = self._view.ref(name)
+        return found.target if found else None
 
     def _is_ahead(self, ref: RefState, found: RefState | None, known: CommitId | None) -> bool:
         """Tell whether the receiver's tag stands where the sender's once stood, or never was."""

@@ -177,6 +177,8 @@ class Log:
             number, head = self.view.position
             draft = build(self.view)
             self._refuse_reaped(draft)
+            if not self.view.holds(number, draft.refs):
+                continue
             slot = Transaction(
                 number=number + 1,
                 previous=head or self._identity.origin,

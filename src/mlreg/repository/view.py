@@ -216,6 +216,17 @@ class View:
                 reaped=tuple(row[0] for row in reaped),
             )
 
+    def holds(self, number: int, refs: Sequence[RefChange]) -> bool:
+        """Tell whether the view stands at a slot, and every name there is what it is to be moved from.
+
+        Another process may move a shared view between two questions; this is one question.
+        """
+        with self._writing():
+            if self.number != number:
+                return False
+            found = [self.ref(ref.name) for ref in refs]
+            return all((state.target if state else None) == ref.old for state, ref in zip(found, refs, strict=True))
+
     # Names.
 
     def ref(self, name: str) -> RefState | None:

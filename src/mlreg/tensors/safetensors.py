@@ -359,8 +359,12 @@ def _array_dtype(dtype: Dtype) -> numpy.dtype[Any]:
             f"tensors of the dtype {dtype.word} cannot be made numpy arrays",
             fix="read the file with the library that wrote it",
         )
+    if dtype.array in numpy.sctypeDict:
+        return numpy.dtype(dtype.array)
     try:
-        array_type = numpy.sctypeDict.get(dtype.array) or _extra_type(dtype.array)
+        import ml_dtypes  # type: ignore[import-not-found,unused-ignore] # an extra: it may be there or not
+
+        found: numpy.dtype[Any] = numpy.dtype(getattr(ml_dtypes, dtype.array))
     except (ImportError, AttributeError) as error:
         raise UnsupportedError(
             "missing_extra",
@@ -368,14 +372,7 @@ def _array_dtype(dtype: Dtype) -> numpy.dtype[Any]:
             why=str(error),
             fix="pip install --upgrade ml_dtypes",
         ) from error
-    found: numpy.dtype[Any] = numpy.dtype(array_type)
     return found
-
-
-def _extra_type(name: str) -> Any:
-    import ml_dtypes
-
-    return getattr(ml_dtypes, name)
 
 
 def _array(tensor: TensorInfo, dtype: numpy.dtype[Any], view: memoryview) -> NDArray[Any]:
