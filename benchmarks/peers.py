@@ -25,6 +25,6 @@ def _install() -> None:
     if not PLACE.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PLACE)], check=True)
     pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q", "dvc", "mlflow"]
-    if subprocess.run(pip, check=False).returncode == 0:
+    if subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode == 0:
         site = next((PLACE / "lib").glob("python*/site-packages"))
         subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)

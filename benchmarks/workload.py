@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,7 @@ def _bf16(values: np.ndarray) -> bytes:
     bits = values.view(np.uint32)
     rounded = bits + (((bits >> 16) & 1) + np.uint32(0x7FFF))
     return (rounded >> 16).astype(np.uint16).tobytes()
+
+
+if __name__ == "__main__":
+    write_weights(Path(sys.argv[1]), int(sys.argv[2]))
