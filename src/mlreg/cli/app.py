@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlreg.cli.options import Repo, open_config
 from mlreg.cli.output import print_version
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -61,8 +62,10 @@ def _version(wanted: bool) -> None:
 
 
 def _start(
+    repo: Repo = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version of mlreg.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Nothing by itself: options that stand before the command."""
+    """Take the options that stand before the command."""
+    open_config(repo)

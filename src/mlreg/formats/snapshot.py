@@ -15,6 +15,7 @@ from mlreg.codecs import codec_of
 from mlreg.codecs.choose import encode_best
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
 from mlreg.formats import canonical
+from mlreg.formats.identity import refuse_unknown
 from mlreg.formats.pack import PackKind
 from mlreg.formats.transaction import DIGITS, ID_DIGITS, PackEntry
 from mlreg.ids import DIGEST_SIZE, CommitId, TransactionHash, is_lower_hex
@@ -91,7 +92,7 @@ class Snapshot(NamedTuple):
 
         Raises:
             IntegrityError: `bad_snapshot`, `bad_block` or `bad_json`.
-            UnsupportedError: `unknown_snapshot_version`, `unknown_codec`.
+            UnsupportedError: `unknown_snapshot_version`, `unknown_codec`, `unknown_feature`.
         """
         if len(data) < _HEADER.size + DIGEST_SIZE:
             raise _bad("it is too short")
@@ -105,9 +106,11 @@ class Snapshot(NamedTuple):
             raise _bad("its bytes are not those that were written")
         fields = canonical.decode(plain, MAX_BYTES)
         try:
-            return _read(fields)
+            found = _read(fields)
         except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise _bad("a field is missing or of the wrong kind") from error
+        refuse_unknown(list(found.requires))
+        return found
 
 
 def _read(fields: dict[str, Any]) -> Snapshot:

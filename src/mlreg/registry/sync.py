@@ -350,7 +350,7 @@ def status(registry: Registry) -> results.Status:
 
 
 def _remote_status(registry: Registry, name: str, own: dict[str, CommitId]) -> results.RemoteStatus:
-    url = registry.remotes[name]
+    url, here = registry.remotes[name], registry.repository.log.view
     pin = pins.read(registry.repository.url, name)
     if pin is None or registry.cache is None:
         return results.RemoteStatus(name, url, seen=False, unpushed=_shown(own), unpulled=())
@@ -362,7 +362,7 @@ def _remote_status(registry: Registry, name: str, own: dict[str, CommitId]) -> r
         url,
         seen=True,
         unpushed=_shown(ref for ref, target in own.items() if theirs.get(ref) != target),
-        unpulled=_shown(ref for ref in theirs if ref not in own),
+        unpulled=_shown(ref for ref in theirs if here.ref(ref) is None),
     )
 
 

@@ -45,6 +45,9 @@ class DirectoryStore:
         self.url = str(self.root)
 
     def _path(self, key: str) -> str:
+        # Keys are made from ids and numbers. This is the second line of defence, for what lies outside the root.
+        if "\0" in key or any(part[:1] in ("", ".") for part in key.split("/")):
+            raise UsageError("bad_key", f"not the key of anything in a store: {key!r}")
         return f"{self.url}/{key}"
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
@@ -212,16 +215,16 @@ def _flush_directory(path: str) -> None:
 
 def _walk(directory: str, prefix: str) -> Iterator[str]:
     try:
-        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        entries = [entry for entry in os.scandir(directory) if not entry.name.startswith(".")]
     except (FileNotFoundError, NotADirectoryError):
         return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(entry.path, f"{prefix}{entry.name}/")
+    # With the slash a directory has in keys, so that the order is that of the keys.
+    named = {entry.name + "/" * entry.is_dir(follow_symlinks=False): entry for entry in entries}
+    for name, entry in sorted(named.items()):
+        if name.endswith("/"):
+            yield from _walk(entry.path, prefix + name)
         else:
-            yield prefix + entry.name
+            yield prefix + name
 
 
 @contextmanager
