@@ -246,9 +246,7 @@ def test_a_directory_that_may_only_be_read_can_be_read_and_not_written(directory
     assert directory.read(KEY) == b"abc"
 
 
-def test_short_reads_and_short_writes_are_continued(
-    directory: DirectoryStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_short_reads_and_short_writes_are_continued(directory: DirectoryStore, monkeypatch: pytest.MonkeyPatch) -> None:
     real_write, real_pread = os.write, os.pread
     monkeypatch.setattr(os, "write", lambda fd, data: real_write(fd, bytes(data[:3])))
     monkeypatch.setattr(os, "pread", lambda fd, size, start: real_pread(fd, min(size, 2), start))

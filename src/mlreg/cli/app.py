@@ -63,7 +63,7 @@ def _version(wanted: bool) -> None:
 
 def _start(
     repo: Repo = None,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback answers
         bool, typer.Option("--version", help="Print the version of mlreg.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:

@@ -71,6 +71,8 @@ def _run_tree(arguments: list[str]) -> int:
         if not hasattr(error, "format_message"):
             raise
         raise UsageError("usage", _sentence(error), fix=_help_for(error)) from error
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
     return int(status or 0)
 
 

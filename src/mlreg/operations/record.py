@@ -170,7 +170,7 @@ class _Attempt:
         if version != self._version:
             self._pack_commit(version, names)
         refs = [RefChange(version_ref(new.entry, version), None, self.commit_id)]
-        refs.extend(_move(view, tag_ref(new.entry, name), self.commit_id) for name in new.tags)
+        refs.extend(_move(view, tag_ref(new.entry, name), self.commit_id) for name in dict.fromkeys(new.tags))
         return Draft(new.author, new.message or f"add {new.entry}@{version}", tuple(refs), tuple(self._packs))
 
     def _named(self, names: Mapping[str, RefState]) -> str:
@@ -311,7 +311,7 @@ def remove(
             if version not in names:
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
-        live = (names[version] for version in versions)
+        live = (names[version] for version in dict.fromkeys(versions))
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
     return _change(repository, author, message or f"remove {_listed(entry, versions)}", refs)
@@ -343,7 +343,7 @@ def restore(
     def refs(view: View) -> list[RefChange]:
         names = versions_of(view, entry)
         changes = []
-        for version in versions:
+        for version in dict.fromkeys(versions):
             if version not in names:
                 raise NotFoundError(
                     "version_missing", f"{entry} never had a version {version}", fix=f"mlreg ls {entry}"
