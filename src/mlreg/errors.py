@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -109,3 +110,15 @@ class NoSpaceError(MlregError):
     """The disk or the quota is full."""
 
     exit_status = 14
+
+
+def explain(error: OSError, what: str) -> MlregError:
+    """Return the mlreg error for an OSError that befell `what`, by what the reader can do about it."""
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return NotFoundError("key_missing", f"{what} does not exist", why=reason)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
+        return AccessError("access_denied", f"{what} cannot be read or written", why=reason)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return NoSpaceError("no_space", f"there is no room for {what}", why=reason, fix="make room, then do it again")
+    return UnavailableError("store_unavailable", f"{what} did not answer", why=reason, fix="try again")

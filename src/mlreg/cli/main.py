@@ -9,7 +9,7 @@ import os
 import sys
 from typing import NoReturn
 
-from mlreg.errors import MlregError, UsageError
+from mlreg.errors import MlregError, UsageError, explain
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
@@ -34,7 +34,27 @@ def main() -> NoReturn:
         status = BROKEN_PIPE
     except _Terminated:
         status = TERMINATED
+    except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever happens
+        status = _show_unexpected(error, as_json="--json" in arguments)
     sys.exit(status)
+
+
+def _show_unexpected(error: Exception, *, as_json: bool) -> int:
+    from mlreg.cli.output import show_error
+
+    if os.environ.get("MLREG_DEBUG"):
+        raise error
+    if isinstance(error, OSError):
+        found = explain(error, str(error.filename or "something mlreg needs"))
+    else:
+        found = MlregError(
+            "internal",
+            f"{type(error).__name__}: {error}",
+            why="this is a fault of mlreg; what was reported as done is safe",
+            fix="run it again with MLREG_DEBUG=1, and report what it prints",
+        )
+    show_error(found, as_json=as_json)
+    return found.exit_status
 
 
 class _Terminated(BaseException):

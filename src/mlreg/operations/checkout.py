@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import AccessError, MlregError, RefusedError
+from mlreg.errors import AccessError, MlregError, RefusedError, explain
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.tree import File, Mode
 from mlreg.repository.repository import Repository
-from mlreg.stores.directory import explain
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -20,10 +20,10 @@ from mlreg.errors import (
     ConflictError,
     IntegrityError,
     MlregError,
-    NoSpaceError,
     NotFoundError,
     UnavailableError,
     UsageError,
+    explain,
 )
 
 TEMPORARY = ".tmp-"
@@ -236,15 +236,3 @@ def _translated(key: str, url: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise explain(error, f"{key} in {url}") from error
-
-
-def explain(error: OSError, what: str) -> MlregError:
-    """Return the mlreg error for an OSError that befell `what`."""
-    reason = error.strerror or str(error)
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return NotFoundError("key_missing", f"{what} does not exist", why=reason)
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
-        return AccessError("access_denied", f"{what} cannot be read or written", why=reason)
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return NoSpaceError("no_space", f"there is no room for {what}", why=reason, fix="make room, then do it again")
-    return UnavailableError("store_unavailable", f"{what} did not answer", why=reason, fix="try again")
