@@ -27,7 +27,7 @@ REMOTES = "remotes."
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
     "cache_dir": "where views and restored models are kept, on a local disk; by default ~/.cache/mlreg",
-    "repository": "where the repository is; by default the nearest .mlreg",
+    "repository": "where the repository is, from where this is written; by default the nearest .mlreg",
 }
 """What may be set, besides `remotes.NAME`. The variable of a key is `MLREG_` and the key in capitals."""
 
@@ -63,7 +63,10 @@ class Config:
             NoRepositoryError: `no_repository`.
         """
         if place := self.environment.get("MLREG_REPOSITORY"):
-            return find_repository(Path(place).expanduser().absolute())
+            return find_repository(self.directory.absolute() / place)
+        for path in self._shared_files():
+            if path.is_file() and (place := read_settings(path).get("repository")):
+                return find_repository(path.parent.absolute() / place)
         return find_repository(self.directory.absolute())
 
     @property
@@ -108,12 +111,15 @@ class Config:
 
     def files(self) -> list[Path]:
         """Return the files that may hold settings, the first to win first."""
-        found = [] if (local := self._local_file()) is None else [local]
+        local = self._local_file()
+        return self._shared_files() if local is None else [local, *self._shared_files()]
+
+    def _shared_files(self) -> list[Path]:
+        """Return the files that hold for more than one repository."""
         start = self.directory.absolute()
-        projects = [parent / PROJECT_FILE for parent in (start, *start.parents)]
-        found.extend([path for path in projects if path.is_file()][:1])
+        projects = (parent / PROJECT_FILE for parent in (start, *start.parents))
         base = self.environment.get("XDG_CONFIG_HOME") or self._home(".config")
-        return [*found, Path(base, "mlreg", LOCAL_FILE)]
+        return [*[path for path in projects if path.is_file()][:1], Path(base, "mlreg", LOCAL_FILE)]
 
     def _local_file(self) -> Path | None:
         try:

@@ -340,6 +340,13 @@ def test_temporary_and_other_hidden_files_are_not_listed(directory: DirectorySto
         assert list(directory.list("packs/")) == [KEY]
 
 
+def test_a_link_to_a_directory_is_not_walked_into(directory: DirectoryStore) -> None:
+    directory.create(KEY, b"abc")
+    (directory.root / "packs/above").symlink_to(directory.root)
+
+    assert list(directory.list("packs/")) == [KEY, "packs/above"]
+
+
 def test_nothing_is_writable_by_everyone_even_without_a_umask(directory: DirectoryStore) -> None:
     before = os.umask(0)
     try:

@@ -95,8 +95,8 @@ class _Check:
         self._repository = repository
         self._share = share
         self._report = report
-        self._bad: dict[Wanted, set[str]] = {}
-        """In which packs an object's copy is damaged."""
+        self._bad: dict[Wanted, dict[str, MlregError]] = {}
+        """In which packs an object's copy is damaged, and how."""
         self._whole: set[ObjectId] = set()
         """Large files that were read from beginning to end."""
         self._found: dict[tuple[str, str, str], list[str]] = {}
@@ -171,7 +171,7 @@ class _Check:
             self._report(index.block(number).stored_size)
             for item, error in bad:
                 self._note(error)
-                self._bad.setdefault((item.sort, item.id), set()).add(pack.id)
+                self._bad.setdefault((item.sort, item.id), {})[pack.id] = error
 
     def _read_block(
         self, pack: PackEntry, index: PackIndex, number: int, items: list[Item]
@@ -232,8 +232,9 @@ class _Check:
     def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
         """Note an object of which there is no good copy."""
         places = self._repository.objects.places(sort, object_id)
-        if all(place.pack in self._bad.get((sort, object_id), ()) for place in places):
-            self._note(lost(sort, object_id, None), shown)
+        bad = self._bad.get((sort, object_id), {})
+        if all(place.pack in bad for place in places):
+            self._note(lost(sort, object_id, bad[places[0].pack] if places else None), shown)
 
     def _recipe(self, shown: str, file: File) -> None:
         """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""

@@ -26,7 +26,7 @@ from mlreg.repository.log import Draft
 from mlreg.repository.objects import lost, pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import Place, View
+from mlreg.repository.view import LIVE, Place, View
 
 Report = Callable[[int], None]
 """Told how many more bytes were copied."""
@@ -117,7 +117,9 @@ def _transfer(
         if not done:
             raise _Settled
         refs = tuple(RefChange(move.name, move.expected, move.new) for move in done)
-        return Draft(author, message, refs, tuple(copying.packs))
+        # Another pusher, from a clone of the same repository, may have brought the same packs meanwhile.
+        packs = tuple(pack for pack in copying.packs if view.pack_state(pack.id) != LIVE)
+        return Draft(author, message, refs, packs)
 
     try:
         target.log.append(build)

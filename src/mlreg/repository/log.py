@@ -18,13 +18,14 @@ from mlreg.errors import (
     IntegrityError,
     MlregError,
     NotFoundError,
+    RefusedError,
     UnavailableError,
     UnsupportedError,
 )
 from mlreg.formats import snapshot as snapshots
 from mlreg.formats.identity import Identity
 from mlreg.formats.snapshot import Snapshot, snapshot_key
-from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
+from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
@@ -170,6 +171,8 @@ class Log:
 
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
+            RefusedError: `transaction_too_large`.
+            IntegrityError: `bad_log`, `bad_transaction`, a draft that no reader could fold; nothing was written.
             UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
         """
         for attempt in range(1, 1_000_000):
@@ -177,8 +180,6 @@ class Log:
             number, head = self.view.position
             draft = build(self.view)
             self._refuse_reaped(draft)
-            if not self.view.holds(number, draft.refs):
-                continue
             slot = Transaction(
                 number=number + 1,
                 previous=head or self._identity.origin,
@@ -186,6 +187,9 @@ class Log:
                 time=now(),
                 **draft._asdict(),
             )
+            _refuse_unreadable(slot)
+            if not self.view.fits(slot):
+                continue
             if self._claim(slot):
                 self.view.apply([(slot, TransactionHash.of(slot.encode()))])
                 self._snapshot_if_due(slot.number)
@@ -238,6 +242,19 @@ class Log:
         """Put the present state under `snapshots/`."""
         found = self.view.snapshot()
         self._store.create(snapshot_key(found.number), found.encode())
+
+
+def _refuse_unreadable(slot: Transaction) -> None:
+    """Refuse what no reader would accept: a slot that is there is there for ever."""
+    data = slot.encode()
+    if len(data) > MAX_BYTES:
+        raise RefusedError(
+            "transaction_too_large",
+            f"{len(slot.refs)} names and {len(slot.add)} packs are too many for one transaction",
+            why=f"it would have {len(data)} bytes, and a slot of the log has at most {MAX_BYTES}",
+            fix="name the entries, and send them one after the other",
+        )
+    Transaction.decode(data)
 
 
 def now() -> str:

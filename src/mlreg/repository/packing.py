@@ -70,7 +70,7 @@ class PackWriter:
         """
         self._store = store
         self.pool = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="mlreg-encode")
-        place = _Place(store, pack_ids or _random_ids(), pack_size)
+        place = _Place(store, pack_ids or _random_ids(), pack_size, is_random=pack_ids is None)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
         self._added: set[tuple[Sort, ObjectId]] = set()
 
@@ -129,6 +129,8 @@ class _Place(NamedTuple):
     store: Store
     ids: Iterator[str]
     pack_size: int
+    is_random: bool
+    """Whether the ids are nobody else's: a pack under another may be in use by who had the same idea."""
 
 
 class _Waiting(NamedTuple):
@@ -226,7 +228,7 @@ class _PackStream:
         if self._open is not None:
             self._open.abandon()
         closed = [future.result() for future in self._closing if future.exception() is None]
-        for pack in (*self._done, *closed):
+        for pack in (*self._done, *closed) if self._place.is_random else ():
             self._place.store.delete(pack_key(pack.id))
 
 

@@ -216,16 +216,22 @@ class View:
                 reaped=tuple(row[0] for row in reaped),
             )
 
-    def holds(self, number: int, refs: Sequence[RefChange]) -> bool:
-        """Tell whether the view stands at a slot, and every name there is what it is to be moved from.
+    def fits(self, transaction: Transaction) -> bool:
+        """Tell whether a transaction is the next one; nothing is changed.
 
         Another process may move a shared view between two questions; this is one question.
+
+        Raises:
+            IntegrityError: `bad_log`, it is the next one, and no reader could fold it: it must not get a slot.
         """
-        with self._writing():
-            if self.number != number:
-                return False
-            found = [self.ref(ref.name) for ref in refs]
-            return all((state.target if state else None) == ref.old for state, ref in zip(found, refs, strict=True))
+        try:
+            with self._writing():
+                if self.number == transaction.number - 1:
+                    self._fold(transaction)
+                    raise _Fits  # which undoes it
+        except _Fits:
+            return True
+        return False
 
     # Names.
 
@@ -366,6 +372,10 @@ class View:
                 why=str(error),
                 fix="do it again: the view was thrown away and will be rebuilt from the log",
             ) from error
+
+
+class _Fits(Exception):
+    """A transaction could be folded."""
 
 
 def _open(path: Path | None) -> sqlite3.Connection:
