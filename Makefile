@@ -25,7 +25,7 @@ check: $(READY) ## Run the linter and the type checker
 	@$(BIN)/mypy
 
 docs-test: $(READY) ## Run what the documents say, and compare
-	@$(BIN)/python -m pytest -q tests/test_docs.py
+	@$(BIN)/python -m pytest -q tests/docs
 
 soak: $(READY) ## Run the tests with random faults and kills at full scale (SCALE=100 times the everyday one)
 	@$(BIN)/python -m pytest -q -m soak --scale $(SCALE)

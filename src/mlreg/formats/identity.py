@@ -57,7 +57,7 @@ class Identity(NamedTuple):
             IntegrityError: `bad_identity`, or `bad_json`.
         """
         fields = canonical.decode(data, MAX_BYTES)
-        if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
+        if not isinstance(fields, dict) or type(fields.get("format")) is not int:
             raise IntegrityError("bad_identity", f"{KEY} does not say which format the repository has")
         if fields["format"] != FORMAT:
             raise UnsupportedError(

@@ -131,13 +131,13 @@ class PackIndex:
             raise _bad("its index is not the one the log names")
         if len(data) < _HEADER.size:
             raise _bad("its index is too short")
-        magic, version, kind, _, blocks, objects, data_size = _HEADER.unpack_from(data)
+        magic, version, kind, flags, blocks, objects, data_size = _HEADER.unpack_from(data)
         if magic != MAGIC:
             raise _bad("its index has another signature")
-        if version != VERSION:
+        if version != VERSION or flags:
             raise UnsupportedError(
                 "unknown_pack_version",
-                f"a pack has version {version}; this mlreg reads version {VERSION}",
+                f"a pack has version {version}, flags {flags}; this mlreg reads version {VERSION}",
                 fix="pip install --upgrade mlreg",
             )
         self._blocks: int = blocks
@@ -201,6 +201,8 @@ class PackIndex:
                 raise _bad("an object lies outside its block")
             if (item.sort, item.id) <= before:
                 raise _bad("its objects are not in order")
+            if (item.sort is Sort.PIECE) != (self.kind is PackKind.DATA):
+                raise _bad("data and metadata share it")
             before = (item.sort, item.id)
 
     def with_trailer(self) -> bytes:

@@ -186,10 +186,11 @@ def _cut(rows: Iterable[_Row], mask: int, at: int) -> Iterator[tuple[_Row, ...]]
 
 def _close(level: int, rows: tuple[File, ...] | tuple[Child, ...], keep: Callable[[TreeId, bytes], None]) -> Child:
     files, size = _totals(rows)
-    data = Node(level, files, size, rows).encode()
+    node = Node(level, files, size, rows)
+    data = node.encode()
     node_id = TreeId.of(data)
     keep(node_id, data)
-    return Child(_name(rows[-1]) if rows else "", files, size, node_id)
+    return Child(*_row_of(node), node_id)
 
 
 def walk(root: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId] = frozenset()) -> Iterator[File]:
@@ -212,13 +213,18 @@ def _walk(
     if node_id in skip:
         return
     node = Node.decode(load(node_id))
-    if above and (node.level != above[0] - 1 or (node.files, node.size) != (above[1].files, above[1].size)):
+    if above and (node.level != above[0] - 1 or _row_of(node) != above[1][:3]):
         raise _bad("a node is not what the node above it says")
     for row in node.rows:
         if isinstance(row, File):
             yield row
         else:
             yield from _walk(row.id, load, skip, (node.level, row))
+
+
+def _row_of(node: Node) -> tuple[str, int, int]:
+    """Return what the node above says of a node, besides its id."""
+    return _name(node.rows[-1]) if node.rows else "", node.files, node.size
 
 
 def _bad(reason: str) -> IntegrityError:

@@ -18,7 +18,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.formats import canonical
-from mlreg.formats.commit import MAX_METADATA, Commit, Input
+from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
 from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.snapshot import RefState
@@ -85,7 +85,7 @@ def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
 
     Raises:
         ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
-        UsageError: `metadata_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
+        UsageError: `metadata_too_large`, `commit_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
     """
     for name in new.tags:
         check_tag(name)
@@ -202,6 +202,12 @@ class _Attempt:
         before = _newest(self._new.scheme, earlier)
         self.commit = self._commit(version, parents=(before,) if before else ())
         body = self.commit.encode()
+        if len(body) > MAX_BYTES:
+            raise UsageError(
+                "commit_too_large",
+                f"message, metadata and inputs have {len(body)} bytes, and a commit has at most {MAX_BYTES}",
+                fix="register long texts as files",
+            )
         self.commit_id = CommitId.of(body)
         self._writer.add(Sort.COMMIT, self.commit_id, body)
         self._packs.extend(self._writer.finish())

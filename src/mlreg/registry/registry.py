@@ -50,9 +50,9 @@ def init(directory: Path, *, shared: bool) -> tuple[Path, bool]:
     """
     from mlreg.stores.directory import DirectoryStore, make_directory
 
-    place = directory.absolute() if shared else directory.absolute() / DIRECTORY
-    make_directory(place)
-    return place, create_repository(DirectoryStore(place))
+    store = DirectoryStore(directory if shared else directory / DIRECTORY)
+    make_directory(store.root)
+    return store.root, create_repository(store)
 
 
 def find_repository(start: Path) -> Path:

@@ -250,8 +250,8 @@ def _refuse_unreadable(slot: Transaction) -> None:
     if len(data) > MAX_BYTES:
         raise RefusedError(
             "transaction_too_large",
-            f"{len(slot.refs)} names and {len(slot.add)} packs are too many for one transaction",
-            why=f"it would have {len(data)} bytes, and a slot of the log has at most {MAX_BYTES}",
+            f"a transaction of {len(data)} bytes is too large: {len(slot.refs)} names, {len(slot.add)} packs",
+            why=f"a slot of the log has at most {MAX_BYTES} bytes",
             fix="name the entries, and send them one after the other",
         )
     Transaction.decode(data)

@@ -41,7 +41,8 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         """Name the place; nothing is read or made before the first verb."""
-        self.root = root.absolute()
+        # `..` is taken away by what it means, links included; other paths stay as they were written.
+        self.root = root.resolve() if ".." in root.parts else root.absolute()
         self.url = str(self.root)
 
     def _path(self, key: str) -> str:
