@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project
 
 
-def run_snippet(model: object) -> object:
+def run_snippet(model: Any) -> Any:
     """Run the snippet, and return what comes back."""
     metrics, hp = {"map": np.float32(0.5), "loss": 0.125}, {"epochs": 3, "rate": 1e-3}
 

@@ -17,6 +17,6 @@ def can_answer(arguments: list[str]) -> bool:
 def answer(arguments: list[str]) -> None:
     """Print the canonical form of each ref."""
     config = Config()
-    registry = Registry(config.repository, "", config.cache, lambda: config.remotes)
+    registry = Registry(lambda: config.repository, "", config.cache, lambda: config.remotes)
     found = [str(registry.rev_parse(ref)) for ref in arguments[1:]]
     sys.stdout.write("".join(f"{ref}\n" for ref in found))

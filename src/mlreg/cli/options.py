@@ -51,4 +51,4 @@ def open_config(repo: Path | None) -> Config:
 def open_registry(repo: Path | None) -> Registry:
     """Return the registry of a directory; an error at first use if there is none."""
     config = open_config(repo)
-    return Registry(config.repository, lambda: config.author, config.cache, lambda: config.remotes)
+    return Registry(lambda: config.repository, lambda: config.author, config.cache, lambda: config.remotes)

@@ -96,30 +96,36 @@ class Snapshot(NamedTuple):
         """
         if len(data) < _HEADER.size + DIGEST_SIZE:
             raise _bad("it is too short")
-        magic, version, codec, _, size = _HEADER.unpack_from(data)
+        magic, version, codec, flags, size = _HEADER.unpack_from(data)
         if magic != MAGIC or size > MAX_BYTES:
             raise _bad("it has another signature, or claims too much")
-        if version != VERSION:
-            raise UnsupportedError("unknown_snapshot_version", f"a snapshot has version {version}")
+        if version != VERSION or flags:
+            raise UnsupportedError("unknown_snapshot_version", f"a snapshot has version {version}, flags {flags}")
         plain = bytes(codec_of(codec).decode(data[_HEADER.size + DIGEST_SIZE :], size))
         if blake3(plain).digest() != data[_HEADER.size : _HEADER.size + DIGEST_SIZE]:
             raise _bad("its bytes are not those that were written")
         fields = canonical.decode(plain, MAX_BYTES)
         try:
             found = _read(fields)
-        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, UsageError) as error:
             raise _bad("a field is missing or of the wrong kind") from error
         refuse_unknown(list(found.requires))
         return found
 
 
 def _read(fields: dict[str, Any]) -> Snapshot:
-    if not all(is_lower_hex(pack, ID_DIGITS) for pack in fields["reaped"]):
+    numbers = [fields["number"], fields["generation"], *(row[3] for row in fields["refs"])]
+    numbers.extend(row[at] for row in fields["packs"] for at in (1, 2, 3, 5, 6))
+    if any(type(number) is not int or number < 0 for number in numbers):
+        raise ValueError("a number is not a number")
+    if not all(is_lower_hex(pack, ID_DIGITS) for pack in (*fields["reaped"], *(row[0] for row in fields["packs"]))):
         raise ValueError("an id is not an id")
+    if not all(isinstance(text, str) for text in (*fields["requires"], *(row[0] for row in fields["refs"]))):
+        raise ValueError("a text is not a text")
     return Snapshot(
-        number=int(fields["number"]),
+        number=fields["number"],
         head=TransactionHash.parse(fields["head"]),
-        generation=int(fields["generation"]),
+        generation=fields["generation"],
         requires=tuple(fields["requires"]),
         refs=tuple(RefState(name, _commit(target), _commit(gone), at) for name, target, gone, at in fields["refs"]),
         packs=tuple(map(_read_pack, fields["packs"])),
@@ -143,10 +149,10 @@ def _pack_row(state: PackState) -> list[object]:
 
 def _read_pack(row: list[Any]) -> PackState:
     pack_id, kind, size, index, digest, objects, number, is_dropped = row
-    if not is_lower_hex(pack_id, ID_DIGITS):
-        raise ValueError("an id is not an id")
+    if type(is_dropped) is not bool:
+        raise ValueError("a truth is not a truth")
     pack = PackEntry(pack_id, PackKind(kind), size, index, bytes(TransactionHash.parse(digest)), objects)
-    return PackState(pack, number, bool(is_dropped))
+    return PackState(pack, number, is_dropped)
 
 
 def _text(commit: CommitId | None) -> str | None:

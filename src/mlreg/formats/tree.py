@@ -122,7 +122,7 @@ def _totals(rows: Sequence[File] | Sequence[Child]) -> tuple[int, int]:
 
 def _decode_names(data: bytes, count: int) -> list[str]:
     try:
-        names = data.decode().split("\0") if count else []
+        names = data.decode().split("\0") if count or data else []
     except UnicodeDecodeError as error:
         raise _bad("a path is not UTF-8") from error
     encoded = data.split(b"\0") if count else []
@@ -204,22 +204,30 @@ def walk(root: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId
     Raises:
         IntegrityError: `bad_tree`, a node that does not stand where its parent says.
     """
-    yield from _walk(root, load, skip, None)
+    yield from _walk(root, load, skip, None, "")
 
 
 def _walk(
-    node_id: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId], above: tuple[int, Child] | None
+    node_id: TreeId,
+    load: Callable[[TreeId], bytes],
+    skip: frozenset[ObjectId],
+    above: tuple[int, Child] | None,
+    before: str,
 ) -> Iterator[File]:
     if node_id in skip:
         return
     node = Node.decode(load(node_id))
     if above and (node.level != above[0] - 1 or _row_of(node) != above[1][:3]):
         raise _bad("a node is not what the node above it says")
+    # In order no node can stand in a tree twice, so a small tree cannot claim a vast number of files.
+    if above and node.rows and _name(node.rows[0]) <= before:
+        raise _bad("its nodes are not in order")
     for row in node.rows:
         if isinstance(row, File):
             yield row
         else:
-            yield from _walk(row.id, load, skip, (node.level, row))
+            yield from _walk(row.id, load, skip, (node.level, row), before)
+        before = _name(row)
 
 
 def _row_of(node: Node) -> tuple[str, int, int]:

@@ -6,6 +6,7 @@ several documents and repeated keys are refused.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from mlreg.errors import UsageError
@@ -30,15 +31,14 @@ def parse_yaml(text: str, name: str) -> Any:
         _refuse(name, f"it has more than {MAX_CHARS} characters")
     try:
         # Events, not objects: an anchor is seen before it is followed, and no constructor runs.
-        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
-        _refuse_surprises(events, name)
+        _refuse_surprises(yaml.parse(text, Loader=yaml.SafeLoader), name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         _refuse(name, str(error) or type(error).__name__)
     return None if node is None else _value(node, name)
 
 
-def _refuse_surprises(events: list[Any], name: str) -> None:
+def _refuse_surprises(events: Iterable[Any], name: str) -> None:
     depth = 0
     for event in events:
         kind = type(event).__name__
@@ -59,16 +59,25 @@ def _value(node: Any, name: str) -> Any:
         case "sequence":
             return [_value(item, name) for item in node.value]
         case _:
-            return node.value if node.style else scalar(node.value)
+            return _text(node, name) if node.style else scalar(node.value)
 
 
 def _mapping(node: Any, name: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in node.value:
-        if key.id != "scalar" or key.value in found:
+        if key.id != "scalar" or (text := _text(key, name)) in found:
             _refuse(name, f"line {key.start_mark.line + 1}: a key that is not text, or is there twice")
-        found[key.value] = _value(value, name)
+        found[text] = _value(value, name)
     return found
+
+
+def _text(node: Any, name: str) -> str:
+    """Return the text of a scalar; JSON writes a character beyond 16 bits as two escapes, a surrogate pair."""
+    text: str = node.value
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        _refuse(name, f"line {node.start_mark.line + 1}: text with half of a surrogate pair")
 
 
 def scalar(text: str) -> bool | int | float | str | None:

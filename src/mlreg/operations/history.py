@@ -111,11 +111,12 @@ def needs_of(repository: Repository, commit: Commit, known: frozenset[ObjectId] 
 
 
 def _nodes(repository: Repository, root: TreeId, known: frozenset[ObjectId]) -> Iterator[tuple[TreeId, Node]]:
-    pending = [root]
+    pending, seen = [root], set[ObjectId](known)
     while pending:
         node_id = pending.pop()
-        if node_id in known:
+        if node_id in seen:
             continue
+        seen.add(node_id)
         node = Node.decode(repository.objects.read_tree(node_id))
         yield node_id, node
         pending.extend(row.id for row in reversed(node.rows) if isinstance(row, Child))

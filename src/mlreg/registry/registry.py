@@ -86,7 +86,7 @@ class Registry:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Callable[[], Path],
         author: str | Callable[[], str],
         cache: str | Path | None = None,
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
@@ -94,16 +94,22 @@ class Registry:
         """Name the repository; nothing is read before it is asked for.
 
         Args:
-            path: the repository: a directory that holds `mlreg.json`, a `file:` URL, or a project.
+            path: the repository: a directory that holds `mlreg.json`, or a URL; a function is asked when
+                it is needed.
             author: who the changes are by; a function is asked when there is a change.
             cache: a directory on a local disk for what can be rebuilt; None keeps it in memory.
             remotes: from name to URL; a function is asked when a remote is needed.
         """
-        self.path = str(path)
+        self._path = path
         self._author = author
         self.cache = None if cache is None else Path(cache)
         self._remotes = remotes or {}
         self._elsewhere: dict[str, Repository] = {}
+
+    @cached_property
+    def path(self) -> str:
+        """Where the repository is."""
+        return str(self._path() if callable(self._path) else self._path)
 
     @property
     def author(self) -> str:

@@ -93,7 +93,7 @@ class Sync:
         known = {name: _target(self._here.log.view, base) for base, name in bases.items()}
 
         def plan(view: View) -> list[Move]:
-            united = _Union(self._here, there, view, chosen, self.name)
+            united = _Union(self._here, there, view, chosen, self.name, is_push=True)
             return [*united.versions, *united.tags(known, force=force_tags)]
 
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
@@ -147,7 +147,7 @@ class Sync:
         chosen = _choose(there, refs)
 
         def plan(view: View) -> list[Move]:
-            united = _Union(there, self._here, view, chosen, self.name)
+            united = _Union(there, self._here, view, chosen, self.name, is_push=False)
             known = {name: _target(view, remote_ref(self.name, name)) for name in _tags(there.log.view)}
             moves = [*united.versions, *united.seen_tags()]
             return [*moves, *united.tags(known, force=force_tags)] if with_tags else moves
@@ -177,34 +177,51 @@ class _Settled(Exception):
 class _Union:
     """The names of a sender, compared with those of a receiver in its newest state."""
 
-    def __init__(self, sender: Repository, receiver: Repository, view: View, chosen: Chosen, remote: str) -> None:
+    def __init__(
+        self, sender: Repository, receiver: Repository, view: View, chosen: Chosen, remote: str, *, is_push: bool
+    ) -> None:
         self._sender = sender
         self._receiver = receiver
         self._view = view
         self._chosen = chosen
         self._remote = remote
+        self._is_push = is_push
         self.versions = list(self._versions())
         """The versions that the receiver is to get."""
         self._sent = {move.name for move in self.versions}
 
     def _versions(self) -> Iterator[Move]:
-        """Yield the versions that the receiver lacks; one that it removed only if it was asked for by name."""
+        """Yield the versions that the receiver lacks.
+
+        One that it removed is left away, unless it was asked for by name. If what was removed here had
+        other content than what a remote has under the name, the remote's takes its place.
+        """
         for ref in self._sender.log.view.refs("version/"):
             if ref.target is None or not self._chosen.has(ref.name):
                 continue
             found = self._view.ref(ref.name)
-            if found is None or (found.target is None and (self._chosen.is_explicit or found.removed != ref.target)):
-                self._refuse_other(ref, found.removed if found else None)
+            if found is None or (found.target is None and self._is_wanted_again(ref, found)):
                 yield Move(ref.name, ref.target, None)
             elif found.target is not None:
                 self._refuse_other(ref, found.target)
 
+    def _is_wanted_again(self, ref: RefState, found: RefState) -> bool:
+        if self._is_push:
+            if self._chosen.is_explicit:
+                self._refuse_other(ref, found.removed)
+            return self._chosen.is_explicit
+        return self._chosen.is_explicit or not self._is_same(ref, found.removed)
+
+    def _is_same(self, ref: RefState, there: CommitId | None) -> bool:
+        """Tell whether a version is the receiver's commit `there`, or has its content."""
+        if there is None or ref.target is None or there == ref.target:
+            return there == ref.target
+        return read_commit(self._sender, ref.target).has_same_content(read_commit(self._receiver, there))
+
     def _refuse_other(self, ref: RefState, there: CommitId | None) -> None:
-        if there is None or there == ref.target or ref.target is None:
+        if there is None or ref.target is None or self._is_same(ref, there):
             return
         mine, other = read_commit(self._sender, ref.target), read_commit(self._receiver, there)
-        if mine.has_same_content(other):
-            return
         name = parse_ref_name(ref.name)
         shown = f"{name.entry}@{name.leaf}"
         raise ConflictError(
@@ -212,7 +229,8 @@ class _Union:
             f"{shown} has other content in {self._receiver.url} than in {self._sender.url}",
             why=f"{other.author} registered it there, {other.time}; {mine.author} here, {mine.time}",
             fix=(
-                f"register yours anew: mlreg get {shown} DIR, mlreg add {name.entry} DIR --bump patch",
+                f"keep yours under another version: mlreg get {shown} DIR, mlreg add {name.entry} DIR --bump patch",
+                f"then take the remote's: mlreg rm {shown}, mlreg pull {self._remote}",
                 f"mlreg show {self._remote}::{shown}",
             ),
         )
