@@ -33,7 +33,7 @@ def parse_yaml(text: str, name: str) -> Any:
         # Events, not objects: an anchor is seen before it is followed, and no constructor runs.
         _refuse_surprises(yaml.parse(text, Loader=yaml.SafeLoader), name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
         _refuse(name, str(error) or type(error).__name__)
     return None if node is None else _value(node, name)
 
