@@ -1,7 +1,8 @@
 """The main job of mlreg on real input: train, register, tag, push, clone, restore, prove. `make demo` runs it.
 
-A small network learns the handwritten digits that scikit-learn ships. Everything happens in a temporary
-directory, which is removed at the end; `--keep` leaves it for a look.
+A small network learns to read the 1,797 handwritten digits that come with scikit-learn. Every command that is
+shown is run as it stands, and what it prints is what you see. All happens in a temporary directory, which is removed
+at the end (`--keep` leaves it for a look). The exit status is not 0 if a command or a check fails.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from blake3 import blake3
@@ -26,198 +27,303 @@ from mlreg.config import Config
 from mlreg.registry import ModelRegistry
 
 COLOUR = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-BOLD, GREEN, DIM, PLAIN = ("\033[1m", "\033[32m", "\033[2m", "\033[0m") if COLOUR else ("", "", "", "")
+BOLD, BLUE, GREEN, PLAIN = ("\033[1m", "\033[34m", "\033[32m", "\033[0m") if COLOUR else ("", "", "", "")
 
-
-def say(sentence: str) -> None:
-    """Print what comes next and why."""
-    sys.stdout.write(f"\n{BOLD}{sentence}{PLAIN}\n")
-    sys.stdout.flush()
-
-
-def run(command: str, where: Path, expected: int = 0) -> str:
-    """Run one mlreg command, show it with what it prints, and return its standard output."""
-    sys.stdout.write(f"{GREEN}$ mlreg {command}{PLAIN}\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "mlreg", *shlex.split(command)], cwd=where, capture_output=True, text=True, check=False
-    )
-    sys.stdout.write(f"{done.stdout}{done.stderr}")
-    sys.stdout.flush()
-    check(done.returncode == expected, f"`mlreg {command}` ended with {done.returncode}, not {expected}")
-    return done.stdout
-
-
-def check(holds: bool, otherwise: str) -> None:
-    """End the demo if something that was promised does not hold."""
-    if not holds:
-        sys.exit(f"the demo failed: {otherwise}")
-
-
-def fact(text: str) -> None:
-    """Print something that was checked."""
-    sys.stdout.write(f"{DIM}  checked: {text}{PLAIN}\n")
-
-
-class Network:
-    """One hidden layer, trained by gradient descent with momentum."""
-
-    def __init__(self, arrays: Mapping[str, np.ndarray] | None = None, hidden: int = 64) -> None:
-        """Start from given weights, or from random ones."""
-        random = np.random.default_rng(0)
-        self.arrays = dict(arrays) if arrays else {
-            "hidden.weight": random.standard_normal((64, hidden), dtype=np.float32) * np.float32(0.1),
-            "hidden.bias": np.zeros(hidden, np.float32),
-            "out.weight": random.standard_normal((hidden, 10), dtype=np.float32) * np.float32(0.1),
-            "out.bias": np.zeros(10, np.float32),
-        }
-
-    def forward(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hidden layer, (n, hidden), and the probabilities, (n, 10), for images of shape (n, 64)."""
-        a = self.arrays
-        hidden = np.maximum(x @ a["hidden.weight"] + a["hidden.bias"], 0)
-        scores = hidden @ a["out.weight"] + a["out.bias"]
-        exp = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return hidden, exp / exp.sum(axis=1, keepdims=True)
-
-    def train(self, x: np.ndarray, y: np.ndarray, epochs: int, rate: float = 0.1) -> None:
-        """Go through the images in batches of 64, `epochs` times."""
-        random = np.random.default_rng(1)
-        speed = {name: np.zeros_like(value) for name, value in self.arrays.items()}
-        for _ in range(epochs):
-            order = random.permutation(len(x))
-            for start in range(0, len(x), 64):
-                batch = order[start : start + 64]
-                self._step(x[batch], y[batch], speed, rate)
-
-    def _step(self, x: np.ndarray, y: np.ndarray, speed: dict[str, np.ndarray], rate: float) -> None:
-        hidden, chance = self.forward(x)
-        chance[np.arange(len(y)), y] -= 1
-        below = (chance @ self.arrays["out.weight"].T) * (hidden > 0)
-        slopes = {
-            "hidden.weight": x.T @ below,
-            "hidden.bias": below.sum(axis=0),
-            "out.weight": hidden.T @ chance,
-            "out.bias": chance.sum(axis=0),
-        }
-        for name, slope in slopes.items():
-            speed[name] = 0.9 * speed[name] - rate / len(y) * slope
-            self.arrays[name] = (self.arrays[name] + speed[name]).astype(np.float32)
-
-    def accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
-        """Return the share of images, 0 to 1, that are read right."""
-        return float((self.forward(x)[1].argmax(axis=1) == y).mean())
+DAMAGED = 6
+"""What mlreg exits with when stored bytes are not what was written."""
 
 
 def main() -> None:
-    """Run the demo."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", action="store_true", help="leave the directory")
+    """Run the demo in a directory of its own."""
+    parser = argparse.ArgumentParser(description="Show what mlreg does, on real input.")
+    parser.add_argument("--keep", action="store_true", help="leave the directory at the end")
     keep = parser.parse_args().keep
-    place = Path(tempfile.mkdtemp(prefix="mlreg-demo-"))
-    os.environ.update(MLREG_AUTHOR="Ann Lee <ann@example.org>", MLREG_CACHE_DIR=str(place / "cache"))
+    directory = Path(tempfile.mkdtemp(prefix="mlreg-"))
     try:
-        story(place)
+        checks = Demo(directory / "demo").run()
     finally:
         if not keep:
-            shutil.rmtree(place)
-    say(f"Everything held. {f'The files are in {place}' if keep else 'The directory is removed again.'}")
+            shutil.rmtree(directory)
+    left = f"Everything is in {directory}" if keep else "Nothing is left behind; --keep would leave it for a look"
+    print(f"\n{BOLD}All {checks} checks hold.{PLAIN} {left}.")
 
 
-def story(place: Path) -> None:
-    """Tell the story, step by step."""
-    work, remote, clone = place / "work", place / "registry", place / "colleague"
-    work.mkdir()
-    train, test = make_data(work / "digits")
-
-    say("1. Any directory is a registry.")
-    run("init", work)
-    say("2. The dataset becomes a version that never changes. Its name is a date.")
-    run("add data/digits digits --bump date -m 'handwritten digits, split 80/20' --meta rows=1797", work)
-
-    say("3. Train a little, and register the arrays from Python, with what they were made from.")
-    os.chdir(work)
-    registry = ModelRegistry(**Config().get_registry_config())
-    network = Network()
-    network.train(*train, epochs=2)
-    first = register(registry, network, "1.0.0", epochs=2, accuracy=network.accuracy(*test), tag="production")
-    say("4. Train more: a better version, and the tag moves. Its history stays.")
-    network.train(*train, epochs=30)
-    better = network.accuracy(*test)
-    register(registry, network, "1.1.0", epochs=32, accuracy=better, tag="candidate")
-    run("tag model/digits@1.1.0 production -m 'better on the test split'", work)
-    run("tag log model/digits@production", work)
-    check(better > first, "training more did not help")
-
-    say("5. Share it: push to a directory, which could be on a disk that a hundred jobs see.")
-    run(f"init --shared {remote}", work)
-    run(f"remote add origin {remote}", work)
-    run("push", work)
-    run("push", work)
-
-    say("6. A colleague clones it, and gets what is in production, bit for bit.")
-    run(f"clone {remote} {clone}", place)
-    run("get model/digits@production out", clone)
-    check_ids(clone)
-    os.chdir(clone)
-    restored = ModelRegistry(**Config().get_registry_config()).get_model("digits", "production")
-    check(Network(restored).accuracy(*test) == better, "the restored model is another one")
-    fact(f"the restored model reads {better:.1%} of the test images, exactly as the one that was trained")
-
-    say("7. Where does it come from?")
-    check("data/digits@" in run("lineage model/digits@production", clone), "the lineage is not there")
-
-    say("8. Prove that nothing is damaged; then damage one byte, and see it found.")
-    run("verify", clone)
-    flip_a_byte(remote)
-    run("verify origin", clone, expected=6)
+class Failed(SystemExit):
+    """Something that mlreg promises does not hold: the demo ends with this sentence, and status 1."""
 
 
-def make_data(directory: Path) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
-    """Write the digits as two files, and return (images, labels) to train on and to test with."""
+class Images(NamedTuple):
+    """Digits as scanned, and what they are."""
+
+    pixels: np.ndarray
+    """(n, 64), from 0 to 1."""
+    labels: np.ndarray
+    """(n,), from 0 to 9."""
+
+
+class Demo:
+    """The story, with the directories it plays in."""
+
+    def __init__(self, place: Path) -> None:
+        """Make the directories; none of the settings of who runs the demo have a say in it."""
+        self.place = place
+        self.work, self.registry, self.desk = place / "work", place / "registry", place / "desk"
+        self.work.mkdir(parents=True)
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("MLREG_")}
+        self.environment |= {
+            "MLREG_AUTHOR": "Ann Lee <ann@example.org>",
+            "MLREG_CACHE_DIR": str(place / "cache"),
+            "XDG_CONFIG_HOME": str(place / "config"),
+        }
+        self.network = Network()
+        self.checks = 0
+
+    def run(self) -> int:
+        """Tell the story, and return how many checks held."""
+        train, test = make_data(self.work / "digits")
+        self.begin(train)
+        self.first_model(train, test)
+        accuracy = self.better_model(train, test)
+        self.share()
+        self.clone()
+        self.compare(test, accuracy)
+        self.damage()
+        return self.checks
+
+    def begin(self, train: Images) -> None:
+        """Make a repository, and register the dataset."""
+        self.say("A registry is a directory; there is no server to start.")
+        self.mlreg("init", self.work)
+        self.say(f"The dataset: {len(train.labels)} digits to learn from, the rest to test with. Its version is the day.")
+        self.mlreg("add data/digits digits --bump date -m 'handwritten digits, split 80 to 20'", self.work)
+        self.mlreg("ls data/digits@latest", self.work)
+
+    def first_model(self, train: Images, test: Images) -> None:
+        """Train a little, register the arrays from Python, and tag them."""
+        self.say("Train for two epochs, and register the weights from the training code.")
+        self.network.train(train, epochs=2)
+        self.register("1.0.0", epochs=2, accuracy=self.network.accuracy(test))
+        self.mlreg("show model/digits@candidate", self.work)
+        self.say("It is the best there is so far, so it goes to production. A tag is a name that moves.")
+        self.mlreg("tag model/digits@candidate production -m 'the first one'", self.work)
+
+    def better_model(self, train: Images, test: Images) -> float:
+        """Train more, move the tag, show where it has been, and return the accuracy."""
+        self.say("Train for 30 epochs more. The new version is better, so production moves; where it has been is kept.")
+        self.network.train(train, epochs=30)
+        accuracy = self.network.accuracy(test)
+        self.register("1.1.0", epochs=32, accuracy=accuracy)
+        self.mlreg("tag model/digits@1.1.0 production -m 'better on the test digits'", self.work)
+        self.mlreg("tag log model/digits@production", self.work)
+        moves = [event["target"] for event in self.ask("tag log model/digits@production", self.work)["items"]]
+        self.check(moves == ["model/digits@1.1.0", "model/digits@1.0.0"], "the tag was at 1.0.0, and is at 1.1.0")
+        return accuracy
+
+    def share(self) -> None:
+        """Push everything to a directory."""
+        self.say("To share it, push to another directory: here, on a network disk, on a stick.")
+        self.mlreg("init --shared ../registry", self.work)
+        self.mlreg("remote add origin ../registry", self.work)
+        self.mlreg("push", self.work)
+        self.say("Pushing again sends nothing.")
+        self.mlreg("push", self.work)
+
+    def clone(self) -> None:
+        """Clone, get the model in production, and prove that its files are those that were registered."""
+        self.say("Someone else clones the registry, and gets what is in production.")
+        self.mlreg("clone registry desk", self.place)
+        self.mlreg("get model/digits@production served", self.desk)
+        for file in self.ask("ls model/digits@production", self.desk)["items"]:
+            digest = blake3((self.desk / "served" / file["path"]).read_bytes()).hexdigest()
+            self.check(digest == file["id"], f"b3sum of {file['path']} is {digest[:16]}..., which is its id")
+
+    def compare(self, test: Images, accuracy: float) -> None:
+        """Prove that the model of the clone is the one that was trained, and show what it was made from."""
+        self.say("The same model as arrays again, in the code that serves it:")
+        self.code("model = registry.get_model('digits', 'production')")
+        arrays = ModelRegistry(**self.config(self.desk)).get_model("digits", "production")
+        trained = {name: (array.dtype, array.shape, array.tobytes()) for name, array in self.network.arrays.items()}
+        found = {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()}
+        self.check(found == trained, "every weight is the one that was trained, bit for bit")
+        restored = Network(arrays).accuracy(test)
+        self.check(restored == accuracy, f"it reads {restored:.1%} of the test digits, as on the day it was trained")
+        self.say("Which data was it made from?")
+        self.mlreg("lineage model/digits@production", self.desk)
+        made_from = [node["ref"].partition("@")[0] for node in self.ask("lineage model/digits", self.desk)["items"]]
+        self.check(made_from == ["model/digits", "data/digits"], "the lineage leads to the dataset")
+
+    def damage(self) -> None:
+        """Break a copy of the registry, see it found, and mend it."""
+        copy = self.place / "copy"
+        self.say("A registry can be copied with any tool. Every stored byte can be proven:")
+        self.shell("cp -r registry copy")
+        self.mlreg("verify", copy)
+        pack = self.pack_of("model/digits/1.1.0")
+        self.say("Now flip one bit of the copy, in the pack with the weights that are in production.")
+        flip_a_bit(copy / pack)
+        self.mlreg("verify", copy, status=DAMAGED)
+        hurt = {ref for problem in self.ask("verify", copy, status=DAMAGED)["problems"] for ref in problem["hurts"]}
+        self.check(hurt == {"model/digits@1.1.0"}, "verify found it, and named the one version that it hurts")
+        self.say("What is damaged is refused; what is not can still be had.")
+        self.mlreg("get model/digits@production broken", copy, status=DAMAGED)
+        self.mlreg("get model/digits@1.0.0 whole", copy)
+        self.say("A pack is the same file in every copy, so the copy can be mended from the registry.")
+        self.shell(f"cp -f registry/{pack} copy/{pack}")
+        self.mlreg("verify", copy)
+
+    def pack_of(self, version: str) -> Path:
+        """Return the pack that holds the files of a version, as the log says, which is plain JSON."""
+        for slot in sorted((self.work / ".mlreg" / "log").iterdir()):
+            transaction = json.loads(slot.read_bytes())
+            if any(ref["name"] == f"version/{version}" for ref in transaction["refs"]):
+                found = next(pack["id"] for pack in transaction["add"] if pack["kind"] == "data")
+                return Path("packs", found[:2], f"{found}.pack")
+        raise Failed(f"the log does not say where {version} is")
+
+    def register(self, version: str, *, epochs: int, accuracy: float) -> None:
+        """Register the weights as they are now."""
+        metadata: dict[str, Any] = {
+            "description": "one hidden layer, reads handwritten digits",
+            "metrics": {"accuracy": round(accuracy, 4)},
+            "hyperparameters": {"epochs": epochs, "hidden": self.network.hidden, "rate": RATE},
+        }
+        inputs, tags = [("data", "data/digits@latest")], ["candidate"]
+        self.code(
+            f"registry.register_model(weights, 'digits', '{version}', metadata,",
+            f"                        inputs={inputs}, tags={tags})",
+        )
+        registry = ModelRegistry(**self.config(self.work))
+        info = registry.register_model(self.network.arrays, "digits", version, metadata, inputs=inputs, tags=tags)
+        print(f"{info.ref}: {len(self.network.arrays)} arrays, {info.size} bytes, accuracy {accuracy:.1%}")
+
+    def config(self, directory: Path) -> dict[str, Any]:
+        """Return what `ModelRegistry` wants to know in a directory."""
+        return Config(directory, self.environment).get_registry_config()
+
+    def say(self, sentence: str) -> None:
+        """Print what comes next, and why."""
+        print(f"\n{BOLD}{sentence}{PLAIN}")
+
+    def code(self, *lines: str) -> None:
+        """Print what the training code does."""
+        for mark, line in zip((">>>", *["..."] * len(lines)), lines, strict=False):
+            print(f"{BLUE}{mark} {line}{PLAIN}")
+
+    def mlreg(self, command: str, where: Path, status: int = 0) -> None:
+        """Run a command of mlreg in a directory, for all to see; `status` is what it has to exit with."""
+        print(f"{BLUE}{where.name}$ mlreg {command}{PLAIN}", flush=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "mlreg", *shlex.split(command)],
+            cwd=where,
+            env=self.environment,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode != status:
+            raise Failed(f"`mlreg {command}` ended with {done.returncode}, not {status}")
+        self.checks += 1
+
+    def ask(self, command: str, where: Path, status: int = 0) -> dict[str, Any]:
+        """Return what a command of mlreg answers under `--json`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "mlreg", *shlex.split(command), "--json"],
+            cwd=where,
+            env=self.environment,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != status:
+            raise Failed(f"`mlreg {command} --json` ended with {done.returncode}: {done.stderr.decode()}")
+        return dict(json.loads(done.stdout))
+
+    def shell(self, command: str) -> None:
+        """Run a command that is not of mlreg."""
+        print(f"{BLUE}{self.place.name}$ {command}{PLAIN}", flush=True)
+        subprocess.run(shlex.split(command), cwd=self.place, check=True)
+
+    def check(self, holds: bool, fact: str) -> None:
+        """Print a fact that holds; end the demo if it does not."""
+        if not holds:
+            raise Failed(f"This does not hold: {fact}")
+        self.checks += 1
+        print(f"{GREEN}checked: {fact}{PLAIN}")
+
+
+RATE = 0.1
+BATCH = 64
+
+
+class Network:
+    """One hidden layer, trained by gradient descent with momentum; float32."""
+
+    hidden = 64
+
+    def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+        """Start with given weights, or with random ones, the same each time."""
+        random = np.random.default_rng(0)
+        self.arrays = dict(arrays) if arrays else {
+            "hidden.weight": random.standard_normal((64, self.hidden), dtype=np.float32) * np.float32(0.1),
+            "hidden.bias": np.zeros(self.hidden, np.float32),
+            "out.weight": random.standard_normal((self.hidden, 10), dtype=np.float32) * np.float32(0.1),
+            "out.bias": np.zeros(10, np.float32),
+        }
+
+    def forward(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the hidden layer, (n, hidden), and the probability of each digit, (n, 10)."""
+        a = self.arrays
+        hidden = np.maximum(pixels @ a["hidden.weight"] + a["hidden.bias"], 0)
+        scores = hidden @ a["out.weight"] + a["out.bias"]
+        exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return hidden, exponents / exponents.sum(axis=1, keepdims=True)
+
+    def train(self, images: Images, epochs: int) -> None:
+        """Go through the images in random batches, `epochs` times."""
+        random = np.random.default_rng(1)
+        speed = {name: np.zeros_like(array) for name, array in self.arrays.items()}
+        for _ in range(epochs):
+            order = random.permutation(len(images.labels))
+            for batch in np.split(order, range(BATCH, len(order), BATCH)):
+                self._step(Images(images.pixels[batch], images.labels[batch]), speed)
+
+    def _step(self, images: Images, speed: dict[str, np.ndarray]) -> None:
+        hidden, error = self.forward(images.pixels)
+        error[np.arange(len(images.labels)), images.labels] -= 1
+        below = (error @ self.arrays["out.weight"].T) * (hidden > 0)
+        slopes = {
+            "hidden.weight": images.pixels.T @ below,
+            "hidden.bias": below.sum(axis=0),
+            "out.weight": hidden.T @ error,
+            "out.bias": error.sum(axis=0),
+        }
+        for name, slope in slopes.items():
+            speed[name] = 0.9 * speed[name] - RATE / len(images.labels) * slope
+            self.arrays[name] = (self.arrays[name] + speed[name]).astype(np.float32)
+
+    def accuracy(self, images: Images) -> float:
+        """Return the share of images, 0 to 1, that are read right."""
+        return float((self.forward(images.pixels)[1].argmax(axis=1) == images.labels).mean())
+
+
+def make_data(directory: Path) -> tuple[Images, Images]:
+    """Write the digits as train.csv and test.csv, label first, and return them to train on and to test with."""
     digits = load_digits()
-    images, labels = (digits.data / 16).astype(np.float32), digits.target
-    order = np.random.default_rng(2).permutation(len(images))
-    parts = {"train": order[: len(order) * 4 // 5], "test": order[len(order) * 4 // 5 :]}
+    order = np.random.default_rng(2).permutation(len(digits.target))
     directory.mkdir()
-    for name, chosen in parts.items():
-        rows = np.column_stack([labels[chosen], digits.data[chosen].astype(int)])
+    found = []
+    for name, chosen in zip(("train", "test"), np.split(order, [len(order) * 4 // 5]), strict=True):
+        rows = np.column_stack([digits.target[chosen], digits.data[chosen].astype(int)])
         np.savetxt(directory / f"{name}.csv", rows, fmt="%d", delimiter=",")
-    train, test = ((images[chosen], labels[chosen]) for chosen in parts.values())
+        found.append(Images((digits.data[chosen] / 16).astype(np.float32), digits.target[chosen]))
+    train, test = found
     return train, test
 
 
-def register(registry: ModelRegistry, network: Network, version: str, epochs: int, accuracy: float, tag: str) -> float:
-    """Register the arrays of a network, show what is known of the version, and return the accuracy."""
-    metadata: dict[str, Any] = {
-        "description": "one hidden layer, handwritten digits",
-        "metrics": {"accuracy": round(accuracy, 4)},
-        "hyperparameters": {"epochs": epochs, "hidden": 64},
-    }
-    sys.stdout.write(f"{GREEN}>>> registry.register_model(arrays, 'digits', '{version}', metadata, ...){PLAIN}\n")
-    info = registry.register_model(
-        network.arrays, "digits", version, metadata, inputs=[("data", "data/digits@latest")], tags=[tag]
-    )
-    run(f"show {info.ref}", Path.cwd())
-    return accuracy
-
-
-def check_ids(clone: Path) -> None:
-    """Compare the id that mlreg prints with the hash of the file that it wrote."""
-    listed = json.loads(run("ls model/digits@production --json", clone))
-    for file in listed["items"]:
-        digest = blake3((clone / "out" / file["path"]).read_bytes()).hexdigest()
-        check(digest == file["id"], f"{file['path']} has another hash than its id")
-        fact(f"b3sum of out/{file['path']} is {digest[:16]}..., its id")
-
-
-def flip_a_byte(remote: Path) -> None:
-    """Damage the largest pack of a repository."""
-    pack = max(remote.glob("packs/*/*.pack"), key=lambda path: path.stat().st_size)
-    data = bytearray(pack.read_bytes())
-    data[100] ^= 1
-    pack.chmod(0o644)
-    pack.write_bytes(data)
-    sys.stdout.write(f"{DIM}  (one bit of {pack.name} was turned over){PLAIN}\n")
+def flip_a_bit(path: Path) -> None:
+    """Damage a file in the middle of its first kilobyte."""
+    data = bytearray(path.read_bytes())
+    data[512] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,9 @@ def _run_tree(arguments: list[str]) -> int:
             raise KeyboardInterrupt from error
         if not hasattr(error, "format_message"):
             raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            sys.stderr.write(getattr(error, "format_message", str)() + "\n")
+            return UsageError.exit_status
         raise UsageError("usage", _sentence(error), fix=_help_for(error)) from error
     if status == INTERRUPTED:
         raise KeyboardInterrupt

@@ -218,6 +218,8 @@ class _Check:
                 raise IntegrityError("wrong_commit", f"{shown} points to {commit.entry}@{commit.version}")
             files = list(files_of(self._repository, commit))
             check_tree_paths(file.path for file in files)
+            if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
+                raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
             for earlier in past(self._repository, [commit_id]):
                 for named in read_commit(self._repository, earlier).history():
                     self._expect(shown, Sort.COMMIT, named)

@@ -198,8 +198,8 @@ class _Attempt:
 
     def _pack_commit(self, version: str, names: Mapping[str, RefState]) -> None:
         key = self._new.scheme.key
-        earlier = {name: ref for name, ref in names.items() if key(name) < key(version)}
-        before = _newest(self._new.scheme, earlier)
+        earlier = [name for name, ref in names.items() if ref.target and key(name) < key(version)]
+        before = names[max(earlier, key=key)].target if earlier else None
         self.commit = self._commit(version, parents=(before,) if before else ())
         body = self.commit.encode()
         if len(body) > MAX_BYTES:

@@ -354,14 +354,15 @@ class Registry:
 
     def log(self, text: str = "") -> list[results.Event]:
         """Return what happened, the newest first: to everything, to one entry, or to one tag or version."""
-        view = self.repository.log.with_history()
+        ref = parse_ref(text) if text else None
+        repository = self._at(ref) if ref else self.repository
+        view = repository.log.with_history()
         moves = view.changes("tag/") + view.changes("version/")
-        if text:
-            ref = parse_ref(text)
+        if ref:
             entry = resolve_entry(view, ref)
             prefix = str(entry) if ref.selector is None else f"{entry}@{ref.selector}"
             moves = [move for move in moves if _is_of(move, prefix)]
-        names = self._version_names({commit for move in moves for commit in (move.old, move.new) if commit})
+        names = _version_names(repository, {commit for move in moves for commit in (move.old, move.new) if commit})
         met: set[str] = set()
         events = []
         for move in sorted(moves, key=lambda move: (move.number, move.name)):
@@ -371,15 +372,17 @@ class Registry:
 
     def tags(self, text: str = "") -> list[results.TagInfo]:
         """Return the tags of all entries, or of one, sorted."""
-        view = self.repository.log.refresh()
-        entries = [resolve_entry(view, parse_ref(text))] if text else entries_of(view)
+        ref = parse_ref(text) if text else None
+        repository = self._at(ref) if ref else self.repository
+        view = repository.log.refresh()
+        entries = [resolve_entry(view, ref)] if ref else entries_of(view)
         found = [
-            (entry, name, ref.target)
+            (entry, name, tag.target)
             for entry in entries
-            for name, ref in history.tags_of(view, entry).items()
-            if ref.target
+            for name, tag in history.tags_of(view, entry).items()
+            if tag.target
         ]
-        names = self._version_names({commit for _, _, commit in found})
+        names = _version_names(repository, {commit for _, _, commit in found})
         return [results.TagInfo(f"{entry}@{name}", names[commit]) for entry, name, commit in found]
 
     # Changes.
@@ -409,7 +412,7 @@ class Registry:
 
     def _tagged(self, entry: Entry, name: str) -> str:
         found = history.tags_of(self.repository.log.view, entry).get(name)
-        return self._version_names({found.target})[found.target] if found and found.target else ""
+        return _version_names(self.repository, {found.target})[found.target] if found and found.target else ""
 
     def remove(self, refs: Sequence[str], message: str = "") -> results.Changed:
         """Remove versions; `restore` brings them back until their bytes are collected."""
@@ -477,18 +480,6 @@ class Registry:
             parents=tuple(map(str, commit.parents)),
         )
 
-    def _version_names(self, commits: Iterable[CommitId]) -> dict[CommitId, str]:
-        """Return how each commit is called; its id if it cannot be read any more."""
-        names: dict[CommitId, str] = {}
-        for commit_id in commits:
-            try:
-                commit = history.read_commit(self.repository, commit_id)
-            except MlregError:
-                names[commit_id] = f"b3:{commit_id}"
-            else:
-                names[commit_id] = f"{commit.entry}@{commit.version}"
-        return names
-
     # The repository as a whole.
 
     def verify(self, place: str = "", share: float = 1.0, report: Report = silent) -> results.Verified:
@@ -531,6 +522,19 @@ def _refuse_remote(ref: Ref) -> None:
 def _is_of(move: Change, prefix: str) -> bool:
     name = parse_ref_name(move.name)
     return str(name.entry) == prefix or f"{name.entry}@{name.leaf}" == prefix
+
+
+def _version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:
+    """Return how each commit is called; its id if it cannot be read any more."""
+    names: dict[CommitId, str] = {}
+    for commit_id in commits:
+        try:
+            commit = history.read_commit(repository, commit_id)
+        except MlregError:
+            names[commit_id] = f"b3:{commit_id}"
+        else:
+            names[commit_id] = f"{commit.entry}@{commit.version}"
+    return names
 
 
 def _event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> results.Event:

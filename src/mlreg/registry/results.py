@@ -258,9 +258,9 @@ class Verified(NamedTuple):
             hurt = sorted({ref for problem in self.problems for ref in problem.hurts})
             raise IntegrityError(
                 "damaged",
-                f"{len(self.problems)} problems in {self.url}",
+                f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
                 why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
-                fix="mlreg pull, from a remote that has them",
+                fix="copy each pack that is named from a repository that has it: packs/12/1234....pack",
             )
 
 

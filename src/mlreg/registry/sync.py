@@ -89,8 +89,10 @@ class Sync:
         """
         there = self._meet()
         chosen = _choose(self._here, refs)
-        bases = {remote_ref(self.name, name): name for name in _tags(self._here.log.view)}
-        known = {name: _target(self._here.log.view, base) for base, name in bases.items()}
+        view = self._here.log.view
+        # A tag that only the remote has moved stays there: what fetch saw of it is no reason to move it back.
+        ours = [ref.name for ref in view.refs("tag/") if _is_moved_here(view, self.name, ref)]
+        known = {name: _target(view, remote_ref(self.name, name)) for name in ours}
 
         def plan(view: View) -> list[Move]:
             united = _Union(self._here, there, view, chosen, self.name, is_push=True)
@@ -375,13 +377,24 @@ def _remote_status(registry: Registry, name: str, own: dict[str, CommitId]) -> r
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
     theirs = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
     view.close()
+
+    def is_ours(ref: str) -> bool:
+        found = here.ref(ref)
+        return found is not None and (ref.startswith("version/") or _is_moved_here(here, name, found))
+
     return results.RemoteStatus(
         name,
         url,
         seen=True,
-        unpushed=_shown(ref for ref, target in own.items() if theirs.get(ref) != target),
-        unpulled=_shown(ref for ref in theirs if here.ref(ref) is None),
+        unpushed=_shown(ref for ref, target in own.items() if theirs.get(ref) != target and is_ours(ref)),
+        unpulled=_shown(ref for ref, target in theirs.items() if own.get(ref) != target and not is_ours(ref)),
     )
+
+
+def _is_moved_here(view: View, remote: str, ref: RefState) -> bool:
+    """Tell whether a name was set here after the remote's was seen where it is."""
+    seen = view.ref(remote_ref(remote, ref.name))
+    return seen is None or seen.number < ref.number
 
 
 def _shown(names: Iterable[str]) -> tuple[str, ...]:

@@ -177,7 +177,9 @@ class Objects:
     def places(self, sort: Sort, object_id: ObjectId) -> list[Place]:
         """Return where the copies of an object lie, the newest first."""
         found = self._log.view.places(sort, object_id)
-        if not found and self.take_up_indexes(KIND_OF[sort]):
+        if not found:
+            self.take_up_indexes(KIND_OF[sort])
+            # Asked again even if there was no index to take up: another process may have done it in between.
             found = self._log.view.places(sort, object_id)
         return found
 
@@ -195,12 +197,10 @@ class Objects:
             self.take_up_indexes(kind)
         return [(sort, object_id) for sort, object_id in wanted if not self._log.view.has(sort, object_id)]
 
-    def take_up_indexes(self, kind: PackKind) -> bool:
-        """Read the indexes of live packs that the view does not have yet; tell whether there were any."""
-        unread = self._log.view.unread_packs(kind)
-        for pack in unread:
+    def take_up_indexes(self, kind: PackKind) -> None:
+        """Read the indexes of live packs that the view does not have yet."""
+        for pack in self._log.view.unread_packs(kind):
             self._log.view.add_index(pack.id, self.fetch_index(pack))
-        return bool(unread)
 
     def fetch_index(self, pack: PackEntry) -> PackIndex:
         """Read the index of a pack from the store and check it against the log.

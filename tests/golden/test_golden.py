@@ -1,0 +1,102 @@
+"""Repositories that earlier releases wrote are read, whole and with the same ids, by this one.
+
+`write.py` made them, one for each release. They are never written again.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from blake3 import blake3
+
+from mlreg.registry import ModelRegistry, Registry
+from tests.golden.write import expected, write
+
+HERE = Path(__file__).parent
+READER = HERE.parent / "second_reader" / "reader.py"
+GOLDEN = sorted(path for path in HERE.glob("repository-v*-by-*") if path.is_dir())
+MOST_BYTES = 60_000
+
+
+def recorded(golden: Path) -> dict[str, Any]:
+    """Return what was found in a repository by the release that wrote it."""
+    found: dict[str, Any] = json.loads(golden.with_name(f"{golden.name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def bytes_of(directory: Path) -> dict[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.fixture(params=GOLDEN, ids=lambda path: path.name)
+def golden(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A repository of an earlier release; whatever a test does, it stays as it is."""
+    path: Path = request.param
+    before = bytes_of(path)
+    yield path
+    assert bytes_of(path) == before
+
+
+def test_there_is_one_for_this_format() -> None:
+    assert "repository-v1-by-0.1.0" in [path.name for path in GOLDEN]
+
+
+def test_it_is_small(golden: Path) -> None:
+    assert sum(map(len, bytes_of(golden).values())) < MOST_BYTES
+
+
+def test_all_that_was_recorded_is_found_with_the_same_ids(golden: Path) -> None:
+    assert expected(Registry(golden, "")) == recorded(golden)
+
+
+def test_it_is_verified_clean(golden: Path) -> None:
+    found = Registry(golden, "").verify()
+
+    assert found.problems == ()
+    assert (found.transactions, found.versions) == (recorded(golden)["number"], len(recorded(golden)["versions"]))
+    assert found.snapshots == 1
+
+
+def test_every_version_is_written_out_as_it_was(golden: Path, tmp_path: Path) -> None:
+    registry = Registry(golden, "")
+    for number, (ref, version) in enumerate(recorded(golden)["versions"].items()):
+        out = tmp_path / str(number)
+        registry.get(ref, out)
+        files = {path: (len(data), blake3(data).hexdigest()) for path, data in bytes_of(out).items()}
+
+        assert (len(files), sum(size for size, _ in files.values())) == (version["files"], version["size"])
+        assert all(files[path] == (size, digest) for path, size, _, digest in version["listed"])
+        assert all(
+            (out / path).stat().st_mode & 0o100 == executable * 0o100 for path, _, executable, _ in version["listed"]
+        )
+
+
+def test_arrays_come_back_as_arrays(golden: Path) -> None:
+    matrix = ModelRegistry(golden, "").get_model("team/matrix", "0.1.0")
+
+    assert matrix["w"].tolist() == [0, 1, 2, 3, 4, 5]
+
+
+def test_the_second_reader_reads_it_too(golden: Path, tmp_path: Path) -> None:
+    refs = {name: target for name, (target, _, _) in recorded(golden)["refs"].items() if target}
+    command = [sys.executable, "-I", str(READER), str(golden)]
+    listed = subprocess.run([*command, "ls"], capture_output=True, text=True, check=True).stdout
+    for ref in recorded(golden)["versions"]:
+        subprocess.run([*command, "restore", ref, str(tmp_path / ref.replace("/", "-"))], check=True)
+
+    assert dict(line.split() for line in listed.splitlines()) == refs
+
+
+def test_the_same_content_has_the_same_ids_in_this_release(tmp_path: Path) -> None:
+    """However it is stored: ids do not depend on packs, pieces or codecs."""
+    again = write(tmp_path / "again")["versions"]
+    first = recorded(HERE / "repository-v1-by-0.1.0")["versions"]
+
+    assert {ref: version["id"] for ref, version in again.items()} == {ref: v["id"] for ref, v in first.items()}

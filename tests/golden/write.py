@@ -1,0 +1,191 @@
+"""Write the repository that every later release must read: a little of everything the format has.
+
+    python tests/golden/write.py DIRECTORY
+
+Run once for a release, and never over one that is there. The clock is replaced by one that goes by steps,
+and random bytes by a counter, so that the same release writes the same repository each time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+
+from mlreg import __version__
+from mlreg.formats.pack import Sort
+from mlreg.formats.tree import Mode
+from mlreg.ids import CommitId, ContentId
+from mlreg.operations.ingest import Source
+from mlreg.registry import ModelRegistry, Registry
+from mlreg.registry.registry import init
+from mlreg.registry.sync import Sync
+from mlreg.repository.log import Draft
+
+AUTHOR = "Ann Lee <ann@example.org>"
+FIRST_SECOND = 1_795_415_280
+"""2026-11-23T06:28:00Z."""
+
+
+def name() -> str:
+    """Return how a repository of this release is called."""
+    return f"repository-v1-by-{__version__}"
+
+
+class Clock:
+    """Stands still until it is told to go on: how often it is looked at is nobody's concern."""
+
+    def __init__(self) -> None:
+        """Begin with the first second."""
+        self._gmtime = time.gmtime
+        self._seconds = FIRST_SECOND
+
+    def tick(self) -> None:
+        """Go on by a minute."""
+        self._seconds += 60
+
+    def gmtime(self) -> time.struct_time:
+        """Return the time."""
+        return self._gmtime(self._seconds)
+
+
+@contextmanager
+def counted() -> Iterator[Clock]:
+    """Replace the clock, and the source of random bytes by a counter."""
+    numbers, clock = itertools.count(1), Clock()
+    with patch("os.urandom", lambda size: next(numbers).to_bytes(size, "big")), patch("time.gmtime", clock.gmtime):
+        yield clock
+
+
+def write(place: Path) -> dict[str, Any]:
+    """Write a repository into a directory that does not exist, and return what must be found in it."""
+    with tempfile.TemporaryDirectory() as scratch, counted() as clock:
+        init(place, shared=True)
+        init(Path(scratch, "origin"), shared=True)
+        registry = Registry(place, AUTHOR, None, {"origin": str(Path(scratch, "origin"))})
+        for step in STEPS:
+            clock.tick()
+            step(registry)
+        # A note beside the repository, with the place of the other one.
+        shutil.rmtree(place / "remotes")
+        found = expected(registry)
+        registry.repository.close()
+    return found
+
+
+def _text(text: str) -> Callable[[], list[bytes]]:
+    return lambda: [text.encode()]
+
+
+def _many_files(registry: Registry) -> None:
+    words = [Source(f"{number % 3}/{number:04}.txt", _text("")) for number in range(3000)]
+    words.sort(key=lambda source: source.path)
+    registry.register(
+        "data/words", words, "directory", version="2026.11.23", message="3,000 files: two levels of nodes"
+    )
+
+
+def _small_files(registry: Registry) -> None:
+    sources = [
+        Source("bin/run", _text("#!/bin/sh\n"), Mode.EXECUTABLE),
+        Source("empty", _text("")),
+        Source("größe.txt", _text("groß\n")),
+    ]
+    metadata = {"metrics": {"map": 0.93, "whole": 1.0, "tiny": 1e-07}, "note": "größer", "list": [1, None, True]}
+    registry.register(
+        "model/greeter", sources, "directory", version="1.0.0", metadata=metadata, tags=["production"], message="first"
+    )
+
+
+def _large_file(registry: Registry) -> None:
+    sources = [Source("weights.bin", lambda: [bytes([number]) * 3_000_000 for number in range(3)])]
+    inputs = [("data", "data/words@2026.11.23"), ("base", "model/greeter@production")]
+    registry.register("model/greeter", sources, "file", version="1.1.0", inputs=inputs, message="three pieces")
+
+
+def _paged_file(registry: Registry) -> None:
+    sources = [Source("paged.bin", lambda: [bytes(16) + b"f" * 16] * 2049)]
+    with patch("mlreg.operations.ingest.PIECE", 16):
+        registry.register("model/greeter", sources, "bytes", version="2.0.0-rc.1", message="4,098 pieces: two pages")
+
+
+def _arrays(registry: Registry) -> None:
+    models = ModelRegistry(registry.path, AUTHOR)
+    models.register_model({"w": np.arange(6, dtype=np.float32)}, "team/matrix", "0.1.0")
+    models.register_model(b"not a matrix", "team/matrix", "0.2.0")
+
+
+def _collected_pack(registry: Registry) -> None:
+    """Add a pack, drop it, reap it, and delete its file, as a collector does."""
+    log = registry.repository.log
+    with registry.repository.writer() as writer:
+        writer.add(Sort.PIECE, ContentId.of(b"gone"), b"gone")
+        packs = writer.finish()
+        ids = tuple(pack.id for pack in packs)
+        log.append(lambda view: Draft(AUTHOR, "add a pack", add=packs))
+        log.append(lambda view: Draft(AUTHOR, "drop it", drop=ids, is_lossy=True))
+        log.append(lambda view: Draft(AUTHOR, "reap it", reap=ids))
+        writer.take_back(packs)
+
+
+STEPS: tuple[Callable[[Registry], object], ...] = (
+    _many_files,
+    _small_files,
+    _large_file,
+    _paged_file,
+    _arrays,
+    lambda registry: registry.tag("model/greeter@1.1.0", "production", "better"),
+    lambda registry: registry.tag("model/greeter@1.0.0", "previous"),
+    lambda registry: registry.untag("model/greeter@previous"),
+    lambda registry: registry.remove(["model/greeter@2.0.0-rc.1", "model/team/matrix@0.2.0"], "a slip"),
+    lambda registry: registry.restore(["model/greeter@2.0.0-rc.1"]),
+    _collected_pack,
+    lambda registry: Sync(registry, "origin").push(["model/greeter"]),
+    lambda registry: registry.repository.log.write_snapshot(),
+    lambda registry: registry.tag("data/words", "checked", "behind the snapshot"),
+)
+
+
+def expected(registry: Registry) -> dict[str, Any]:
+    """Return what is to be found in a repository, as JSON values."""
+    view = registry.repository.log.refresh()
+    number, head = view.position
+    refs = [ref for entry in registry.entries() for ref in (info.ref for info in registry.versions(entry.ref))]
+    return {
+        "repository": registry.repository.identity.repository,
+        "number": number,
+        "head": str(head),
+        "generation": view.generation,
+        "refs": {ref.name: [_text_of(ref.target), _text_of(ref.removed), ref.number] for ref in view.refs("")},
+        "versions": {ref: _version(registry, ref) for ref in sorted(refs)},
+    }
+
+
+def _text_of(commit: CommitId | None) -> str | None:
+    return None if commit is None else str(commit)
+
+
+def _version(registry: Registry, ref: str) -> dict[str, Any]:
+    files = registry.files(ref)
+    # Of thousands of files the tree speaks: its id is that of their list.
+    listed = [[file.path, file.size, file.executable, file.id] for file in files] if len(files) < 100 else []
+    found: dict[str, Any] = json.loads(json.dumps({**registry.show(ref)._asdict(), "listed": listed}))
+    return found
+
+
+if __name__ == "__main__":
+    directory = Path(sys.argv[1])
+    if (directory / name()).exists():
+        raise SystemExit(f"{directory / name()} is there, and stays as it is")
+    text = json.dumps(write(directory / name()), indent=1, sort_keys=True, ensure_ascii=False)
+    (directory / f"{name()}.json").write_text(text + "\n", encoding="utf-8")
