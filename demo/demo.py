@@ -94,7 +94,7 @@ class Demo:
         """Make a repository, and register the dataset."""
         self.say("A registry is a directory; there is no server to start.")
         self.mlreg("init", self.work)
-        self.say(f"The dataset: {len(train.labels)} digits to learn from, the rest to test with. Its version is the day.")
+        self.say(f"The dataset: {len(train.labels)} digits to learn from, others to test with. Its version is the day.")
         self.mlreg("add data/digits digits --bump date -m 'handwritten digits, split 80 to 20'", self.work)
         self.mlreg("ls data/digits@latest", self.work)
 
@@ -260,8 +260,10 @@ class Network:
 
     def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
         """Start with given weights, or with random ones, the same each time."""
-        random = np.random.default_rng(0)
-        self.arrays = dict(arrays) if arrays else {
+        self.arrays = dict(arrays or self._begin(np.random.default_rng(0)))
+
+    def _begin(self, random: np.random.Generator) -> dict[str, np.ndarray]:
+        return {
             "hidden.weight": random.standard_normal((64, self.hidden), dtype=np.float32) * np.float32(0.1),
             "hidden.bias": np.zeros(self.hidden, np.float32),
             "out.weight": random.standard_normal((self.hidden, 10), dtype=np.float32) * np.float32(0.1),

@@ -48,7 +48,7 @@ def run_snippet(model: Any) -> Any:
 
 
 def test_arrays_come_back_as_equal_arrays() -> None:
-    arrays = {"w": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.zeros((), np.int64)}
+    arrays: dict[str, Any] = {"w": np.arange(12, dtype=np.float32).reshape(3, 4), "b": np.zeros((), np.int64)}
 
     back = run_snippet(arrays)
 
