@@ -261,6 +261,13 @@ def test_the_page_on_json_shows_what_is_escaped() -> None:
     assert canonical.decode(shown, 100) == value
 
 
+def test_a_value_has_as_many_containers_around_it_as_the_page_on_json_says() -> None:
+    deepest = b"[" * canonical.MAX_DEPTH + b"1" + b"]" * canonical.MAX_DEPTH
+
+    assert canonical.encode(canonical.decode(deepest, 100)) == deepest
+    assert _verdict(lambda: canonical.decode(b"[" + deepest + b"]", 100)) == "bad_json"
+
+
 CHECKS: dict[str, Callable[[str], object]] = {
     "name": names.check_name,
     "tag": names.check_tag,

@@ -16,8 +16,10 @@ def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project = tmp_path / "project"
     project.mkdir()
     monkeypatch.chdir(project)
-    monkeypatch.setenv("MLREG_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MLREG_AUTHOR", "Ann Lee <ann@example.org>")
+    for name in ("MLREG_REPOSITORY", "MLREG_CACHE_DIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
     return project
 
 
@@ -85,6 +87,20 @@ def test_a_directory_comes_back_as_a_path_to_an_equal_directory(tmp_path: Path) 
     assert isinstance(back, Path)
     found = {path.relative_to(back).as_posix(): path.read_bytes() for path in back.rglob("*") if path.is_file()}
     assert found == {"config.json": b"{}", "sub/weights.bin": b"w" * 100_000}
+
+
+def test_the_repository_is_made_in_the_directory_that_it_is_run_in(empty_project: Path) -> None:
+    run_snippet(b"weights")
+
+    assert [path.name for path in empty_project.iterdir()] == [".mlreg"]
+
+
+def test_running_it_again_changes_nothing(empty_project: Path) -> None:
+    run_snippet(b"weights")
+    log = sorted((empty_project / ".mlreg" / "log").iterdir())
+
+    assert run_snippet(b"weights") == b"weights"
+    assert sorted((empty_project / ".mlreg" / "log").iterdir()) == log
 
 
 def test_the_same_version_with_other_bytes_is_refused() -> None:

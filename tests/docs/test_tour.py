@@ -26,6 +26,7 @@ DIFFERS = (
     (re.compile(r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z"), "<time>"),
     (re.compile(r"\b20\d\d\.\d\d\.\d\d\b"), "<day>"),
     (re.compile(r"\b\d+\.\d [kM]B"), "<size>"),
+    (re.compile(r"(tags?,|objects? read) \(?[1-9]\d* B\)?"), r"\1 <size>"),
     (re.compile(r'"size": \d+'), '"size": <size>'),
     (re.compile(r"\bpacks/[0-9a-f]{2}/"), "packs/<nn>/"),
 )
@@ -95,7 +96,7 @@ class Shell:
             text=True,
             check=False,
         )
-        return done.returncode, done.stdout.replace(str(self.place), "/tmp")
+        return done.returncode, done.stdout.replace(str(self.place), "/tmp")  # noqa: S108 - what the pages show
 
     def file_ids(self) -> set[str]:
         """Return the ids of all files: the same in every run, so a page has to show the right ones."""
