@@ -136,7 +136,7 @@ class Config:
                     found[key] = Setting(key, value, "environment")
             for path in self.files():
                 for key, value in read_settings(path).items():
-                    found.setdefault(key, Setting(key, value, str(path)))
+                    found.setdefault(key, Setting(key, _from(path, key, value), str(path)))
             self._settings = found
         return self._settings
 
@@ -223,6 +223,8 @@ class Config:
             NotFoundError: `not_set`, there was nothing to take away.
         """
         check_key(key)
+        if value and key.startswith(REMOTES):
+            value = full_url(value)
         path = self.repository / LOCAL_FILE
         found = read_settings(path)
         if not value and key not in found:
@@ -276,6 +278,12 @@ def read_settings(path: Path) -> dict[str, str]:
         except UsageError as error:
             raise UsageError(error.code, f"{path}: {error.message}", why=error.why, fix=error.fix) from error
     return found
+
+
+def _from(path: Path, key: str, value: str) -> str:
+    """Return a value of a file; the URL of a remote is read from where the file is."""
+    is_path = key.startswith(REMOTES) and ":" not in value.partition("/")[0]
+    return str(path.parent.absolute() / value) if is_path else value
 
 
 def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str]]:

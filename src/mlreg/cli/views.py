@@ -135,7 +135,7 @@ def got(result: results.Got) -> View:
 def changed(result: results.Changed, verb: str) -> View:
     """After `rm` or `restore`."""
     word = verb if result.changed else "unchanged"
-    return View((), (), result.refs, "\n".join(f"{word} {ref}" for ref in result.refs))
+    return View((), (), result.refs, f"{word} {', '.join(result.refs)}")
 
 
 def synced(result: results.Synced, verb: str) -> View:

@@ -365,7 +365,11 @@ def restore(
 def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
     wanted = needs_of(repository, read_commit(repository, commit_id))
     if lost := repository.objects.missing(wanted):
-        raise NotFoundError("version_collected", f"{len(lost)} objects of the version were collected", fix="mlreg pull")
+        raise NotFoundError(
+            "version_collected",
+            f"{len(lost)} objects of the version were collected",
+            fix="mlreg pull REMOTE REF, from a remote that has it",
+        )
 
 
 def _listed(entry: Entry, versions: Sequence[str]) -> str:

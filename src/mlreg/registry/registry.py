@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import MlregError, NoRepositoryError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.commit import Commit, Input
+from mlreg.formats.identity import KEY
 from mlreg.formats.names import Entry, check_role, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
@@ -73,12 +74,15 @@ def find_repository(start: Path) -> Path:
 
 
 def full_url(url: str) -> str:
-    """Return a URL that means the same from everywhere: a path is made absolute.
+    """Return a URL that means the same from everywhere: a path is made absolute, a project's repository found.
 
     Raises:
         UsageError: `bad_url`, `unknown_scheme`.
     """
-    return open_store(url).url
+    place = open_store(url).url
+    inside = f"{place}/{DIRECTORY}"
+    is_project = open_store(place).size(KEY) is None and open_store(inside).size(KEY) is not None
+    return inside if is_project else place
 
 
 class Registry:

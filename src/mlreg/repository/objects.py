@@ -38,6 +38,8 @@ READ_AHEAD = 2 * THREADS
 """Pieces that are read before they are asked for."""
 BLOCKS_KEPT = 16
 INDEXES_KEPT = 64
+REPAIR = ("mlreg verify", "copy the same file below packs/ from a repository that has it, such as a remote")
+"""What to do about damage: a pack that was pushed or pulled whole has the same name on both sides."""
 RETRIES = 3
 """How often a reader looks again after a pack went away under it."""
 
@@ -168,7 +170,7 @@ class Objects:
             raise IntegrityError(
                 "content_mismatch",
                 f"the pieces of a file do not add up to {content}",
-                fix=("mlreg verify", "mlreg pull"),
+                fix=REPAIR,
             )
         yield held
 
@@ -220,7 +222,7 @@ class Objects:
             raise IntegrityError(
                 "pack_missing",
                 f"pack {pack.id} is not in {self._store.url}",
-                fix=("mlreg verify", "copy it back from another repository: mlreg pull"),
+                fix=REPAIR,
             )
         raise IntegrityError("bad_pack", f"pack {pack.id} has not the size the log names", fix="mlreg verify")
 
@@ -268,9 +270,7 @@ class Objects:
         """
         stored = self._raw_block(pack_id, block)
         if len(stored) != block.stored_size or block_sum(stored) != block.sum:
-            raise IntegrityError(
-                "block_damaged", f"pack {pack_id} is damaged at byte {block.offset}", fix=("mlreg verify", "mlreg pull")
-            )
+            raise IntegrityError("block_damaged", f"pack {pack_id} is damaged at byte {block.offset}", fix=REPAIR)
         return stored
 
     def _raw_block(self, pack_id: str, block: Block) -> bytes:
@@ -307,12 +307,10 @@ def lost(sort: Sort, object_id: ObjectId, problem: MlregError | None) -> Integri
     """Return the error for an object of which there is no good copy."""
     word = sort.name.lower()
     if problem is None:
-        return IntegrityError(
-            "object_missing", f"{word} {object_id} is not in the repository", fix=("mlreg verify", "mlreg pull")
-        )
+        return IntegrityError("object_missing", f"{word} {object_id} is not in the repository", fix=REPAIR)
     return IntegrityError(
         "object_damaged",
         f"{word} {object_id} cannot be read",
         why=problem.message,
-        fix=("mlreg verify", "mlreg pull"),
+        fix=REPAIR,
     )
