@@ -1,7 +1,7 @@
 """Push, pull, fetch and clone: which names go where, and when that would lose something.
 
 A version never changes, so versions of two repositories are simply united; the same name for other
-content is a conflict. A tag moves, so it is compared with where it was at the last meeting
+content is a conflict. A tag moves, so it is compared with where it was when both last had the same
 (`remote/NAME/tag/...` in the log here): who alone has moved it wins, and if both have, a person decides.
 """
 
@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mlreg.errors import ConflictError, NotFoundError
+from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, parse_ref_name, remote_ref, version_ref
+from mlreg.formats.pack import Sort
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange
@@ -89,32 +91,35 @@ class Sync:
         """
         there = self._meet()
         chosen = _choose(self._here, refs)
-        view = self._here.log.view
-        # A tag that only the remote has moved stays there: what fetch saw of it is no reason to move it back.
-        ours = [ref.name for ref in view.refs("tag/") if _is_moved_here(view, self.name, ref)]
-        known = {name: _target(view, remote_ref(self.name, name)) for name in ours}
+        agreed = self._agreed(self._here.log.view)
 
         def plan(view: View) -> list[Move]:
             united = _Union(self._here, there, view, chosen, self.name, is_push=True)
-            return [*united.versions, *united.tags(known, force=force_tags)]
+            return [*united.versions, *united.tags(agreed, force=force_tags)]
 
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
-        self._note_tags(there, chosen)
+        self._note_agreement(there)
         self._part(there)
         return self._synced(there, done)
 
-    def _note_tags(self, there: Repository, chosen: Chosen) -> None:
-        """Remember where the remote's tags are, in the log here."""
+    def _agreed(self, view: View) -> dict[str, CommitId | None]:
+        """Return where each tag was when this repository and the remote last agreed on it."""
+        prefix = f"remote/{self.name}/"
+        return {ref.name.removeprefix(prefix): ref.target for ref in view.refs(f"{prefix}tag/")}
+
+    def _note_agreement(self, there: Repository) -> None:
+        """Remember, in the log here, the tags that are the same on both sides now."""
 
         def build(view: View) -> Draft:
-            changes = []
-            for ref in there.log.view.refs("tag/"):
-                name = remote_ref(self.name, ref.name)
-                if chosen.has(ref.name) and ref.target and _target(view, name) != ref.target and _has(view, ref.target):
-                    changes.append(RefChange(name, _target(view, name), ref.target))
+            agreed = self._agreed(view)
+            changes = [
+                RefChange(remote_ref(self.name, ref.name), agreed.get(ref.name), ref.target)
+                for ref in view.refs("tag/")
+                if ref.target and agreed.get(ref.name) != ref.target and _same_version(self._here, there, ref)
+            ]
             if not changes:
                 raise _Settled
-            return Draft(self._registry.author, f"tags seen at {self.name}", tuple(changes))
+            return Draft(self._registry.author, f"tags agreed on with {self.name}", tuple(changes))
 
         try:
             self._here.log.append(build)
@@ -124,7 +129,7 @@ class Sync:
     # From the remote.
 
     def fetch(self, refs: Sequence[str] = (), report: Report = silent) -> results.Synced:
-        """Bring the remote's versions, and note where its tags are; the tags here stay.
+        """Bring the remote's versions; the tags here stay.
 
         Raises:
             ConflictError: `version_conflict`.
@@ -150,9 +155,10 @@ class Sync:
 
         def plan(view: View) -> list[Move]:
             united = _Union(there, self._here, view, chosen, self.name, is_push=False)
-            known = {name: _target(view, remote_ref(self.name, name)) for name in _tags(there.log.view)}
-            moves = [*united.versions, *united.seen_tags()]
-            return [*moves, *united.tags(known, force=force_tags)] if with_tags else moves
+            if not with_tags:
+                return united.versions
+            tags = list(united.tags(self._agreed(view), force=force_tags))
+            return [*united.versions, *tags, *united.agreed({move.name for move in tags})]
 
         message = f"{'pull' if with_tags else 'fetch'} from {self.name}"
         done = transfer(there, self._here, plan, self._registry.author, message, report)
@@ -237,20 +243,15 @@ class _Union:
             ),
         )
 
-    def seen_tags(self) -> Iterator[Move]:
-        """Yield the names under which the receiver keeps where the sender's tags are."""
-        for ref in self._sender.log.view.refs("tag/"):
-            target = self._version_there(ref)
-            name = remote_ref(self._remote, ref.name)
-            if target is not None and _target(self._view, name) != target:
-                yield Move(name, target, _target(self._view, name))
-
-    def tags(self, known: dict[str, CommitId | None], *, force: bool) -> Iterator[Move]:
+    def tags(self, agreed: dict[str, CommitId | None], *, force: bool) -> Iterator[Move]:
         """Yield the tags that are to move at the receiver.
 
         Args:
-            known: where the remote's tags were at the last meeting.
+            agreed: where the tags were when both sides last agreed on them.
             force: whether the sender's tags win.
+
+        Raises:
+            ConflictError: `tag_conflict`, both sides have moved a tag since, to different versions.
         """
         for ref in self._sender.log.view.refs("tag/"):
             target = self._version_there(ref)
@@ -258,10 +259,31 @@ class _Union:
             present = found.target if found else None
             if target is None or target == present:
                 continue
-            if force or self._is_ahead(ref, found, known.get(ref.name)):
+            base = agreed.get(ref.name)
+            if found is None or force or self._is_version(present, base):
                 yield Move(ref.name, target, present)
-            elif not self._is_behind(ref, present):
+            elif not self._is_version(target, base):
                 raise self._tag_conflict(ref, target, present)
+
+    def agreed(self, moved: set[str]) -> Iterator[Move]:
+        """Yield the names under which the receiver keeps the tags that are the same on both sides now."""
+        for ref in self._sender.log.view.refs("tag/"):
+            target = self._version_there(ref)
+            name = remote_ref(self._remote, ref.name)
+            if target is None or target == _target(self._view, name):
+                continue
+            if ref.name in moved or target == _target(self._view, ref.name):
+                yield Move(name, target, _target(self._view, name))
+
+    def _is_version(self, commit: CommitId | None, base: CommitId | None) -> bool:
+        """Tell whether two commits are the same version of an entry, perhaps registered in both places apart."""
+        if commit is None or base is None or commit == base:
+            return commit == base
+        return self._read(commit).version == self._read(base).version
+
+    def _read(self, commit: CommitId) -> Commit:
+        there = self._receiver.objects.has(Sort.COMMIT, commit)
+        return read_commit(self._receiver if there else self._sender, commit)
 
     def _version_there(self, ref: RefState) -> CommitId | None:
         """Return the commit a tag will mean at the receiver; None if it may not be sent, or means nothing there.
@@ -277,27 +299,9 @@ class _Union:
         found = self._view.ref(name)
         return found.target if found else None
 
-    def _is_ahead(self, ref: RefState, found: RefState | None, known: CommitId | None) -> bool:
-        """Tell whether the receiver's tag stands where the sender's once stood, or never was."""
-        if found is None:
-            return True
-        if found.target is None:
-            return self._chosen.is_explicit
-        return found.target == known or self._was_at(self._sender, ref.name, found.target)
-
-    def _is_behind(self, ref: RefState, present: CommitId | None) -> bool:
-        """Tell whether the receiver's tag has been where the sender's is: then it is the newer one."""
-        return present is None or (ref.target is not None and self._was_at(self._receiver, ref.name, ref.target))
-
-    @staticmethod
-    def _was_at(repository: Repository, name: str, commit: CommitId) -> bool:
-        changes = repository.log.with_history().changes(name)
-        return any(change.name == name and change.new == commit for change in changes)
-
     def _tag_conflict(self, ref: RefState, target: CommitId, present: CommitId | None) -> ConflictError:
         name = parse_ref_name(ref.name)
-        mine = read_commit(self._sender, target)
-        other = read_commit(self._receiver, present) if present else None
+        mine, other = self._read(target), self._read(present) if present else None
         shown = f"{name.entry}@{name.leaf}"
         return ConflictError(
             "tag_conflict",
@@ -334,17 +338,17 @@ def _choose(sender: Repository, refs: Sequence[str]) -> Chosen:
     return Chosen(frozenset(names))
 
 
-def _tags(view: View) -> list[str]:
-    return [ref.name for ref in view.refs("tag/")]
-
-
 def _target(view: View, name: str) -> CommitId | None:
     found = view.ref(name)
     return found.target if found else None
 
 
-def _has(view: View, commit: CommitId) -> bool:
-    return any(name.startswith("version/") for name in view.names_of(commit))
+def _same_version(here: Repository, there: Repository, ref: RefState) -> bool:
+    """Tell whether a tag means the same version in both repositories."""
+    other = _target(there.log.view, ref.name)
+    if other is None or ref.target is None:
+        return False
+    return other == ref.target or read_commit(here, ref.target).version == read_commit(there, other).version
 
 
 def forget(registry: Registry, name: str) -> results.RemoteInfo:
@@ -369,32 +373,29 @@ def status(registry: Registry) -> results.Status:
     )
 
 
-def _remote_status(registry: Registry, name: str, own: dict[str, CommitId]) -> results.RemoteStatus:
-    url, here = registry.remotes[name], registry.repository.log.view
-    pin = pins.read(registry.repository.url, name)
+def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) -> results.RemoteStatus:
+    url, here = registry.remotes[remote], registry.repository.log.view
+    pin = pins.read(registry.repository.url, remote)
     if pin is None or registry.cache is None:
-        return results.RemoteStatus(name, url, seen=False, unpushed=_shown(own), unpulled=())
+        return results.RemoteStatus(remote, url, seen=False, unpushed=_shown(own), unpulled=())
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
     theirs = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
     view.close()
 
-    def is_ours(ref: str) -> bool:
-        found = here.ref(ref)
-        return found is not None and (ref.startswith("version/") or _is_moved_here(here, name, found))
+    agreed = {name: _target(here, remote_ref(remote, name)) for name in {*own, *theirs} if name.startswith("tag/")}
+
+    def is_news(names: dict[str, CommitId], others: dict[str, CommitId], ref: str) -> bool:
+        return others.get(ref) != names[ref] and agreed.get(ref) != names[ref]
 
     return results.RemoteStatus(
-        name,
+        remote,
         url,
         seen=True,
-        unpushed=_shown(ref for ref, target in own.items() if theirs.get(ref) != target and is_ours(ref)),
-        unpulled=_shown(ref for ref, target in theirs.items() if own.get(ref) != target and not is_ours(ref)),
+        unpushed=_shown(ref for ref in own if is_news(own, theirs, ref)),
+        unpulled=_shown(
+            ref for ref in theirs if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)
+        ),
     )
-
-
-def _is_moved_here(view: View, remote: str, ref: RefState) -> bool:
-    """Tell whether a name was set here after the remote's was seen where it is."""
-    seen = view.ref(remote_ref(remote, ref.name))
-    return seen is None or seen.number < ref.number
 
 
 def _shown(names: Iterable[str]) -> tuple[str, ...]:
