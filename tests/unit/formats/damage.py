@@ -21,7 +21,7 @@ def cuts(data: bytes) -> Iterator[bytes]:
 
 
 def flips(data: bytes) -> Iterator[bytes]:
-    """Yield the bytes with one of them changed: its lowest bit, its highest, none of it, all of it, a digit, a quote."""
+    """Yield the bytes with one of them changed: its lowest or highest bit, or to zero, 255, a digit, a quote."""
     for at, byte in enumerate(data):
         for other in {byte ^ 1, byte ^ 0x80, 0x00, 0xFF, ord("7"), ord('"')} - {byte}:
             yield b"".join((data[:at], bytes([other]), data[at + 1 :]))

@@ -1,0 +1,209 @@
+"""Snapshots: a help that is read back exactly, or refused so that the reader goes on without it."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import zstandard
+from blake3 import blake3
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg.errors import IntegrityError, MlregError, UnsupportedError
+from mlreg.formats import canonical
+from mlreg.formats.pack import PackKind
+from mlreg.formats.snapshot import MAGIC, MAX_BYTES, PackState, RefState, Snapshot, snapshot_key
+from mlreg.formats.transaction import PackEntry
+from mlreg.ids import CommitId, TransactionHash
+from tests.unit.formats.damage import check_refused_or_exact, check_small_refusal, cuts
+from tests.unit.formats.test_canonical import texts
+from tests.unit.formats.test_transaction import commits, hexes, ids, numbers, packs
+
+HEADER = struct.Struct("<4sBBHQ")
+PACK = PackEntry("0123456789abcdef" * 2, PackKind.META, 700, 100, bytes(range(32)), 3)
+SNAPSHOT = Snapshot(
+    number=256,
+    head=TransactionHash.of(b"slot 256"),
+    generation=2,
+    requires=(),
+    refs=(
+        RefState("tag/model/suture/old", None, CommitId.of(b"old"), 9),
+        RefState("version/model/suture/1.0.0", CommitId.of(b"new"), None, 7),
+    ),
+    packs=(PackState(PACK, 7, is_dropped=False), PackState(PACK._replace(id="ab" * 16), 8, is_dropped=True)),
+    reaped=("cd" * 16,),
+)
+
+snapshots = st.builds(
+    Snapshot,
+    number=numbers,
+    head=ids.map(TransactionHash),
+    generation=numbers,
+    requires=st.just(()),
+    refs=st.lists(st.builds(RefState, texts, commits, commits, numbers), max_size=3).map(tuple),
+    packs=st.lists(st.builds(PackState, packs, numbers, st.booleans()), max_size=3).map(tuple),
+    reaped=st.lists(hexes, max_size=2).map(tuple),
+)
+
+
+@given(snapshot=snapshots)
+def test_a_snapshot_is_read_back(snapshot: Snapshot) -> None:
+    assert Snapshot.decode(snapshot.encode()) == snapshot
+
+
+def test_a_large_snapshot_is_compressed_and_read_back() -> None:
+    refs = tuple(RefState(f"version/model/suture/1.0.{n}", CommitId.of(b"same"), None, n) for n in range(5000))
+    large = SNAPSHOT._replace(refs=refs)
+
+    assert len(large.encode()) < 100_000
+    assert Snapshot.decode(large.encode()) == large
+
+
+def test_keys_of_snapshots_are_in_the_order_of_their_numbers() -> None:
+    assert snapshot_key(256) == "snapshots/0000000000000256"
+    assert sorted(map(snapshot_key, (1000, 9, 256))) == list(map(snapshot_key, (9, 256, 1000)))
+
+
+def test_no_damage_gives_a_second_form_of_a_snapshot() -> None:
+    check_refused_or_exact(Snapshot.decode, Snapshot.encode, SNAPSHOT.encode())
+
+
+def test_a_snapshot_that_is_cut_is_refused() -> None:
+    for data in cuts(SNAPSHOT.encode()):
+        with pytest.raises(IntegrityError) as caught:
+            Snapshot.decode(data)
+        assert caught.value.code in ("bad_snapshot", "bad_block")
+
+
+def sealed(plain: bytes) -> bytes:
+    """Return a snapshot with any content, under its right hash: nothing else stops a writer with a fault."""
+    return HEADER.pack(MAGIC, 1, 0, 0, len(plain)) + blake3(plain).digest() + plain
+
+
+DOCUMENT: dict[str, Any] = {
+    "generation": 2,
+    "head": "00" * 32,
+    "number": 256,
+    "packs": [["ab" * 16, 2, 700, 100, "00" * 32, 3, 7, False]],
+    "reaped": ["cd" * 16],
+    "refs": [["tag/model/suture/old", None, "00" * 32, 9]],
+    "requires": [],
+}
+
+
+def changed(**fields: Any) -> bytes:
+    document = DOCUMENT | fields
+    return sealed(canonical.encode({name: value for name, value in document.items() if value is not ...}))
+
+
+def pack_with(at: int, value: object) -> dict[str, Any]:
+    row = list(DOCUMENT["packs"][0])
+    row[at] = value
+    return {"packs": [row]}
+
+
+def ref_with(at: int, value: object) -> dict[str, Any]:
+    row = list(DOCUMENT["refs"][0])
+    row[at] = value
+    return {"refs": [row]}
+
+
+def test_the_document_that_is_changed_below_is_a_snapshot() -> None:
+    assert Snapshot.decode(changed()).number == 256
+
+
+WRONG: dict[str, dict[str, Any]] = {
+    "true for the number": {"number": True},
+    "text for the number": {"number": "256"},
+    "a float for the number": {"number": 256.5},
+    "a negative number": {"number": -1},
+    "true for the generation": {"generation": True},
+    "no head": {"head": None},
+    "a short head": {"head": "00"},
+    "no names": {"refs": ...},
+    "text for names": {"refs": "abc"},
+    "a name that is a number": ref_with(0, 1),
+    "a name that is a list": ref_with(0, ["a"]),
+    "a target that is no id": ref_with(1, "main"),
+    "a target that is a number": ref_with(2, 5),
+    "a name with text for its slot": ref_with(3, "9"),
+    "a short row": {"refs": [["tag/model/suture/old", None]]},
+    "a long row": {"refs": [[*DOCUMENT["refs"][0], 1]]},
+    "a row that is a mapping": {"refs": [{"name": "a"}]},
+    "a pack with another name": pack_with(0, "../" + "0" * 29),
+    "a pack of an unknown kind": pack_with(1, 3),
+    "a pack with true for its kind": pack_with(1, True),
+    "a pack with text for its size": pack_with(2, "700"),
+    "a pack with a negative size": pack_with(3, -1),
+    "a pack with a short hash": pack_with(4, "00"),
+    "a pack with a list for its objects": pack_with(5, []),
+    "a pack with true for its slot": pack_with(6, True),
+    "a pack with a number for dropped": pack_with(7, 0),
+    "a reaped path": {"reaped": ["../../x"]},
+    "a reaped number": {"reaped": [1]},
+    "a number for features": {"requires": 1},
+    "a feature that is a number": {"requires": [1]},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_field_that_is_missing_or_of_another_kind_is_refused(name: str) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        Snapshot.decode(changed(**WRONG[name]))
+    assert caught.value.code == "bad_snapshot"
+
+
+@pytest.mark.parametrize("document", [[], 1, None, "text", {}, [["number", 1]]])
+def test_other_json_is_not_a_snapshot(document: Any) -> None:
+    with pytest.raises(IntegrityError) as caught:
+        Snapshot.decode(sealed(canonical.encode(document)))
+    assert caught.value.code == "bad_snapshot"
+
+
+def with_header(version: int = 1, codec: int = 0, flags: int = 0, size: int | None = None) -> bytes:
+    plain = canonical.encode(DOCUMENT)
+    header = HEADER.pack(MAGIC, version, codec, flags, len(plain) if size is None else size)
+    return header + blake3(plain).digest() + plain
+
+
+def zeros_compressed() -> bytes:
+    """Return a snapshot of a megabyte whose content is 256 times that."""
+    stored = zstandard.compress(bytes(256 << 20))
+    return HEADER.pack(MAGIC, 1, 1, 0, 5) + bytes(32) + stored
+
+
+LIES: dict[str, tuple[Callable[[], bytes], str]] = {
+    "another signature": (lambda: b"MLRT" + changed()[4:], "bad_snapshot"),
+    "another size": (lambda: with_header(size=5), "bad_block"),
+    "a size over the limit": (lambda: with_header(size=MAX_BYTES + 1), "bad_snapshot"),
+    "a size of 2**64 - 1": (lambda: with_header(size=2**64 - 1), "bad_snapshot"),
+    "a size just below the limit": (lambda: with_header(size=MAX_BYTES), "bad_block"),
+    "a bomb": (zeros_compressed, "bad_block"),
+    "a later version": (lambda: with_header(version=2), "unknown_snapshot_version"),
+    "an unknown flag": (lambda: with_header(flags=1), "unknown_snapshot_version"),
+    "an unknown codec": (lambda: with_header(codec=250), "unknown_codec"),
+    "another spelling": (lambda: sealed(b" " + canonical.encode(DOCUMENT)), "bad_json"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_snapshot_that_lies_is_refused_before_anything_large_is_held(lie: str) -> None:
+    make, code = LIES[lie]
+    data = make()
+
+    check_small_refusal(lambda: Snapshot.decode(data), code)
+
+
+def test_a_snapshot_that_needs_a_feature_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError) as caught:
+        Snapshot.decode(changed(requires=["shards"]))
+    assert caught.value.code == "unknown_feature"
+
+
+@given(noise=st.binary(max_size=200))
+def test_noise_under_its_right_hash_is_refused(noise: bytes) -> None:
+    with pytest.raises(MlregError):
+        Snapshot.decode(sealed(noise))
