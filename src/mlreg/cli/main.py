@@ -80,10 +80,13 @@ def _run_tree(arguments: list[str]) -> int:
     import typer
 
     from mlreg.cli.app import tree
+    from mlreg.cli.output import ReaderGoneError
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
         status = tree(arguments[0] if arguments else "")(args=arguments, prog_name="mlreg", standalone_mode=False)
+    except ReaderGoneError as gone:
+        raise BrokenPipeError from gone
     except Exception as error:
         # Typer brings its own copy of click since 0.26: known by what it can do, not by where it is from.
         if isinstance(error, typer.Abort):

@@ -105,9 +105,12 @@ def print_version() -> None:
 
 def write_bytes(parts: Iterator[bytes]) -> None:
     """Copy bytes to standard output as they are."""
-    for part in parts:
-        sys.stdout.buffer.write(part)
-    sys.stdout.buffer.flush()
+    try:
+        for part in parts:
+            sys.stdout.buffer.write(part)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def note(text: str) -> None:
@@ -152,9 +155,16 @@ def _shown(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
+class ReaderGoneError(BaseException):
+    """Who was reading standard output has gone. No Exception: typer would make an end of its own of it."""
+
+
 def _write(line: str) -> None:
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    try:
+        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
 
 
 def _table(view: View) -> None:

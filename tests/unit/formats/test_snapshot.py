@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from mlreg.formats.pack import PackKind
 from mlreg.formats.snapshot import MAGIC, MAX_BYTES, PackState, RefState, Snapshot, snapshot_key
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import CommitId, TransactionHash
-from tests.unit.formats.damage import check_refused_or_exact, check_small_refusal, cuts
+from tests.unit.formats.damage import check_small_refusal, cuts, damaged
 from tests.unit.formats.test_canonical import texts
 from tests.unit.formats.test_transaction import commits, hexes, ids, numbers, packs
 
@@ -67,8 +68,11 @@ def test_keys_of_snapshots_are_in_the_order_of_their_numbers() -> None:
     assert sorted(map(snapshot_key, (1000, 9, 256))) == list(map(snapshot_key, (9, 256, 1000)))
 
 
-def test_no_damage_gives_a_second_form_of_a_snapshot() -> None:
-    check_refused_or_exact(Snapshot.decode, Snapshot.encode, SNAPSHOT.encode())
+def test_no_damage_changes_what_a_snapshot_says() -> None:
+    """The same state may be compressed in several forms, so the bytes may differ, and the state may not."""
+    for data in damaged(SNAPSHOT.encode()):
+        with suppress(MlregError):
+            assert Snapshot.decode(data) == SNAPSHOT
 
 
 def test_a_snapshot_that_is_cut_is_refused() -> None:
@@ -99,13 +103,13 @@ def changed(**fields: Any) -> bytes:
     return sealed(canonical.encode({name: value for name, value in document.items() if value is not ...}))
 
 
-def pack_with(at: int, value: object) -> dict[str, Any]:
+def pack_with(at: int, *, value: object) -> dict[str, Any]:
     row = list(DOCUMENT["packs"][0])
     row[at] = value
     return {"packs": [row]}
 
 
-def ref_with(at: int, value: object) -> dict[str, Any]:
+def ref_with(at: int, *, value: object) -> dict[str, Any]:
     row = list(DOCUMENT["refs"][0])
     row[at] = value
     return {"refs": [row]}
@@ -125,23 +129,23 @@ WRONG: dict[str, dict[str, Any]] = {
     "a short head": {"head": "00"},
     "no names": {"refs": ...},
     "text for names": {"refs": "abc"},
-    "a name that is a number": ref_with(0, 1),
-    "a name that is a list": ref_with(0, ["a"]),
-    "a target that is no id": ref_with(1, "main"),
-    "a target that is a number": ref_with(2, 5),
-    "a name with text for its slot": ref_with(3, "9"),
+    "a name that is a number": ref_with(0, value=1),
+    "a name that is a list": ref_with(0, value=["a"]),
+    "a target that is no id": ref_with(1, value="main"),
+    "a target that is a number": ref_with(2, value=5),
+    "a name with text for its slot": ref_with(3, value="9"),
     "a short row": {"refs": [["tag/model/suture/old", None]]},
     "a long row": {"refs": [[*DOCUMENT["refs"][0], 1]]},
     "a row that is a mapping": {"refs": [{"name": "a"}]},
-    "a pack with another name": pack_with(0, "../" + "0" * 29),
-    "a pack of an unknown kind": pack_with(1, 3),
-    "a pack with true for its kind": pack_with(1, True),
-    "a pack with text for its size": pack_with(2, "700"),
-    "a pack with a negative size": pack_with(3, -1),
-    "a pack with a short hash": pack_with(4, "00"),
-    "a pack with a list for its objects": pack_with(5, []),
-    "a pack with true for its slot": pack_with(6, True),
-    "a pack with a number for dropped": pack_with(7, 0),
+    "a pack with another name": pack_with(0, value="../" + "0" * 29),
+    "a pack of an unknown kind": pack_with(1, value=3),
+    "a pack with true for its kind": pack_with(1, value=True),
+    "a pack with text for its size": pack_with(2, value="700"),
+    "a pack with a negative size": pack_with(3, value=-1),
+    "a pack with a short hash": pack_with(4, value="00"),
+    "a pack with a list for its objects": pack_with(5, value=[]),
+    "a pack with true for its slot": pack_with(6, value=True),
+    "a pack with a number for dropped": pack_with(7, value=0),
     "a reaped path": {"reaped": ["../../x"]},
     "a reaped number": {"reaped": [1]},
     "a number for features": {"requires": 1},

@@ -56,6 +56,7 @@ slots = st.builds(
     reap=st.lists(hexes, max_size=2).map(tuple),
     is_lossy=st.booleans(),
     notes=st.lists(st.dictionaries(texts, values, max_size=2), max_size=2).map(tuple),
+    requires=st.just(()),
     signatures=st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b"")), max_size=2).map(tuple),
 )
 

@@ -136,7 +136,7 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
         ("1 ", 1),
         ("[1]", "[1]"),
         ('{"a":1}', '{"a":1}'),
-        ('"quoted"', "quoted"),
+        ('"quoted"', '"quoted"'),
         ("nan", "nan"),
         ("NaN", "NaN"),
         ("-Infinity", "-Infinity"),
