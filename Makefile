@@ -1,7 +1,9 @@
 # Everything runs in .venv. The first target that needs it makes it; it is made again when pyproject.toml changes.
 
 PYTHON ?= python3
-SCALE ?= 100
+SCALE ?= 1
+SOAK ?= 20
+PEERS ?= yes
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -27,11 +29,12 @@ check: $(READY) ## Run the linter and the type checker
 docs-test: $(READY) ## Run what the documents say, and compare
 	@$(BIN)/python -m pytest -q tests/docs
 
-soak: $(READY) ## Run the tests with random faults and kills at full scale (SCALE=100 times the everyday one)
-	@$(BIN)/python -m pytest -q -m soak --scale $(SCALE)
+soak: $(READY) ## Run the tests with random work, faults and kills at SOAK=20 times the everyday scale
+	@$(BIN)/python tests/laws/log_protocol_model.py --seeds $$((100 * $(SOAK)))
+	@$(BIN)/python -m pytest -q tests/laws tests/journeys --scale $(SOAK)
 
-bench: $(READY) ## Measure speed and size at full scale
-	@$(BIN)/python -m benchmarks.run --scale 1
+bench: $(READY) ## Measure speed and size: SCALE=1 is a file of 2 GB; PEERS=no leaves other tools out
+	@$(BIN)/python -m benchmarks --scale $(SCALE) --peers $(PEERS)
 
 clean: ## Delete .venv, caches and build results
 	@rm -rf .venv build dist src/mlreg.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache

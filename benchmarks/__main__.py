@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import large_file, log_speed, startup
+from benchmarks import large_file, log_speed, peers, startup
 from benchmarks.timing import Clock
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -27,7 +27,9 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--dir", type=Path, default=None, help="where to work; a real disk")
+    parser.add_argument("--peers", choices=("yes", "no"), default="yes", help="whether other tools are measured too")
     options = parser.parse_args()
+    peers.wanted = options.peers == "yes"
     work = Path(tempfile.mkdtemp(prefix="mlreg-bench-", dir=options.dir))
     try:
         table = measure(work, options.scale)

@@ -11,8 +11,14 @@ HERE = Path(__file__).resolve().parent
 PLACE = HERE.parent / ".venv-peers"
 
 
+wanted = True
+"""Whether peers are measured at all."""
+
+
 def peer(name: str) -> str | None:
-    """Return the program of a peer, or None if it is not there and cannot be installed."""
+    """Return the program of a peer, or None if it is not there and cannot be installed, or not wanted."""
+    if not wanted:
+        return None
     if name in ("dvc", "mlflow"):
         program = PLACE / "bin" / name
         if not program.exists():
