@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import typer
+from blake3 import blake3
 
 from mlreg.cli.app import COMMANDS, tree
 from mlreg.cli.main import main
@@ -280,3 +282,16 @@ def test_a_terminal_gets_a_table_and_a_pipe_gets_tabs(mlreg: Call) -> None:
     assert "ENTRY" in shown
     assert "\t" not in shown
     assert "\x1b[3" not in shown
+
+
+def test_the_id_that_ls_prints_is_what_b3sum_prints(mlreg: Call, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(os.urandom(9_000_000))
+    assert mlreg("add", "model/large", str(large), "--version", "1.0.0").status == 0
+
+    (file,) = json.loads(mlreg("ls", "model/large@1.0.0", "--json").out)["items"]
+
+    assert file["id"] == blake3(large.read_bytes()).hexdigest()
+    if shutil.which("b3sum"):
+        printed = subprocess.run(["b3sum", str(large)], capture_output=True, text=True, check=True).stdout
+        assert printed.split()[0] == file["id"]
