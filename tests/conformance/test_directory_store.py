@@ -25,7 +25,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.stores.directory import TEMPORARY, DirectoryStore
-from tests.conformance.test_stores import KEY, files_below, upload, verbs
+from tests.conformance.test_stores import KEY, Interrupted, files_below, upload, verbs
 
 
 @pytest.fixture
@@ -207,6 +207,18 @@ def test_a_full_disk_is_said_to_be_full_and_nothing_half_written_stays(
     with pytest.raises(NoSpaceError) as caught:
         verbs(KEY)[verb](directory)
     assert caught.value.code == "no_space"
+    assert files_below(directory.root) == []
+
+
+def test_a_disk_that_is_full_in_the_middle_of_an_upload_is_said_to_be_by_the_write_itself(
+    directory: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Interrupted), directory.upload(KEY) as new:  # noqa: PT012 - what is raised inside is the point
+        new.write(b"abc")
+        monkeypatch.setattr(os, "write", failing(errno.ENOSPC))
+        with pytest.raises(NoSpaceError):
+            new.write(b"def")
+        raise Interrupted
     assert files_below(directory.root) == []
 
 

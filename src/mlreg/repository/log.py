@@ -20,7 +20,6 @@ from mlreg.errors import (
     NotFoundError,
     RefusedError,
     UnavailableError,
-    UnsupportedError,
 )
 from mlreg.formats import snapshot as snapshots
 from mlreg.formats.identity import Identity
@@ -94,7 +93,8 @@ class Log:
         for key in reversed(list(self._store.list(snapshots.PREFIX))):
             try:
                 found = self.snapshot_at(key)
-            except (IntegrityError, NotFoundError, UnsupportedError):
+            except MlregError:
+                # Without it the log is read from its beginning: what a snapshot says is never needed.
                 continue
             return found
         return None

@@ -110,7 +110,10 @@ class PackWriter:
 
     def finish(self) -> tuple[PackEntry, ...]:
         """Write everything out; when this returns the packs are durable, and the caller's to name in the log."""
-        return tuple(pack for stream in self._streams.values() for pack in stream.finish())
+        for stream in self._streams.values():
+            stream.close()
+        # Only now: if one of them had failed, the packs of all would be taken back.
+        return tuple(pack for stream in self._streams.values() for pack in stream.hand_over())
 
     def take_back(self, packs: Sequence[PackEntry]) -> None:
         """Delete packs that `finish` returned and that no transaction names or ever will."""
@@ -212,12 +215,14 @@ class _PackStream:
         while len(self._closing) > keep:
             self._done.append(self._closing.pop(0).result())
 
-    def finish(self) -> list[PackEntry]:
+    def close(self) -> None:
         self._close_shared()
         while self._waiting:
             self._write_oldest()
         self._close_pack()
         self._collect(keep=0)
+
+    def hand_over(self) -> list[PackEntry]:
         done, self._done = self._done, []
         return done
 

@@ -101,7 +101,7 @@ class DirectoryStore:
     @contextmanager
     def upload(self, key: str) -> Iterator[_FileUpload]:
         with _translated(key, self.url), self._staged(key) as (fd, temporary):
-            yield _FileUpload(fd)
+            yield _FileUpload(fd, key, self.url)
             os.fsync(fd)
             os.rename(temporary, self._path(key))
             _flush_directory(os.path.dirname(temporary))
@@ -150,11 +150,13 @@ class DirectoryStore:
 
 
 class _FileUpload:
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, key: str, url: str) -> None:
+        self._fd, self._key, self._url = fd, key, url
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        _write_all(self._fd, data)
+        # Here, not only around the block: the writer may hold the block open while its caller is told.
+        with _translated(self._key, self._url):
+            _write_all(self._fd, data)
 
 
 def directory_of(url: str) -> Path:

@@ -131,8 +131,12 @@ def test_a_value_that_holds_itself_is_refused() -> None:
 
 
 def test_a_long_text_in_an_error_is_cut() -> None:
+    value: Any = 1
+    for _ in range(MAX_DEPTH + 1):
+        value = {"long " * 100: value}
+
     with pytest.raises(UsageError) as caught:
-        canonical.encode(nested(200))
+        canonical.encode(value)
     assert len(caught.value.message) < 200
 
 

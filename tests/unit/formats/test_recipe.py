@@ -82,9 +82,14 @@ def test_a_recipe_that_lies_is_refused_before_anything_large_is_held(lie: str) -
 
 
 def test_a_recipe_over_its_limit_is_refused_unread() -> None:
+    count = MAX_BYTES // 40
+    data = forged(list(range(1, count + 1)), count)
+    assert len(data) > MAX_BYTES
+
     with pytest.raises(IntegrityError) as caught:
-        Recipe.decode(forged([5], 5) + bytes(MAX_BYTES))
+        Recipe.decode(data)
     assert caught.value.code == "bad_recipe"
+    assert Recipe.decode(forged(list(range(1, count)), count - 1)).size == count - 1
 
 
 @pytest.mark.parametrize("header", [HEADER.pack(MAGIC, 2, 0, 0, 0, 0), HEADER.pack(MAGIC, 1, 0, 1, 0, 0)])

@@ -1,0 +1,466 @@
+"""The view: the same state whatever way led to it, and thrown away when it is damaged."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlreg.errors import IntegrityError, MlregError, UnavailableError
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.snapshot import RefState, Snapshot
+from mlreg.formats.transaction import RefChange, Transaction
+from mlreg.ids import CommitId, ContentId, TransactionHash
+from mlreg.repository.log import Draft
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import DROPPED, LIVE, REAPED, Place, View
+from mlreg.stores.directory import DirectoryStore
+from mlreg.stores.memory import MemoryStore
+from tests.unit.repository.samples import chain, commit, move, pack_entry, pack_id, put, repository_in
+
+
+@pytest.fixture
+def view() -> View:
+    return View(None)
+
+
+def everything(view: View) -> tuple[object, ...]:
+    return view.snapshot(), view.refs(""), view.changes(""), view.live_packs(), view.generation
+
+
+# Folding.
+
+
+def test_an_empty_view_stands_before_the_first_slot(view: View) -> None:
+    assert view.position == (0, None)
+    assert (view.number, view.generation, view.history_from) == (0, 0, 1)
+    assert (view.refs(""), view.live_packs(), view.changes("")) == ([], [], [])
+
+
+def test_names_are_set_moved_removed_and_set_again(view: View) -> None:
+    slots = list(
+        chain(
+            Draft("Ann", "one", (move("tag/a", None, "x"), move("tag/b", None, "x"))),
+            Draft("Bob", "two", (move("tag/a", "x", "y"),)),
+            Draft("Bob", "three", (move("tag/a", "y", None),)),
+        )
+    )
+    view.apply(slots)
+
+    assert view.position == (3, slots[-1][1])
+    assert view.ref("tag/a") == RefState("tag/a", None, commit("y"), 3)
+    assert view.ref("tag/b") == RefState("tag/b", commit("x"), None, 1)
+    assert view.ref("tag/c") is None
+    view.apply(chain(Draft("Ann", refs=(move("tag/a", None, "z"),)), number=3, head=slots[-1][1]))
+    assert view.ref("tag/a") == RefState("tag/a", commit("z"), None, 4)
+
+
+def test_slots_that_were_applied_are_passed_over(view: View) -> None:
+    slots = list(chain(Draft("Ann", refs=(move("tag/a", None, "x"),)), Draft("Ann", refs=(move("tag/a", "x", "y"),))))
+    view.apply(slots[:1])
+    view.apply(slots)
+    view.apply(slots)
+
+    assert view.number == 2
+    assert len(view.changes("")) == 2
+
+
+def refused(view: View, *drafts: Draft) -> None:
+    """Check that the last draft does not fit, and that it and those before it in one step change nothing."""
+    number, head = view.position
+    before = everything(view)
+    with pytest.raises(IntegrityError) as caught:
+        view.apply(chain(*drafts, number=number, head=head) if head else chain(*drafts))
+    assert caught.value.code == "bad_log"
+    assert everything(view) == before
+
+
+FITS = Draft("Ann", refs=(move("tag/a", None, "x"),), add=(pack_entry(1),))
+
+MISFITS = {
+    "a name that is there is made": (Draft("Ann", refs=(move("tag/a", None, "y"),)),),
+    "a name that is not there is moved": (Draft("Ann", refs=(move("tag/b", "x", "y"),)),),
+    "a name is moved from where it was not": (Draft("Ann", refs=(move("tag/a", "y", "z"),)),),
+    "a name is moved twice from one place": (Draft("Ann", refs=(move("tag/a", "x", "y"), move("tag/a", "x", "z"))),),
+    "the second of two moves does not fit": (Draft("Ann", refs=(move("tag/b", None, "x"), move("tag/a", None, "x"))),),
+    "the second of two slots does not fit": (
+        Draft("Ann", refs=(move("tag/b", None, "x"),)),
+        Draft("Ann", refs=(move("tag/b", None, "x"),)),
+    ),
+    "a live pack is added": (Draft("Ann", add=(pack_entry(1),)),),
+    "a live pack is reaped": (Draft("Ann", reap=(pack_id(1),)),),
+    "a pack that was never named is dropped": (Draft("Ann", drop=(pack_id(2),)),),
+    "a pack is dropped twice": (Draft("Ann", drop=(pack_id(1), pack_id(1))),),
+    "a reaped pack is added": (
+        Draft("Ann", drop=(pack_id(1),), reap=(pack_id(1),)),
+        Draft("Ann", add=(pack_entry(1),)),
+    ),
+    "a reaped pack is dropped": (Draft("Ann", reap=(pack_id(2),)), Draft("Ann", drop=(pack_id(2),))),
+    "a pack is reaped twice": (Draft("Ann", reap=(pack_id(2), pack_id(2))),),
+}
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_a_slot_that_does_not_fit_is_refused_and_changes_nothing(name: str, view: View) -> None:
+    view.apply(chain(FITS))
+
+    refused(view, *MISFITS[name])
+
+
+def test_a_slot_that_is_left_out_is_missed(view: View) -> None:
+    slots = list(chain(Draft("Ann"), Draft("Ann"), Draft("Ann")))
+
+    with pytest.raises(IntegrityError) as caught:
+        view.apply([slots[0], slots[2]])
+    assert caught.value.code == "bad_log"
+    assert view.number == 0
+
+
+def test_a_pack_lives_is_dropped_lives_again_and_is_reaped_for_good(view: View) -> None:
+    states = []
+    drafts = [
+        Draft("Ann", add=(pack_entry(1), pack_entry(2))),
+        Draft("Ann", drop=(pack_id(1),)),
+        Draft("Ann", add=(pack_entry(1),)),
+        Draft("Ann", drop=(pack_id(1),)),
+        Draft("Ann", reap=(pack_id(1), pack_id(9))),
+    ]
+    for slot in chain(*drafts):
+        view.apply([slot])
+        states.append(view.pack_state(pack_id(1)))
+
+    assert states == [LIVE, DROPPED, LIVE, DROPPED, REAPED]
+    assert view.pack_state(pack_id(9)) == REAPED
+    assert view.pack_state(pack_id(5)) is None
+    assert view.live_packs() == [pack_entry(2)]
+
+
+def test_the_generation_counts_lossy_slots_alone(view: View) -> None:
+    drop = Draft("Ann", drop=(pack_id(1),))
+    view.apply(
+        chain(Draft("Ann", add=(pack_entry(1),)), drop, Draft("Ann", is_lossy=True), Draft("Ann", is_lossy=True))
+    )
+
+    assert view.generation == 2
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_trying_a_slot_tells_what_applying_it_would_and_changes_nothing(name: str, view: View) -> None:
+    view.apply(chain(FITS))
+    number, head = view.position
+    assert head is not None
+    slots = list(chain(*MISFITS[name], number=number, head=head))
+    view.apply(slots[:-1])
+    before = everything(view)
+
+    with pytest.raises(IntegrityError) as caught:
+        view.fits(slots[-1][0])
+    assert caught.value.code == "bad_log"
+    assert everything(view) == before
+
+
+def test_only_the_next_slot_fits(view: View) -> None:
+    slots = [slot for slot, _ in chain(FITS, Draft("Ann", refs=(move("tag/a", "x", "y"),)), Draft("Ann"))]
+
+    assert [view.fits(slot) for slot in slots] == [True, False, False]
+    assert everything(view) == everything(View(None))
+    view.apply(chain(FITS))
+    assert [view.fits(slot) for slot in slots] == [False, True, False]
+
+
+# Questions.
+
+
+def test_names_are_found_by_their_beginning_in_order(view: View) -> None:
+    names = ["tag/model/a/z", "tag/model/a/b", "tag/model/ab/x", "version/model/a/1.0.0", "tag/model/a/\U0001f600"]
+    view.apply(chain(Draft("Ann", refs=tuple(move(name, None, "x") for name in names))))
+
+    assert [ref.name for ref in view.refs("tag/model/a/")] == [
+        "tag/model/a/b",
+        "tag/model/a/z",
+        "tag/model/a/\U0001f600",
+    ]
+    assert [ref.name for ref in view.refs("")] == sorted(names)
+    assert view.names_of(commit("x")) == sorted(names)
+    assert view.names_of(commit("y")) == []
+
+
+def test_changes_tell_who_moved_what_when_and_why(view: View) -> None:
+    view.apply(
+        chain(
+            Draft("Ann", "first", (move("tag/b", None, "x"), move("tag/a", None, "x"))),
+            Draft("Bob", "second", (move("tag/a", "x", None),)),
+        )
+    )
+
+    assert [(change.number, change.name, change.author, change.message) for change in view.changes("tag/")] == [
+        (1, "tag/a", "Ann", "first"),
+        (1, "tag/b", "Ann", "first"),
+        (2, "tag/a", "Bob", "second"),
+    ]
+    assert view.changes("tag/a")[-1][2:5] == (commit("x"), None, "2026-11-23T00:00:02Z")
+    assert view.changes("version/") == []
+
+
+def test_commits_that_were_kept_are_found_however_many_are_asked_for(view: View) -> None:
+    bodies = {CommitId.of(body): body for body in (str(number).encode() for number in range(1200))}
+    view.keep_commits(bodies)
+
+    assert view.commit_bodies([*bodies, commit("unknown")]) == bodies
+
+
+def test_objects_are_found_once_an_index_was_taken_up_until_the_pack_is_dropped() -> None:
+    repository = repository_in()
+    view = repository.log.view
+    pack, other = (put(repository, [(Sort.PIECE, b"same")])[0] for _ in range(2))
+    content = ContentId.of(b"same")
+    assert not view.has(Sort.PIECE, content)
+    assert view.unread_packs(PackKind.DATA) == [pack, other]
+    for entry in (pack, other):
+        view.add_index(entry.id, repository.objects.fetch_index(entry))
+
+    assert view.unread_packs(PackKind.DATA) == []
+    assert view.places(Sort.PIECE, content) == [Place(other.id, 0), Place(pack.id, 0)]
+    repository.log.append(lambda view: Draft("Ann", drop=(other.id,)))
+    assert view.places(Sort.PIECE, content) == [Place(pack.id, 0)]
+    repository.log.append(lambda view: Draft("Ann", add=(other,)))
+    assert len(view.places(Sort.PIECE, content)) == 2
+    repository.log.append(lambda view: Draft("Ann", drop=(pack.id, other.id), reap=(pack.id,)))
+    assert not view.has(Sort.PIECE, content)
+    assert view.index(pack.id) is None
+    assert not view.has(Sort.TREE, content)
+
+
+# The same state, whatever way led to it.
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[tuple[Transaction, TransactionHash]]:
+    """Return slots that fit one after the other."""
+    names: dict[str, str | None] = {}
+    packs: dict[int, int] = {}
+    drafts = []
+    for at in range(draw(st.integers(1, 8))):
+        refs = []
+        for name in draw(st.lists(st.sampled_from(["tag/a", "tag/b", "version/c"]), max_size=2, unique=True)):
+            new = draw(st.sampled_from([None, "x", "y"]))
+            refs.append(move(name, names.get(name), new))
+            names[name] = new
+        before = dict(packs)
+        chosen = draw(st.lists(st.integers(0, 5), max_size=3, unique=True))
+        add = [number for number in chosen if before.get(number) in (None, DROPPED) and draw(st.booleans())]
+        drop = [number for number in chosen if before.get(number) == LIVE]
+        reap = [n for n in chosen if n not in add and n not in drop and before.get(n) in (None, DROPPED)]
+        for state, numbers in ((LIVE, add), (DROPPED, drop), (REAPED, reap)):
+            packs.update(dict.fromkeys(numbers, state))
+        drafts.append(
+            Draft(
+                "Ann",
+                f"change {at}",
+                tuple(refs),
+                tuple(map(pack_entry, add)),
+                tuple(map(pack_id, drop)),
+                tuple(map(pack_id, reap)),
+                draw(st.booleans()),
+            )
+        )
+    return list(chain(*drafts))
+
+
+@given(slots=histories(), data=st.data())
+def test_a_snapshot_and_the_slots_behind_it_lead_to_the_same_state_as_all_slots(
+    slots: list[tuple[Transaction, TransactionHash]], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(slots)))
+    first, whole, loaded = View(None), View(None), View(None)
+    first.apply(slots[:cut])
+    whole.apply(slots)
+    loaded.load(Snapshot.decode(first.snapshot().encode()))
+
+    assert loaded.position == first.position
+    assert (first.history_from, loaded.history_from) == (1, cut + 1)
+    loaded.apply(slots[cut:])
+    assert loaded.snapshot() == whole.snapshot()
+    assert loaded.refs("") == whole.refs("")
+    assert [loaded.pack_state(pack_id(n)) for n in range(6)] == [whole.pack_state(pack_id(n)) for n in range(6)]
+    loaded.add_history(slot for slot, _ in slots[:cut])
+    assert everything(loaded) == everything(whole)
+    assert loaded.history_from == 1
+
+
+@given(slots=histories(), data=st.data())
+def test_the_steps_in_which_slots_are_applied_do_not_matter(
+    slots: list[tuple[Transaction, TransactionHash]], data: st.DataObject
+) -> None:
+    stepwise, whole = View(None), View(None)
+    whole.apply(slots)
+    for end in data.draw(st.lists(st.integers(0, len(slots)), max_size=3)):
+        stepwise.apply(slots[:end])
+    stepwise.apply(slots)
+
+    assert everything(stepwise) == everything(whole)
+
+
+def test_loading_a_snapshot_forgets_what_was_there(view: View) -> None:
+    view.apply(chain(Draft("Ann", refs=(move("tag/other", None, "x"),), add=(pack_entry(3),), is_lossy=True)))
+    view.keep_commits({commit("x"): b"x"})
+    other = View(None)
+    other.apply(chain(FITS))
+    view.load(other.snapshot())
+
+    assert view.snapshot() == other.snapshot()
+    assert (view.ref("tag/other"), view.changes(""), view.commit_bodies([commit("x")])) == (None, [], {})
+
+
+# On a disk.
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "cache" / "view.sqlite"
+
+
+def test_a_view_in_a_file_is_there_when_it_is_opened_again(path: Path) -> None:
+    view = View(path)
+    view.apply(chain(FITS))
+    before = everything(view)
+    view.close()
+
+    assert everything(View(path)) == before
+
+
+def test_what_one_process_applied_another_sees_and_passes_over(path: Path) -> None:
+    one, other = View(path), View(path)
+    slots = list(chain(FITS, Draft("Ann", refs=(move("tag/a", "x", "y"),))))
+    one.apply(slots[:1])
+    other.apply(slots)
+    one.apply(slots)
+
+    assert one.number == other.number == 2
+    assert everything(one) == everything(other)
+
+
+def test_nobody_else_may_read_the_cache(path: Path) -> None:
+    View(path).apply(chain(FITS))
+
+    assert path.parent.stat().st_mode & 0o077 == 0
+
+
+def other_release(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+
+
+def flipped_header(path: Path) -> None:
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "garbage": lambda path: path.write_bytes(b"garbage" * 1000),
+    "one byte": lambda path: path.write_bytes(b"x"),
+    "nothing": lambda path: path.write_bytes(b""),
+    "half of it": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "the first page": lambda path: path.write_bytes(path.read_bytes()[:4096]),
+    "zeros behind the first page": lambda path: path.write_bytes(path.read_bytes()[:4096].ljust(20000, b"\0")),
+    "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "a flipped header": flipped_header,
+    "a view of another release": other_release,
+    "no file": lambda path: path.unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_view_is_rebuilt_from_the_log_within_two_tries(damage: str, tmp_path: Path) -> None:
+    store, cache = MemoryStore(), tmp_path / "cache"
+    store.url = "memory:one"
+    repository = repository_in(store, cache)
+    put(repository, [(Sort.COMMIT, b"a commit"), (Sort.PIECE, b"a piece")])
+    repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", None, "x"),)))
+    expected = everything(repository.log.view)
+    repository.close()
+    (path,) = cache.rglob("view.sqlite")
+    DAMAGE[damage](path)
+
+    def question() -> tuple[object, ...]:
+        again = Repository(store, cache)
+        found = everything(again.log.refresh())
+        assert again.objects.read(Sort.PIECE, ContentId.of(b"a piece")) == b"a piece"
+        again.close()
+        return found
+
+    try:
+        found = question()
+    except UnavailableError as error:
+        code = error.code
+        found = question()
+    else:
+        code = "view_damaged"
+    assert code == "view_damaged"
+    assert found == expected
+    assert question() == expected
+
+
+def test_a_view_that_is_damaged_while_it_is_open_is_thrown_away(path: Path) -> None:
+    view = View(path)
+    view.apply(chain(FITS))
+    view._db.execute("DROP TABLE refs")
+
+    with pytest.raises(UnavailableError) as caught:
+        view.ref("tag/a")
+    assert caught.value.code == "view_damaged"
+    assert not path.exists()
+
+
+def occupied_by_directory(path: Path) -> None:
+    path.mkdir(parents=True)
+
+
+def occupied_by_file(path: Path) -> None:
+    path.parent.write_bytes(b"")
+
+
+@pytest.mark.parametrize("occupy", [occupied_by_directory, occupied_by_file])
+def test_where_no_file_can_be_the_view_is_in_memory(occupy: Callable[[Path], None], path: Path) -> None:
+    occupy(path)
+    view = View(path)
+    view.apply(chain(FITS))
+
+    assert view.number == 1
+
+
+def test_copies_of_a_repository_do_not_share_a_view(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    one = repository_in(DirectoryStore(tmp_path / "one"), tmp_path / "cache")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    one.log.append(lambda view: Draft("Ann", "only here"))
+    two = Repository(DirectoryStore(tmp_path / "two"), tmp_path / "cache")
+
+    assert (one.log.view.number, two.log.refresh().number) == (1, 0)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def test_every_error_of_a_view_is_an_error_of_mlreg(view: View) -> None:
+    view.close()
+
+    questions: list[Callable[[], object]] = [
+        lambda: view.number,
+        lambda: view.ref("tag/a"),
+        lambda: view.refs(""),
+        lambda: view.apply(chain(FITS)),
+        view.snapshot,
+    ]
+    for question in questions:
+        with pytest.raises(MlregError):
+            question()
+
+
+def test_a_move_to_nowhere_from_nowhere_is_no_move(view: View) -> None:
+    view.apply(chain(Draft("Ann", refs=(RefChange("tag/a", None, None),))))
+
+    assert view.ref("tag/a") == RefState("tag/a", None, None, 1)
