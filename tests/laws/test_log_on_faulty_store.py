@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -16,8 +17,8 @@ import pytest
 
 from mlreg.errors import MlregError, UnavailableError
 from mlreg.formats.names import Entry
-from mlreg.formats.pack import PackKind, Sort
-from mlreg.formats.transaction import PackEntry, RefChange, Transaction
+from mlreg.formats.pack import Sort
+from mlreg.formats.transaction import RefChange, Transaction
 from mlreg.formats.versions import SCHEMES
 from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations import ingest
@@ -89,6 +90,25 @@ def calls_of(work: Callable[[Store], object], contents: dict[str, bytes]) -> int
     return len(store.calls)
 
 
+def before_call(number: int, act: Callable[[], object]) -> Plan:
+    """Return the plan under which nothing fails, and somebody does something before one of the calls."""
+
+    def intrude() -> None:
+        act()
+
+    return lambda count, verb, key: intrude() if count == number else None
+
+
+def planned(faults: dict[int, Fault]) -> Plan:
+    """Return the plan under which some calls fail, by their numbers."""
+    return lambda count, verb, key: faults.get(count)
+
+
+def now_and_then(chooser: random.Random) -> Plan:
+    """Return the plan under which a fifth of the calls fail."""
+    return lambda count, verb, key: chooser.choice(FAULTS) if chooser.random() < 0.2 else None
+
+
 def append_late(store: Store) -> Transaction:
     return note(Repository(store), "late")
 
@@ -126,7 +146,7 @@ def test_after_any_two_faults_the_slot_is_there_once_or_the_append_raised() -> N
     for first, second in product(range(1, calls), repeat=2):
         for faults in product(FAULTS, repeat=2):
             plan = dict(zip((first, second), faults, strict=True))
-            is_done, found = append_under(lambda count, verb, key, plan=plan: plan.get(count))  # type: ignore[misc] # bound now
+            is_done, found = append_under(planned(plan))
             assert found[2:] == ["late"] if is_done else found[2:] in ([], ["late"])
 
 
@@ -153,26 +173,19 @@ def test_a_store_that_never_creates_anything_is_given_up_after_a_while() -> None
 
 @pytest.mark.parametrize("faults", range(1, REPLIES))
 def test_a_store_that_fails_a_few_times_and_then_works_is_written_to_once(faults: int) -> None:
-    left = faults
+    left = iter([Fault.BEFORE] * faults)
 
-    def plan(count: int, verb: str, key: str) -> Fault | None:
-        nonlocal left
-        if verb != "create" or not left:
-            return None
-        left -= 1
-        return Fault.BEFORE
-
-    assert append_under(plan) == (True, ["one", "two", "late"])
+    done = append_under(lambda count, verb, key: next(left, None) if verb == "create" else None)
+    assert done == (True, ["one", "two", "late"])
 
 
 def test_after_a_lost_reply_and_a_store_that_is_gone_the_writer_says_that_it_does_not_know() -> None:
     """Neither done nor failed may be reported: the slot is there, and no one can look."""
-
-    def plan(count: int, verb: str, key: str) -> Fault | None:
-        creates = [called for called, _ in store.calls if called == "create"]
-        return Fault.AFTER if verb == "create" else Fault.BEFORE if creates else None
-
-    store = FaultyStore(MemoryStore(base()), plan)
+    store = FaultyStore(MemoryStore(base()))
+    called = store.calls
+    store.plan = lambda count, verb, key: (
+        Fault.AFTER if verb == "create" else Fault.BEFORE if "create" in dict(called) else None
+    )
     with pytest.raises(UnavailableError) as caught:
         append_late(store)
     assert caught.value.code == "unclear_commit"
@@ -182,17 +195,16 @@ def test_after_a_lost_reply_and_a_store_that_is_gone_the_writer_says_that_it_doe
 def test_a_slot_that_another_took_while_the_reply_was_lost_is_not_taken_for_ours() -> None:
     """The create fails before anything happens, and someone else is faster than the next try."""
     inner = MemoryStore(base())
-    raced = False
+    intrusions: Iterator[Callable[[], object]] = iter([lambda: note(Repository(inner), "the other")])
 
-    def plan(count: int, verb: str, key: str) -> Fault | None:
-        nonlocal raced
-        if verb == "create" and not raced:
-            raced = True
-            note(Repository(inner), "the other")
+    def fail_the_first() -> Fault | None:
+        for intrude in intrusions:
+            intrude()
             return Fault.BEFORE
         return None
 
-    slot = append_late(FaultyStore(inner, plan))
+    store = FaultyStore(inner, lambda count, verb, key: fail_the_first() if verb == "create" else None)
+    slot = append_late(store)
 
     assert slot.number == 4
     assert messages(inner) == ["one", "two", "the other", "late"]
@@ -205,12 +217,7 @@ def test_a_slot_that_another_took_while_the_reply_was_lost_is_not_taken_for_ours
 def test_at_any_call_another_writer_may_be_faster() -> None:
     for number in range(1, calls_of(append_late, base()) + 1):
         inner = MemoryStore(base())
-
-        def plan(count: int, verb: str, key: str, number: int = number, inner: MemoryStore = inner) -> None:
-            if count == number:
-                note(Repository(inner), "the other")
-
-        append_late(FaultyStore(inner, plan))
+        append_late(FaultyStore(inner, before_call(number, partial(note, Repository(inner), "the other"))))
         assert sorted(messages(inner)[2:]) == ["late", "the other"]
         check_clean(inner)
 
@@ -219,14 +226,10 @@ def test_at_any_call_another_writer_may_be_faster() -> None:
 def test_writers_on_a_store_that_fails_at_random_lose_nothing_and_write_nothing_twice(seed: int, scale: int) -> None:
     chooser = random.Random(seed)
     inner = MemoryStore(base())
-
-    def plan(count: int, verb: str, key: str) -> Fault | None:
-        return chooser.choice(FAULTS) if chooser.random() < 0.2 else None
-
     writers: list[Repository] = []
     while len(writers) < 3:
         try:
-            writers.append(Repository(FaultyStore(inner, plan)))
+            writers.append(Repository(FaultyStore(inner, now_and_then(chooser))))
         except UnavailableError:
             continue
     done, unclear = [], []
@@ -287,7 +290,7 @@ def add_version(store: Store, version: str, *files: tuple[str, bytes]) -> Record
     new = NewVersion(
         entry=ENTRY,
         scheme=SCHEMES["semver"],
-        sources=[source(name, data) for name, data in files],
+        sources=[source(name, data) for name, data in sorted(files)],
         form="directory",
         author="Ann",
         version=version,
@@ -386,12 +389,7 @@ def with_intruder(contents: dict[str, bytes], intrude: Callable[[Store], None]) 
     """Yield stores on which, before the first, second … call of an `add_again`, someone else does something."""
     for number in range(1, calls_of(add_again, contents) + 1):
         inner = MemoryStore(dict(contents))
-
-        def plan(count: int, verb: str, key: str, number: int = number, inner: MemoryStore = inner) -> None:
-            if count == number:
-                intrude(inner)
-
-        yield inner, FaultyStore(inner, plan)
+        yield inner, FaultyStore(inner, before_call(number, partial(intrude, inner)))
 
 
 @pytest.mark.parametrize("intrude", [collect, repack], ids=["collect", "repack"])
@@ -532,12 +530,7 @@ def test_at_any_call_of_a_push_packs_may_be_taken_away_from_the_target(intrude: 
     pushed(source, counting)
     for number in range(1, len(counting.calls) + 1):
         inner = MemoryStore(dict(there))
-
-        def plan(count: int, verb: str, key: str, number: int = number, inner: MemoryStore = inner) -> None:
-            if count == number:
-                intrude(inner)
-
-        pushed(source, FaultyStore(inner, plan))
+        pushed(source, FaultyStore(inner, before_call(number, partial(intrude, inner))))
         assert contents_of(inner, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
         check_clean(inner)
 
@@ -576,10 +569,6 @@ def test_after_a_fault_at_any_call_of_an_add_the_repository_is_whole_and_the_nex
         assert contents_of(inner, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
         assert messages(inner).count(f"add {ENTRY}@2.0.0") == 1
         check_clean(inner)
-
-
-def live_data(store: Store) -> list[PackEntry]:
-    return [pack for pack in Repository(store).log.refresh().live_packs() if pack.kind is PackKind.DATA]
 
 
 def test_what_an_attempt_that_was_cut_left_behind_is_used_by_the_next_push() -> None:

@@ -26,7 +26,7 @@ from mlreg.formats.recipe import Part, Recipe, shifted
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
 from mlreg.repository.log import Log
-from mlreg.repository.view import Place
+from mlreg.repository.view import LIVE, Place
 from mlreg.stores.store import Store
 
 KIND_OF = {sort: PackKind.DATA if sort is Sort.PIECE else PackKind.META for sort in Sort}
@@ -202,7 +202,14 @@ class Objects:
     def take_up_indexes(self, kind: PackKind) -> None:
         """Read the indexes of live packs that the view does not have yet."""
         for pack in self._log.view.unread_packs(kind):
-            self._log.view.add_index(pack.id, self.fetch_index(pack))
+            try:
+                index = self.fetch_index(pack)
+            except (IntegrityError, NotFoundError):
+                # It may have been collected since the view was brought up to date: then nobody needs it.
+                if self._log.refresh().pack_state(pack.id) == LIVE:
+                    raise
+            else:
+                self._log.view.add_index(pack.id, index)
 
     def fetch_index(self, pack: PackEntry) -> PackIndex:
         """Read the index of a pack from the store and check it against the log.
