@@ -90,13 +90,13 @@ def calls_of(work: Callable[[Store], object], contents: dict[str, bytes]) -> int
     return len(store.calls)
 
 
-def before_call(number: int, act: Callable[[], object]) -> Plan:
-    """Return the plan under which nothing fails, and somebody does something before one of the calls."""
+def before_calls(act: Callable[[], object], *numbers: int) -> Plan:
+    """Return the plan under which nothing fails, and somebody does something before some of the calls."""
 
     def intrude() -> None:
         act()
 
-    return lambda count, verb, key: intrude() if count == number else None
+    return lambda count, verb, key: intrude() if count in numbers else None
 
 
 def planned(faults: dict[int, Fault]) -> Plan:
@@ -179,6 +179,51 @@ def test_a_store_that_fails_a_few_times_and_then_works_is_written_to_once(faults
     assert done == (True, ["one", "two", "late"])
 
 
+class Stopped(BaseException):
+    """What no `except Exception` catches, as an interrupt."""
+
+
+def lost_then_silent() -> Plan:
+    """Return the plan under which a slot is made, its reply is lost, and it can never be read back."""
+    created: list[str] = []
+
+    def fault(verb: str, key: str) -> Fault | None:
+        if verb == "create" and key.startswith("log/"):
+            created.append(key)
+            return Fault.AFTER
+        return Fault.BEFORE if verb == "read" and key in created else None
+
+    return lambda count, verb, key: fault(verb, key)
+
+
+def test_what_may_have_been_written_keeps_its_packs() -> None:
+    """The slot is there and names them; only the writer cannot know."""
+    store = FaultyStore(MemoryStore(removed_version()), lost_then_silent())
+
+    with pytest.raises(UnavailableError) as caught:
+        add_again(store)
+    assert caught.value.code == "unclear_commit"
+    assert contents_of(store.inner, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
+    check_clean(store.inner)
+
+
+def test_an_interrupt_in_the_moment_the_slot_is_written_takes_no_pack_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore(removed_version())
+    create = store.create
+
+    def create_and_stop(key: str, data: bytes) -> None:
+        create(key, data)
+        if key.startswith("log/"):
+            raise Stopped
+
+    monkeypatch.setattr(store, "create", create_and_stop)
+    with pytest.raises(Stopped):
+        add_again(store)
+
+    assert contents_of(store, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
+    check_clean(store)
+
+
 def test_after_a_lost_reply_and_a_store_that_is_gone_the_writer_says_that_it_does_not_know() -> None:
     """Neither done nor failed may be reported: the slot is there, and no one can look."""
     store = FaultyStore(MemoryStore(base()))
@@ -195,13 +240,10 @@ def test_after_a_lost_reply_and_a_store_that_is_gone_the_writer_says_that_it_doe
 def test_a_slot_that_another_took_while_the_reply_was_lost_is_not_taken_for_ours() -> None:
     """The create fails before anything happens, and someone else is faster than the next try."""
     inner = MemoryStore(base())
-    intrusions: Iterator[Callable[[], object]] = iter([lambda: note(Repository(inner), "the other")])
+    others = (note(Repository(inner), message) for message in ["the other"])
 
     def fail_the_first() -> Fault | None:
-        for intrude in intrusions:
-            intrude()
-            return Fault.BEFORE
-        return None
+        return Fault.BEFORE if next(others, None) else None
 
     store = FaultyStore(inner, lambda count, verb, key: fail_the_first() if verb == "create" else None)
     slot = append_late(store)
@@ -217,7 +259,7 @@ def test_a_slot_that_another_took_while_the_reply_was_lost_is_not_taken_for_ours
 def test_at_any_call_another_writer_may_be_faster() -> None:
     for number in range(1, calls_of(append_late, base()) + 1):
         inner = MemoryStore(base())
-        append_late(FaultyStore(inner, before_call(number, partial(note, Repository(inner), "the other"))))
+        append_late(FaultyStore(inner, before_calls(partial(note, Repository(inner), "the other"), number)))
         assert sorted(messages(inner)[2:]) == ["late", "the other"]
         check_clean(inner)
 
@@ -389,7 +431,7 @@ def with_intruder(contents: dict[str, bytes], intrude: Callable[[Store], None]) 
     """Yield stores on which, before the first, second … call of an `add_again`, someone else does something."""
     for number in range(1, calls_of(add_again, contents) + 1):
         inner = MemoryStore(dict(contents))
-        yield inner, FaultyStore(inner, before_call(number, partial(intrude, inner)))
+        yield inner, FaultyStore(inner, before_calls(partial(intrude, inner), number))
 
 
 @pytest.mark.parametrize("intrude", [collect, repack], ids=["collect", "repack"])
@@ -485,6 +527,19 @@ def test_a_pack_that_was_reaped_before_it_was_named_is_uploaded_under_another_na
     check_clean(inner)
 
 
+def test_at_any_call_of_a_read_all_packs_may_be_replaced() -> None:
+    """Twice in a row, so that a reader may meet it again while it looks where things went."""
+    store = MemoryStore(removed_version())
+    add_again(store)
+    counting = FaultyStore(store)
+    expected = contents_of(counting, "2.0.0")
+    for first in range(1, len(counting.calls) + 1):
+        for second in (0, first + 1, first + 2, first + 3):
+            inner = MemoryStore(dict(store.contents))
+            reader = FaultyStore(inner, before_calls(partial(repack, inner), first, second))
+            assert contents_of(reader, "2.0.0") == expected
+
+
 def test_an_add_that_is_refused_takes_its_packs_back_at_whatever_call_the_version_was_taken() -> None:
     def take_the_name(store: Store) -> None:
         add_version(store, "2.0.0", ("weights", b"other bytes"))
@@ -530,9 +585,26 @@ def test_at_any_call_of_a_push_packs_may_be_taken_away_from_the_target(intrude: 
     pushed(source, counting)
     for number in range(1, len(counting.calls) + 1):
         inner = MemoryStore(dict(there))
-        pushed(source, FaultyStore(inner, before_call(number, partial(intrude, inner))))
+        pushed(source, FaultyStore(inner, before_calls(partial(intrude, inner), number)))
         assert contents_of(inner, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
         check_clean(inner)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_pack_that_was_reaped_before_a_push_named_it_is_sent_under_another_name(times: int) -> None:
+    there = removed_version()
+    here = MemoryStore(dict(there))
+    add_again(here)
+    inner = MemoryStore(dict(there))
+    collect(inner)
+    reaper = Reaper(inner, times)
+
+    pushed(Repository(here), FaultyStore(inner, reaper.plan))
+
+    assert len(reaper.reaped) == len(set(reaper.reaped)) >= times
+    assert not set(reaper.reaped) & set(inner.contents)
+    assert contents_of(inner, "2.0.0") == {"weights": CONTENT, "notes": b"new"}
+    check_clean(inner)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

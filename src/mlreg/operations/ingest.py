@@ -110,19 +110,23 @@ def ingest(repository: Repository, writer: PackWriter, sources: Iterable[Source]
     Args:
         repository: refreshed, with the indexes of all packs taken up.
         writer: takes what the repository does not hold.
-        sources: in the order of their paths.
+        sources: in any order.
         report: told about progress.
 
     Raises:
         ConflictError: `file_changed`, a file was written to while it was read.
         NotFoundError: `file_missing`, AccessError: `access_denied`.
+        RefusedError: `unsafe_path`, `colliding_paths`.
     """
+    ordered = sorted(sources, key=lambda source: source.path)
+    # Also those that are not from a disk: what is registered can be written out.
+    check_tree_paths(source.path for source in ordered)
     files = _Files(repository, writer, report)
 
     def keep(node: TreeId, data: bytes) -> None:
         files.add(Sort.TREE, node, data)
 
-    return build((files.take(source) for source in sources), keep)
+    return build((files.take(source) for source in ordered), keep)
 
 
 class _Files:

@@ -41,7 +41,7 @@ class NewVersion:
     entry: Entry
     scheme: VersionScheme
     sources: Sequence[Source]
-    """In the order of their paths."""
+    """In any order."""
     form: str
     """One of `mlreg.formats.commit.FORMS`."""
     author: str

@@ -217,7 +217,7 @@ class Registry:
 
         Args:
             entry: `model/NAME` or `data/NAME`.
-            sources: in the order of their paths.
+            sources: in any order.
             form: what they are to the caller, one of `mlreg.formats.commit.FORMS`.
             version: as for `add`, and so are the others.
             bump: instead of a version.

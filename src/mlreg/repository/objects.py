@@ -72,13 +72,14 @@ class Objects:
         """
         problem: MlregError | None = None
         for _ in range(RETRIES):
-            places = self.places(sort, object_id)
-            for place in places:
+            is_gone = False
+            for place in self.places(sort, object_id):
                 try:
                     return self.read_at(place, object_id)
                 except (IntegrityError, NotFoundError) as error:
                     problem = error
-            if not isinstance(problem, NotFoundError):
+                    is_gone |= error.code in ("key_missing", "pack_missing")
+            if not is_gone:
                 break
             self._log.refresh()
         raise lost(sort, object_id, problem)
@@ -205,11 +206,12 @@ class Objects:
             try:
                 index = self.fetch_index(pack)
             except (IntegrityError, NotFoundError):
-                # It may have been collected since the view was brought up to date: then nobody needs it.
                 if self._log.refresh().pack_state(pack.id) == LIVE:
                     raise
-            else:
-                self._log.view.add_index(pack.id, index)
+                # It was collected since the view was brought up to date; what it held may lie in a newer pack.
+                self.take_up_indexes(kind)
+                return
+            self._log.view.add_index(pack.id, index)
 
     def fetch_index(self, pack: PackEntry) -> PackIndex:
         """Read the index of a pack from the store and check it against the log.

@@ -5,20 +5,23 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlreg.codecs.codec import Buffer
 from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
-from mlreg.formats.pack import TRAILER_SIZE, PackKind, Sort
+from mlreg.formats.pack import TRAILER_SIZE, Block, Item, PackKind, Sort, block_sum, decode_trailer, encode_index
 from mlreg.formats.recipe import Recipe, paginate
 from mlreg.formats.transaction import PackEntry
-from mlreg.ids import CommitId, ContentId, PageId, TreeId
+from mlreg.ids import CommitId, ContentId, ObjectId, PageId, TreeId
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
+from mlreg.repository.view import Place
 from mlreg.stores.faulty import Fault, FaultyStore
 from mlreg.stores.memory import MemoryStore
 from tests.unit.repository.samples import object_id, put, repository_in
@@ -207,6 +210,30 @@ def test_a_pack_that_the_log_describes_otherwise_is_refused(
     assert len(repository.objects.fetch_index(pack)) == 1
 
 
+def test_a_pack_whose_index_lies_is_refused_though_the_log_names_it(store: MemoryStore, repository: Repository) -> None:
+    item = Item(Sort.PIECE, ContentId.of(PIECE), 0, 5, len(PIECE))
+    index = encode_index(PackKind.DATA, [Block(0, len(PIECE), len(PIECE), 0, block_sum(PIECE))], [item])
+    size, digest = decode_trailer(index[-TRAILER_SIZE:])
+    pack = PackEntry("ab" * 16, PackKind.DATA, len(PIECE) + len(index), size, digest, 1)
+    store.create(pack_key(pack.id), PIECE + index)
+    repository.log.append(lambda view: Draft("Ann", add=(pack,)))
+
+    with pytest.raises(IntegrityError) as caught:
+        repository.objects.read(Sort.PIECE, ContentId.of(PIECE))
+    assert caught.value.code == "bad_pack"
+
+
+def test_a_view_that_points_to_another_object_is_noticed_even_for_recipes(repository: Repository) -> None:
+    """The id of a recipe does not follow from its bytes, so the index of the pack has to be asked."""
+    put(repository, [(Sort.RECIPE, b"one"), (Sort.RECIPE, b"two")])
+    repository.objects.take_up_indexes(PackKind.META)
+    repository.log.view._db.execute("UPDATE objects SET slot = 1 - slot")
+
+    with pytest.raises(IntegrityError) as caught:
+        repository.objects.read(Sort.RECIPE, ContentId.of(b"one"))
+    assert caught.value.code == "object_damaged"
+
+
 def test_a_store_that_does_not_answer_is_no_damage(store: MemoryStore) -> None:
     (pack,) = put(repository_in(store), [(Sort.PIECE, PIECE)])
     faulty = FaultyStore(store, lambda count, verb, key: Fault.BEFORE if key == pack_key(pack.id) else None)
@@ -234,6 +261,27 @@ def test_a_reader_finds_an_object_that_was_moved_to_another_pack_under_it(
 
     assert reader.objects.read(Sort.PIECE, ContentId.of(PIECE)) == PIECE
     assert reader.log.view.live_packs() == [new]
+
+
+def test_a_reader_that_shares_its_view_with_the_one_who_moves_the_object_finds_it(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index goes from the view between the question where the object lies and the look at it."""
+    mover, reader = repository_in(store, tmp_path), repository_in(store, tmp_path)
+    (old,) = put(mover, [(Sort.PIECE, PIECE)])
+    mover.objects.take_up_indexes(PackKind.DATA)
+    reader.log.refresh()
+    read_at = reader.objects.read_at
+
+    def read_late(place: Place, content: ObjectId) -> Buffer:
+        monkeypatch.undo()
+        put(mover, [(Sort.PIECE, PIECE)])
+        mover.log.append(lambda view: Draft("gc", drop=(old.id,), reap=(old.id,)))
+        store.delete(pack_key(old.id))
+        return read_at(place, content)
+
+    monkeypatch.setattr(reader.objects, "read_at", read_late)
+    assert reader.objects.read(Sort.PIECE, ContentId.of(PIECE)) == PIECE
 
 
 def test_a_reader_of_an_object_that_was_collected_under_it_gets_an_error(

@@ -149,18 +149,22 @@ def test_packs_take_the_names_they_are_given() -> None:
 
 def test_a_block_of_another_pack_is_taken_as_it_is() -> None:
     source, target = MemoryStore(), MemoryStore()
-    with PackWriter(source) as writer:
-        add_all(writer, [(Sort.PIECE, b"one" * 100), (Sort.PIECE, b"two" * 100)])
-        (pack,) = writer.finish()
-    index = index_of(source, pack)
-    block = index.block(0)
+    packs: list[PackEntry] = []
+    for text in (b"one", b"two", b"three"):
+        with PackWriter(source) as writer:
+            add_all(writer, [(Sort.PIECE, text * 100), (Sort.PIECE, text * 101)])
+            packs.extend(writer.finish())
     with PackWriter(target) as writer:
         add_all(writer, [(Sort.PIECE, noise(SMALL + 1))])
-        stored = source.read(pack_key(pack.id), block.offset, block.stored_size)
-        writer.add_block(PackKind.DATA, stored, block, list(index.items()))
+        for pack in packs:
+            index = index_of(source, pack)
+            block = index.block(0)
+            stored = source.read(pack_key(pack.id), block.offset, block.stored_size)
+            writer.add_block(PackKind.DATA, stored, block, list(index.items()))
         copied = writer.finish()
 
-    assert contents(source, (pack,)).items() <= contents(target, copied).items()
+    assert contents(source, tuple(packs)).items() <= contents(target, copied).items()
+    assert len(copied) == 1
 
 
 # What stays behind.
