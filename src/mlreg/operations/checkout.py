@@ -17,7 +17,8 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from mlreg.errors import AccessError, MlregError, RefusedError, explain
-from mlreg.formats.paths import check_tree_paths
+from mlreg.formats.identity import KEY
+from mlreg.formats.paths import RESERVED, check_tree_paths
 from mlreg.formats.tree import File, Mode
 from mlreg.repository.repository import Repository
 
@@ -75,7 +76,7 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
 
 
 def remove_strays(files: Iterable[File], target: Path) -> int:
-    """Delete the files below `target` that are not among `files`; return how many there were."""
+    """Delete the files below `target` that are not among `files`, but no repository; return how many there were."""
     wanted = {file.path for file in files}
     strays = [path for path in _files_below(target) if path not in wanted]
     with _explained(target):
@@ -90,8 +91,14 @@ def remove_strays(files: Iterable[File], target: Path) -> int:
 
 
 def _files_below(target: Path) -> Iterator[str]:
-    for directory, _, names in os.walk(target, followlinks=False):
-        for name in names:
+    """Yield the files and links below a directory; a repository is passed over, with everything in it."""
+    for directory, below, names in os.walk(target, followlinks=False):
+        if KEY in names:
+            below.clear()
+            continue
+        below[:] = [name for name in below if name != RESERVED]
+        links = [name for name in below if Path(directory, name).is_symlink()]
+        for name in (*names, *links):
             yield Path(directory, name).relative_to(target).as_posix()
 
 

@@ -66,6 +66,7 @@ class View:
         """Open the view in a file, or an empty one in memory if there is no path or it cannot be used."""
         self._path = path
         self._lock = threading.RLock()
+        self._is_writing = False
         self._db = _open(path)
 
     def close(self) -> None:
@@ -347,16 +348,21 @@ class View:
     def _writing(self) -> Iterator[None]:
         """Make everything inside one step, for this and for other processes; may be nested."""
         with self._lock, self._guarded():
-            if self._db.in_transaction:
+            if self._is_writing:
                 yield
                 return
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._is_writing = True
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+                self._db.execute("COMMIT")
+            finally:
+                # Whatever ended it, an interrupt between two lines too: nothing half done stays open.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                self._is_writing = False
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
