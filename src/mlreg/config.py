@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
-from mlreg.registry.registry import DIRECTORY, Registry, find_repository, full_url, init
+from mlreg.registry.registry import DIRECTORY, Registry, find_repository, full_url, init, repository_of
 from mlreg.registry.results import Synced
 
 PROJECT_FILE = ".mlreg.yaml"
@@ -63,10 +63,10 @@ class Config:
             NoRepositoryError: `no_repository`.
         """
         if place := self.environment.get("MLREG_REPOSITORY"):
-            return find_repository(self.directory.absolute() / place)
+            return repository_of(self.directory.absolute() / place)
         for path in self._shared_files():
             if path.is_file() and (place := read_settings(path).get("repository")):
-                return find_repository(path.parent.absolute() / place)
+                return repository_of(path.parent.absolute() / place)
         return find_repository(self.directory.absolute())
 
     @property
@@ -219,10 +219,13 @@ class Config:
         """Set a value in the file of this repository; an empty one takes it away.
 
         Raises:
-            UsageError: `unknown_key`.
+            UsageError: `unknown_key`; `bad_config` for `repository`, which would be without effect.
             NotFoundError: `not_set`, there was nothing to take away.
         """
         check_key(key)
+        if key == "repository" and value:
+            why = "where a repository is cannot stand in the repository"
+            raise UsageError("bad_config", "repository cannot be set here", why=why, fix=f"write it in {PROJECT_FILE}")
         if value and key.startswith(REMOTES):
             value = full_url(value)
         path = self.repository / LOCAL_FILE

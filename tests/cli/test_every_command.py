@@ -3,60 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import shutil
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import typer
-from blake3 import blake3
 
 from mlreg.cli.app import COMMANDS, tree
-from mlreg.cli.main import main
-
-
-class Run(NamedTuple):
-    """What a call printed, and how it ended."""
-
-    status: int
-    out: str
-    err: str
-
-
-Call = Callable[..., Run]
-
-
-@pytest.fixture
-def mlreg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Return a function that runs the command in a project with a model, a dataset, and a remote."""
-    project = tmp_path / "project"
-    project.mkdir()
-    monkeypatch.chdir(project)
-    monkeypatch.setenv("MLREG_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setenv("MLREG_AUTHOR", "Ann Lee <ann@example.org>")
-
-    def call(*words: str) -> Run:
-        monkeypatch.setattr(sys, "argv", ["mlreg", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        printed = capsys.readouterr()
-        return Run(int(ended.value.code or 0), printed.out, printed.err)
-
-    (project / "weights").write_bytes(b"weights")
-    assert call("init").status == 0
-    assert call("init", "--shared", "../registry").status == 0
-    assert call("remote", "add", "origin", "../registry").status == 0
-    assert call("add", "data/rows", "weights", "--version", "2026.01.01").status == 0
-    words = ("--version", "1.0.0", "--in", "data=data/rows@latest", "--meta", "metrics.map=0.5", "--tag", "production")
-    assert call("add", "model/net", "weights", *words).status == 0
-    return call
-
+from tests.cli.calling import Call, Run
 
 WORKS: dict[str, tuple[list[str], str]] = {
     "init": (["init"], "init"),
@@ -159,7 +114,6 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no such command": (["frobnicate"], 2, "usage"),
     "no such option": (["ls", "--frobnicate"], 2, "usage"),
     "no argument": (["show"], 2, "usage"),
-    "two ways to print": (["ls", "--json", "-q"], 2, "one_output"),
     "no version": (["add", "model/net", "weights"], 2, "version_or_bump"),
     "both": (["add", "model/net", "weights", "--version", "2.0.0", "--bump", "major"], 2, "version_or_bump"),
     "a bad version": (["add", "model/net", "weights", "--version", "two"], 2, "bad_version"),
@@ -193,16 +147,33 @@ def test_an_error_has_its_code_and_prints_nothing_else(name: str, mlreg: Call) -
     before = mlreg("log", "--json").out
 
     text = mlreg(*words)
-    document = mlreg(*words, "--json") if name != "two ways to print" else text
 
-    assert (text.status, text.out, document.out) == (status, "", "")
-    if name != "two ways to print":
-        assert text.err.startswith(f"error[{code}]: ")
-    error = (
-        json.loads(document.err.splitlines()[-1]) if document.err.startswith("{") else {"code": code, "exit": status}
-    )
-    assert (error["code"], error["exit"]) == (code, status)
+    assert (text.status, text.out) == (status, "")
+    what, *rest = text.err.splitlines()
+    assert what.startswith(f"error[{code}]: ")
+    # Someone who reads it learns why, or what to do.
+    assert rest
+    assert all(line.startswith(("  why: ", "  fix: ")) for line in rest)
     assert mlreg("log", "--json").out == before
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_error_is_one_line_of_json_at_the_end_if_json_is_asked_for(name: str, mlreg: Call) -> None:
+    words, status, code = REFUSED[name]
+
+    run = mlreg(*words, "--json")
+
+    assert (run.status, run.out, run.err.count("\n")) == (status, "", 1)
+    assert set(run.error) == {"schema", "code", "exit", "message", "why", "fix", "retryable"}
+    assert run.error["schema"] == "mlreg.error/1"
+    assert (run.error["code"], run.error["exit"]) == (code, status)
+    assert run.error["message"] in mlreg(*words).err
+
+
+def test_two_ways_to_print_are_refused_as_json_since_that_was_asked_for(mlreg: Call) -> None:
+    run = mlreg("ls", "--json", "-q")
+
+    assert (run.status, run.out, run.error["code"]) == (2, "", "one_output")
 
 
 def test_an_error_outside_a_repository_says_what_to_do(
@@ -215,83 +186,3 @@ def test_an_error_outside_a_repository_says_what_to_do(
 
     assert run.status == 10
     assert "fix: mlreg init" in run.err
-
-
-HOSTILE = "a\x1b[2J\x1b]0;x\x07b\u202ec\x9bd\re"
-
-
-def test_no_text_reaches_the_terminal_as_a_command(mlreg: Call) -> None:
-    Path("odd").write_text("odd")
-    words = ("-m", HOSTILE, "--meta", f"note={HOSTILE}", "--meta", f"{HOSTILE}=1")
-    assert mlreg("add", "model/odd", "odd", "--version", "1.0.0", *words).status == 0
-
-    for command in (
-        ["show", "model/odd"],
-        ["log"],
-        ["ls", "model/odd"],
-        ["show", HOSTILE],
-        ["push", HOSTILE],
-        [HOSTILE],
-    ):
-        for run in (mlreg(*command), mlreg(*command, "--json")):
-            shown = (run.out + run.err).replace("\n", "").replace("\t", "")
-            assert shown.isprintable(), command
-
-
-def real(*words: str, **options: Any) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "mlreg", *words]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-
-
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_command_and_nothing_is_registered(number: int, status: int, mlreg: Call) -> None:
-    os.mkfifo("pipe")
-    Path("large").write_bytes(os.urandom(64 << 20))
-    started = real("add", "model/large", "large", "--version", "1.0.0")
-    while not list(Path(".mlreg/packs").rglob(".tmp-*")):
-        assert started.poll() is None
-    started.send_signal(number)
-    started.communicate()
-
-    assert started.returncode == status
-    assert mlreg("show", "model/large").status == 4
-    assert not list(Path(".mlreg/packs").rglob(".tmp-*"))
-    assert mlreg("verify").status == 0
-
-
-def test_a_reader_that_goes_away_is_no_fault(mlreg: Call) -> None:
-    assert mlreg("push").status == 0
-    read, write = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "mlreg", "log"]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, check=False)
-    os.close(write)
-
-    assert (done.returncode, done.stderr) == (141, b"")
-
-
-def test_a_terminal_gets_a_table_and_a_pipe_gets_tabs(mlreg: Call) -> None:
-    piped = mlreg("ls").out
-    main_end, terminal = pty.openpty()
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
-    subprocess.run([sys.executable, "-m", "mlreg", "ls"], stdout=terminal, env=environment, check=True)
-    os.close(terminal)
-    shown = os.read(main_end, 65536).decode()
-
-    assert piped.splitlines()[0].split("\t")[0] == "data/rows"
-    assert "ENTRY" in shown
-    assert "\t" not in shown
-    assert "\x1b[3" not in shown
-
-
-def test_the_id_that_ls_prints_is_what_b3sum_prints(mlreg: Call, tmp_path: Path) -> None:
-    large = tmp_path / "large"
-    large.write_bytes(os.urandom(9_000_000))
-    assert mlreg("add", "model/large", str(large), "--version", "1.0.0").status == 0
-
-    (file,) = json.loads(mlreg("ls", "model/large@1.0.0", "--json").out)["items"]
-
-    assert file["id"] == blake3(large.read_bytes()).hexdigest()
-    if shutil.which("b3sum"):
-        printed = subprocess.run(["b3sum", str(large)], capture_output=True, text=True, check=True).stdout
-        assert printed.split()[0] == file["id"]

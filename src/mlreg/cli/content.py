@@ -53,9 +53,10 @@ def add(
       mlreg add data/frames frames/ --bump date --tag golden
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
+    registry = open_registry(repo)
     metadata = read_metadata(meta or (), meta_file or ())
     with output.progress(f"add {entry}", mode) as report:
-        result = open_registry(repo).add(
+        result = registry.add(
             entry,
             paths,
             version=version,
@@ -121,8 +122,9 @@ def rm(
     quiet: Quiet = False,
 ) -> None:
     """Remove versions. Their bytes stay, and `mlreg restore` brings them back."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = open_registry(repo).remove(refs, message)
-    output.show("rm", result, views.changed(result, "removed"), mode_of(as_json=as_json, quiet=quiet))
+    output.show("rm", result, views.changed(result, "removed"), mode)
 
 
 def restore(
@@ -133,8 +135,9 @@ def restore(
     quiet: Quiet = False,
 ) -> None:
     """Bring removed versions back."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = open_registry(repo).restore(refs, message)
-    output.show("restore", result, views.changed(result, "restored"), mode_of(as_json=as_json, quiet=quiet))
+    output.show("restore", result, views.changed(result, "restored"), mode)
 
 
 def add_commands(app: typer.Typer) -> None:

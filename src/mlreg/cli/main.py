@@ -17,6 +17,7 @@ INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 def main() -> NoReturn:
     """Run the command line; the exit status is the error's own."""
     arguments = sys.argv[1:]
+    _replace_closed_streams()
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -37,6 +38,16 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever happens
         status = _show_unexpected(error, as_json="--json" in arguments)
     sys.exit(status)
+
+
+def _replace_closed_streams() -> None:
+    """Let nothing come of what is printed where no one listens, as `>&-` asks for.
+
+    Before any file is opened, which would be given the number of the closed stream.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
 
 
 def _show_unexpected(error: Exception, *, as_json: bool) -> int:

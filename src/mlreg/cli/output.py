@@ -67,7 +67,7 @@ def show(name: str, result: object, view: View, mode: Mode) -> None:
         _write(json.dumps({"schema": f"mlreg.{name}/1", **_document(result)}, ensure_ascii=True, allow_nan=False))
     elif mode is Mode.QUIET:
         for ref in view.refs:
-            _write(ref)
+            _write(safe(ref))
     elif view.summary:
         _write(safe(view.summary))
     elif sys.stdout.isatty():
@@ -159,10 +159,15 @@ class ReaderGoneError(BaseException):
     """Who was reading standard output has gone. No Exception: typer would make an end of its own of it."""
 
 
-def _write(line: str) -> None:
+def _encodable(text: str) -> str:
+    """Return text with escapes in place of what standard output cannot encode."""
     encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _write(line: str) -> None:
     try:
-        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        sys.stdout.write(_encodable(line) + "\n")
     except BrokenPipeError as error:
         raise ReaderGoneError from error
 
@@ -178,7 +183,7 @@ def _table(view: View) -> None:
     for row in view.rows:
         cells = zip(view.columns, row, strict=True)
         # Text, not markup: a name in brackets is a name.
-        table.add_row(*(Text(safe(readable(column.style, cell))) for column, cell in cells))
+        table.add_row(*(Text(_encodable(safe(readable(column.style, cell)))) for column, cell in cells))
     Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)
 
 
@@ -221,8 +226,10 @@ def progress(label: str, mode: Mode) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 
-    columns = (SpinnerColumn(), TextColumn(label), DownloadColumn(), TransferSpeedColumn())
+    # The label goes in as a description: a column's own text is a template with markup.
+    words = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), words, DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(label, total=None)
+        task = bar.add_task(safe(label), total=None)
         yield lambda size: bar.advance(task, size)

@@ -27,8 +27,9 @@ def add_remote(
     quiet: Quiet = False,
 ) -> None:
     """Name another repository, to push to and pull from."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = RemoteInfo(name, open_config(repo).set_remote(name, url))
-    output.show("remote", result, views.remotes([result]), mode_of(as_json=as_json, quiet=quiet))
+    output.show("remote", result, views.remotes([result]), mode)
 
 
 @remotes.command("ls")
@@ -46,8 +47,9 @@ def remove_remote(
     quiet: Quiet = False,
 ) -> None:
     """Forget a remote; the other repository stays as it is."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = RemoteInfo(name, open_config(repo).remove_remote(name))
-    output.show("remote", result, views.remotes([result]), mode_of(as_json=as_json, quiet=quiet))
+    output.show("remote", result, views.remotes([result]), mode)
 
 
 @remotes.command("forget")
@@ -58,8 +60,9 @@ def forget_remote(
     quiet: Quiet = False,
 ) -> None:
     """Accept a remote that was replaced or went back: forget how far its log went."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = forget(open_registry(repo), name)
-    output.show("remote", result, views.remotes([result]), mode_of(as_json=as_json, quiet=quiet))
+    output.show("remote", result, views.remotes([result]), mode)
 
 
 def push(

@@ -38,8 +38,9 @@ def set_(
     quiet: Quiet = False,
 ) -> None:
     """Point a tag at a version; the same as `mlreg tag REF NAME`. Every move is kept in the log."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = open_registry(repo).tag(ref, name, message)
-    output.show("tag", result, views.tagged(result), mode_of(as_json=as_json, quiet=quiet))
+    output.show("tag", result, views.tagged(result), mode)
 
 
 @app.command()
@@ -51,8 +52,9 @@ def rm(
     quiet: Quiet = False,
 ) -> None:
     """Take a tag away; its history stays."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = open_registry(repo).untag(ref, message)
-    output.show("tag", result, views.tagged(result), mode_of(as_json=as_json, quiet=quiet))
+    output.show("tag", result, views.tagged(result), mode)
 
 
 @app.command()

@@ -29,9 +29,10 @@ def init(
 
       mlreg init --shared /srv/registry
     """
+    mode = mode_of(as_json=as_json, quiet=quiet)
     path, changed = make_repository(directory, shared=shared)
     result = {"path": str(path), "changed": changed}
-    output.show("init", result, views.initialised(path, changed=changed), mode_of(as_json=as_json, quiet=quiet))
+    output.show("init", result, views.initialised(path, changed=changed), mode)
 
 
 def status(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
@@ -88,8 +89,9 @@ def set_setting(
     quiet: Quiet = False,
 ) -> None:
     """Set a value for this repository."""
+    mode = mode_of(as_json=as_json, quiet=quiet)
     result = open_config(repo).set(key, value)._asdict()
-    output.show("config", result, views.settings([result]), mode_of(as_json=as_json, quiet=quiet))
+    output.show("config", result, views.settings([result]), mode)
 
 
 @settings.command("list")

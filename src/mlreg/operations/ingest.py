@@ -10,6 +10,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from mlreg.errors import (
     RefusedError,
     UsageError,
 )
+from mlreg.formats.names import quoted
 from mlreg.formats.pack import Sort
 from mlreg.formats.paths import check_path, check_tree_paths
 from mlreg.formats.recipe import paginate
@@ -68,17 +70,30 @@ def sources_below(paths: Iterable[Path]) -> list[Source]:
         resolved = path.absolute()
         prefix = "" if single and path.is_dir() else resolved.name
         found.extend(_below(resolved, prefix))
-    found.sort(key=lambda source: source.path)
     if not found:
         raise UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}")
-    check_tree_paths(source.path for source in found)
-    return found
+    return _ordered(found)
+
+
+def _ordered(sources: Iterable[Source]) -> list[Source]:
+    """Return sources in the order of their paths, which can lie side by side on every system."""
+    ordered = sorted(sources, key=lambda source: source.path)
+    for one, other in pairwise(ordered):
+        if one.path == other.path:
+            raise RefusedError(
+                "colliding_paths",
+                f"two of the files would be {quoted(one.path)} in the version",
+                why="a file that is named by itself stands under its last name",
+                fix="name the directory that holds both",
+            )
+    check_tree_paths(source.path for source in ordered)
+    return ordered
 
 
 def _below(path: Path, place: str) -> Iterator[Source]:
     try:
         status = path.stat()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except OSError as error:
         raise AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "") from error
@@ -86,6 +101,8 @@ def _below(path: Path, place: str) -> Iterator[Source]:
         check_path(place)
         yield Source(place, path, Mode.EXECUTABLE if status.st_mode & stat.S_IXUSR else Mode.FILE)
     elif stat.S_ISDIR(status.st_mode) and not (place and path.is_symlink()):
+        if place:
+            check_path(place)  # which also bounds how deep this goes
         for name in _names_in(path):
             yield from _below(path / name, f"{place}/{name}" if place else name)
     else:
@@ -118,9 +135,8 @@ def ingest(repository: Repository, writer: PackWriter, sources: Iterable[Source]
         NotFoundError: `file_missing`, AccessError: `access_denied`.
         RefusedError: `unsafe_path`, `colliding_paths`.
     """
-    ordered = sorted(sources, key=lambda source: source.path)
     # Also those that are not from a disk: what is registered can be written out.
-    check_tree_paths(source.path for source in ordered)
+    ordered = _ordered(sources)
     files = _Files(repository, writer, report)
 
     def keep(node: TreeId, data: bytes) -> None:

@@ -63,12 +63,30 @@ def find_repository(start: Path) -> Path:
         NoRepositoryError: `no_repository`.
     """
     for directory in (start, *start.parents):
-        for place in (directory / DIRECTORY, directory):
-            if (place / "mlreg.json").is_file():
-                return place
-    raise NoRepositoryError(
+        if found := _repository_in(directory):
+            return found
+    raise _no_repository(f"in {start} or above it")
+
+
+def repository_of(directory: Path) -> Path:
+    """Return the repository of a directory that was named outright: `.mlreg` in it, or itself.
+
+    Raises:
+        NoRepositoryError: `no_repository`.
+    """
+    if found := _repository_in(directory):
+        return found
+    raise _no_repository(f"in {directory}")
+
+
+def _repository_in(directory: Path) -> Path | None:
+    return next((place for place in (directory / DIRECTORY, directory) if (place / KEY).is_file()), None)
+
+
+def _no_repository(where: str) -> NoRepositoryError:
+    return NoRepositoryError(
         "no_repository",
-        f"there is no mlreg repository in {start} or above it",
+        f"there is no mlreg repository {where}",
         fix=("mlreg init", "mlreg clone URL", "say where it is: mlreg -C DIR ..."),
     )
 
@@ -144,10 +162,20 @@ class Registry:
         if ref.remote is None:
             repository = self.repository
         else:
-            url = self.remotes.get(ref.remote, ref.remote)
+            url = self._url_of(ref.remote)
             repository = self._elsewhere.setdefault(url, Repository(open_store(url), self.cache))
         repository.log.refresh()
         return repository
+
+    def _url_of(self, remote: str) -> str:
+        """Return the URL of a remote by its name; what has a `/` in it is a URL itself."""
+        if remote not in self.remotes and "/" not in remote:
+            raise NotFoundError(
+                "no_remote",
+                f"there is no remote {remote}",
+                fix=(f"mlreg remote add {remote} URL", "mlreg remote ls"),
+            )
+        return self.remotes.get(remote, remote)
 
     def _resolve(self, text: str) -> tuple[Repository, Ref, Target]:
         ref = parse_ref(text)
@@ -363,9 +391,8 @@ class Registry:
         view = repository.log.with_history()
         moves = view.changes("tag/") + view.changes("version/")
         if ref:
-            entry = resolve_entry(view, ref)
-            prefix = str(entry) if ref.selector is None else f"{entry}@{ref.selector}"
-            moves = [move for move in moves if _is_of(move, prefix)]
+            logged = _logged_name(repository, ref)
+            moves = [move for move in moves if _is_of(move, logged)]
         names = _version_names(repository, {commit for move in moves for commit in (move.old, move.new) if commit})
         met: set[str] = set()
         events = []
@@ -523,9 +550,22 @@ def _refuse_remote(ref: Ref) -> None:
         )
 
 
-def _is_of(move: Change, prefix: str) -> bool:
+def _logged_name(repository: Repository, ref: Ref) -> str:
+    """Return the entry, tag or version whose log a ref asks for; one that was removed has a log, too."""
+    view = repository.log.view
+    if not ref.name:
+        return str(resolve(repository, ref))
+    entry = resolve_entry(view, ref)
+    if ref.selector is None:
+        return str(entry)
+    known = {**history.versions_of(view, entry), **history.tags_of(view, entry)}
+    is_named = ref.selector in known and not ref.steps
+    return f"{entry}@{ref.selector}" if is_named else str(resolve(repository, ref))
+
+
+def _is_of(move: Change, logged: str) -> bool:
     name = parse_ref_name(move.name)
-    return str(name.entry) == prefix or f"{name.entry}@{name.leaf}" == prefix
+    return str(name.entry) == logged or f"{name.entry}@{name.leaf}" == logged
 
 
 def _version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlreg.errors import NotFoundError
+from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import Entry, is_id_prefix, parse_ref_name, tag_ref
 from mlreg.formats.ref import Ref, Step
 from mlreg.formats.snapshot import RefState
@@ -40,21 +40,26 @@ def resolve(repository: Repository, ref: Ref) -> Target:
         ref: without a path, or with one that is ignored here.
 
     Raises:
-        NotFoundError: `ref_not_found`, `ref_ambiguous`.
+        NotFoundError: `ref_not_found`, `ref_ambiguous`, `version_removed`.
+        UsageError: `bad_ref`, a time that does not exist.
+        IntegrityError: `bad_ref_name`, the log calls the version by an illegal name.
     """
-    view = repository.log.view
-    if not ref.name:
-        return _by_id(view, ref)
-    entry = resolve_entry(view, ref)
-    selector, steps = ref.selector, list(ref.steps)
-    at_times = [step for step in steps if step.sort == "at"]
-    if selector and at_times and steps[0].sort == "at":
-        found = _tag_at(repository, entry, selector, steps.pop(0))
-    else:
-        found = _select(view, entry, selector or "latest", ref)
+    steps = list(ref.steps)
+    found = _start(repository, ref, steps)
     for step in steps:
         found = _take(repository, found, step)
     return found
+
+
+def _start(repository: Repository, ref: Ref, steps: list[Step]) -> Target:
+    """Return where the steps begin; the past of a tag is a beginning, and its step is taken out."""
+    view = repository.log.view
+    if not ref.name:
+        return _by_id(view, ref.selector or "", None)
+    entry = resolve_entry(view, ref)
+    if ref.selector and steps and steps[0].sort == "at":
+        return _tag_at(repository, entry, ref.selector, steps.pop(0))
+    return _select(view, entry, ref.selector or "latest")
 
 
 def resolve_entry(view: View, ref: Ref) -> Entry:
@@ -92,7 +97,7 @@ def entries_of(view: View) -> list[Entry]:
     return sorted({name.entry for name in names})
 
 
-def _select(view: View, entry: Entry, selector: str, ref: Ref) -> Target:
+def _select(view: View, entry: Entry, selector: str) -> Target:
     versions = {name: found for name, found in versions_of(view, entry).items() if found.target}
     if selector == "latest":
         newest = latest(scheme_of(entry), list(versions))
@@ -105,7 +110,7 @@ def _select(view: View, entry: Entry, selector: str, ref: Ref) -> Target:
     if tagged and tagged.target:
         return _version_with(entry, tagged.target, versions)
     if is_id_prefix(selector):
-        return _by_id(view, ref)
+        return _by_id(view, selector, entry)
     removed = versions_of(view, entry).get(selector)
     if removed is not None:
         raise NotFoundError(
@@ -123,22 +128,23 @@ def _not_found(entry: Entry, message: str, versions: dict[str, RefState]) -> Not
 
 def _target(entry: Entry, version: str, found: RefState) -> Target:
     assert found.target is not None  # noqa: S101 - callers pass live versions
+    # The log may be someone else's work: what is printed and written from here on is a legal name.
+    parse_ref_name(found.name)
     return Target(entry, version, found.target)
 
 
 def _version_with(entry: Entry, commit_id: CommitId, versions: dict[str, RefState]) -> Target:
     for name, found in versions.items():
         if found.target == commit_id:
-            return Target(entry, name, commit_id)
+            return _target(entry, name, found)
     raise NotFoundError("version_removed", f"the version of {entry} with the id {commit_id} was removed")
 
 
-def _by_id(view: View, ref: Ref) -> Target:
-    """Find a version by the beginning of its commit's id."""
-    prefix = ref.selector or ""
+def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
+    """Find a version, of one entry or of any, by the beginning of its commit's id."""
     found = [state for state in view.refs("version/") if state.target and state.target.hex().startswith(prefix)]
-    if ref.name:
-        found = [state for state in found if parse_ref_name(state.name).entry.name == ref.name]
+    if entry:
+        found = [state for state in found if parse_ref_name(state.name).entry == entry]
     if not found:
         raise NotFoundError("ref_not_found", f"no version has an id that begins with {prefix}", fix="mlreg ls")
     targets = [_named(state) for state in found]
@@ -197,10 +203,10 @@ def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Targe
     name = tag_ref(entry, tag)
     moves = [change for change in repository.log.with_history().changes(name) if change.name == name]
     if step.value.isdigit():
-        before = moves[: len(moves) - int(step.value)]
+        before = moves[: max(0, len(moves) - int(step.value))]
     else:
-        moment = step.value if "T" in step.value else f"{step.value}T23:59:59Z"
-        before = [change for change in moves if change.time <= _utc(moment)]
+        moment = _utc(step.value if "T" in step.value else f"{step.value}T23:59:59Z")
+        before = [change for change in moves if change.time <= moment]
     if not before or before[-1].new is None:
         raise NotFoundError("ref_not_found", f"{entry}@{tag} did not exist then", fix=f"mlreg tag log {entry}@{tag}")
     return _of_commit(repository, before[-1].new)
@@ -209,6 +215,10 @@ def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Targe
 def _utc(moment: str) -> str:
     from datetime import UTC, datetime
 
-    parsed = datetime.fromisoformat(moment)
-    aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        parsed = datetime.fromisoformat(moment)
+        aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        return f"{aware.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    except (ValueError, OverflowError) as error:
+        why = "that day or time does not exist"
+        raise UsageError("bad_ref", f"{moment} is not a time", why=why, fix="write @{2026-03-01T12:00:00Z}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreg.errors import MlregError
+from mlreg.errors import RefusedError
 from mlreg.operations.ingest import Source
 from mlreg.registry.registry import Registry, init
 
@@ -36,7 +36,7 @@ def test_the_order_of_the_sources_does_not_matter(registry: Registry) -> None:
     [
         (("../x",), "unsafe_path"),
         (("/etc/passwd",), "unsafe_path"),
-        (("a", "a"), "unsorted_tree"),
+        (("a", "a"), "colliding_paths"),
         (("a", "A"), "colliding_paths"),
         (("a", "b", "a/c"), "colliding_paths"),
     ],
@@ -44,7 +44,17 @@ def test_the_order_of_the_sources_does_not_matter(registry: Registry) -> None:
 def test_a_version_that_could_not_be_written_out_is_not_registered(
     paths: tuple[str, ...], code: str, registry: Registry
 ) -> None:
-    with pytest.raises(MlregError) as caught:
+    with pytest.raises(RefusedError) as caught:
         registry.register("model/net", sources(*paths), "directory", version="1.0.0")
     assert caught.value.code == code
     assert registry.entries() == []
+
+
+def test_two_files_of_one_name_from_two_directories_are_refused(registry: Registry, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "f.csv").write_text(name)
+
+    with pytest.raises(RefusedError) as caught:
+        registry.add("model/net", [tmp_path / "one" / "f.csv", tmp_path / "two" / "f.csv"], version="1.0.0")
+    assert caught.value.code == "colliding_paths"

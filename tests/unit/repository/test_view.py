@@ -351,8 +351,9 @@ def test_nobody_else_may_read_the_cache(path: Path) -> None:
     assert path.parent.stat().st_mode & 0o077 == 0
 
 
-def other_release(path: Path) -> None:
+def of_another_release(path: Path) -> None:
     with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE refs")
         db.execute("PRAGMA user_version = 999")
     db.close()
 
@@ -361,49 +362,65 @@ def flipped_header(path: Path) -> None:
     path.write_bytes(b"\xff" + path.read_bytes()[1:])
 
 
-DAMAGE: dict[str, Callable[[Path], object]] = {
+SEEN_AT_ONCE: dict[str, Callable[[Path], object]] = {
     "garbage": lambda path: path.write_bytes(b"garbage" * 1000),
     "one byte": lambda path: path.write_bytes(b"x"),
     "nothing": lambda path: path.write_bytes(b""),
+    "a flipped header": flipped_header,
+    "a view of another release": of_another_release,
+    "no file": lambda path: path.unlink(),
+}
+SEEN_WHEN_READ: dict[str, Callable[[Path], object]] = {
     "half of it": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "the first page": lambda path: path.write_bytes(path.read_bytes()[:4096]),
     "zeros behind the first page": lambda path: path.write_bytes(path.read_bytes()[:4096].ljust(20000, b"\0")),
     "zeros": lambda path: path.write_bytes(bytes(path.stat().st_size)),
-    "a flipped header": flipped_header,
-    "a view of another release": other_release,
-    "no file": lambda path: path.unlink(),
 }
+PIECE = ContentId.of(b"a piece")
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_view_is_rebuilt_from_the_log_within_two_tries(damage: str, tmp_path: Path) -> None:
-    store, cache = MemoryStore(), tmp_path / "cache"
-    store.url = "memory:one"
-    repository = repository_in(store, cache)
-    put(repository, [(Sort.COMMIT, b"a commit"), (Sort.PIECE, b"a piece")])
-    repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", None, "x"),)))
-    expected = everything(repository.log.view)
-    repository.close()
-    (path,) = cache.rglob("view.sqlite")
-    DAMAGE[damage](path)
+class Cached:
+    """A repository whose view lies in a file."""
 
-    def question() -> tuple[object, ...]:
-        again = Repository(store, cache)
-        found = everything(again.log.refresh())
-        assert again.objects.read(Sort.PIECE, ContentId.of(b"a piece")) == b"a piece"
-        again.close()
-        return found
+    def __init__(self, cache: Path) -> None:
+        self.store, self.cache = MemoryStore(), cache
+        repository = repository_in(self.store, cache)
+        put(repository, [(Sort.COMMIT, b"a commit"), (Sort.PIECE, b"a piece")])
+        repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", None, "x"),)))
+        self.expected = everything(repository.log.view)
+        repository.close()
+        (self.path,) = cache.rglob("view.sqlite")
+
+    def check(self) -> None:
+        repository = Repository(self.store, self.cache)
+        assert everything(repository.log.refresh()) == self.expected
+        assert repository.objects.read(Sort.PIECE, PIECE) == b"a piece"
+        repository.close()
+
+
+@pytest.mark.parametrize("damage", SEEN_AT_ONCE)
+def test_a_file_that_is_no_view_is_replaced_without_a_word(damage: str, tmp_path: Path) -> None:
+    cached = Cached(tmp_path)
+    SEEN_AT_ONCE[damage](cached.path)
+
+    cached.check()
+    assert View(cached.path).number == 2
+    cached.check()
+
+
+@pytest.mark.parametrize("damage", SEEN_WHEN_READ)
+def test_a_damaged_view_gives_right_answers_or_is_thrown_away_for_the_next_try(damage: str, tmp_path: Path) -> None:
+    cached = Cached(tmp_path)
+    SEEN_WHEN_READ[damage](cached.path)
 
     try:
-        found = question()
+        cached.check()
     except UnavailableError as error:
         code = error.code
-        found = question()
     else:
         code = "view_damaged"
     assert code == "view_damaged"
-    assert found == expected
-    assert question() == expected
+    cached.check()
 
 
 def test_a_view_that_is_damaged_while_it_is_open_is_thrown_away(path: Path) -> None:
