@@ -81,7 +81,7 @@ MAY_CHANGE_DIRECTORIES = {
     "registry/pins.py": "notes beside the registry: the new file takes the place of the old one whole",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
     "operations/checkout.py": "writes trees out, through descriptors that cannot leave the target",
-    "repository/view.py": "throws its own cache away when it is damaged",
+    "repository/database.py": "throws its own file away when it is damaged",
 }
 CHANGES = {
     *("os.fdatasync", "os.fsync", "os.ftruncate", "os.link", "os.remove", "os.removedirs", "os.rename", "os.renames"),

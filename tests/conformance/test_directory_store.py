@@ -45,9 +45,9 @@ def failing(number: int) -> Callable[..., Any]:
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was flushed, linked and renamed, in order; a directory by its name."""
+    """What was flushed and linked, in order; a directory by its name."""
     calls: list[str] = []
-    real_fsync, real_link, real_rename = os.fsync, os.link, os.rename
+    real_fsync, real_link = os.fsync, os.link
 
     def fsync(fd: int) -> None:
         is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
@@ -59,13 +59,8 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         calls.append("link")
         real_link(*args, **named)
 
-    def rename(*args: Any, **named: Any) -> None:
-        calls.append("rename")
-        real_rename(*args, **named)
-
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "link", link)
-    monkeypatch.setattr(os, "rename", rename)
     return calls
 
 
@@ -86,7 +81,7 @@ def test_an_upload_is_flushed_before_it_has_its_name_and_its_directories_after(
     upload(directory, "packs/3f/1.pack", b"abc")
 
     made = [f"fsync directory {directory.root.name}", "fsync directory packs"]
-    assert recorded == [*made, "fsync file", "rename", "fsync directory 3f"]
+    assert recorded == [*made, "fsync file", "link", "fsync directory 3f"]
 
 
 def test_a_delete_is_flushed(directory: DirectoryStore, recorded: list[str]) -> None:
@@ -142,17 +137,19 @@ def test_a_directory_that_cannot_be_flushed_is_an_error(
         real_fsync(fd)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    with pytest.raises(UnavailableError):
+    with pytest.raises(UnavailableError) as caught:
         verbs(KEY)[verb](directory)
+    assert caught.value.code == "not_durable"
 
 
+@pytest.mark.parametrize("verb", ["create", "upload"])
 def test_a_link_that_was_reported_and_not_made_is_an_error(
-    directory: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+    directory: DirectoryStore, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", lambda *args, **named: None)
 
     with pytest.raises(UnavailableError) as caught:
-        directory.create(KEY, b"abc")
+        verbs(KEY)[verb](directory)
     assert caught.value.code == "store_unavailable"
     assert files_below(directory.root) == []
 
@@ -165,12 +162,15 @@ def test_a_link_that_was_reported_as_made_over_other_bytes_is_a_conflict(
 
     with pytest.raises(ConflictError):
         directory.create(KEY, b"later")
+    with pytest.raises(ConflictError):
+        upload(directory, KEY, b"much later")
     assert directory.read(KEY) == b"first"
 
 
+@pytest.mark.parametrize("verb", ["create", "upload"])
 @pytest.mark.parametrize("number", [errno.EEXIST, errno.EIO, errno.ESTALE])
 def test_a_link_that_was_made_though_it_was_reported_to_fail_is_a_success(
-    directory: DirectoryStore, number: int, monkeypatch: pytest.MonkeyPatch
+    directory: DirectoryStore, number: int, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real_link = os.link
 
@@ -179,20 +179,21 @@ def test_a_link_that_was_made_though_it_was_reported_to_fail_is_a_success(
         raise OSError(number, "the reply was lost")
 
     monkeypatch.setattr(os, "link", link)
-    directory.create(KEY, b"abc")
+    verbs(KEY)[verb](directory)
 
     assert directory.read(KEY) == b"abc"
     assert files_below(directory.root) == [KEY]
 
 
+@pytest.mark.parametrize("verb", ["create", "upload"])
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
 def test_a_file_system_without_links_is_named_as_the_reason(
-    directory: DirectoryStore, number: int, monkeypatch: pytest.MonkeyPatch
+    directory: DirectoryStore, number: int, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "link", failing(number))
 
     with pytest.raises(AccessError) as caught:
-        directory.create(KEY, b"abc")
+        verbs(KEY)[verb](directory)
     assert caught.value.code == "no_hard_links"
     assert files_below(directory.root) == []
 

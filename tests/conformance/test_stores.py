@@ -172,12 +172,22 @@ def test_an_upload_that_is_left_with_an_exception_leaves_nothing(
     assert files_below(tmp_path) == []
 
 
-def test_an_upload_replaces_what_is_there(store: Store) -> None:
-    store.create(KEY, b"before, and longer")
+@pytest.mark.parametrize("data", [b"before", b"after", b"longer than that"])
+def test_an_upload_never_replaces_what_is_there(data: bytes, store: Store) -> None:
+    store.create(KEY, data)
 
-    upload(store, KEY, b"after")
+    with pytest.raises(ConflictError) as caught:
+        upload(store, KEY, b"after")
+    assert caught.value.code == "key_exists"
+    assert store.read(KEY) == data
 
-    assert store.read(KEY) == b"after"
+
+def test_of_two_uploads_of_a_key_the_one_that_ends_first_has_it(store: Store) -> None:
+    with pytest.raises(ConflictError), store.upload(KEY) as slow:  # noqa: PT012 - the end of the block raises
+        slow.write(b"slow")
+        upload(store, KEY, b"fast")
+
+    assert store.read(KEY) == b"fast"
 
 
 def test_the_buffer_of_an_upload_may_be_reused(store: Store) -> None:
@@ -333,8 +343,12 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(key=keys, parts=st.lists(values, max_size=3))
     def upload(self, key: str, parts: list[bytes]) -> None:
-        upload(self.store, key, *parts)
-        self.model[key] = b"".join(parts)
+        if key in self.model:
+            with pytest.raises(ConflictError):
+                upload(self.store, key, *parts)
+        else:
+            upload(self.store, key, *parts)
+            self.model[key] = b"".join(parts)
 
     @rule(key=keys)
     def fail_to_upload(self, key: str) -> None:
@@ -391,7 +405,7 @@ def verbs(key: str) -> dict[str, Callable[[Store], object]]:
 @pytest.mark.parametrize("verb", verbs(KEY))
 @pytest.mark.parametrize("fault", Fault)
 def test_a_planned_fault_hits_the_call_it_was_planned_for_and_no_other(verb: str, fault: Fault) -> None:
-    store = FaultyStore(MemoryStore({KEY: b"abc"}), fail_at(2, fault))
+    store = FaultyStore(MemoryStore({} if verb == "upload" else {KEY: b"abc"}), fail_at(2, fault))
     call = verbs(KEY)[verb]
 
     store.size(KEY)

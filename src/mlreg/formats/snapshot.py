@@ -13,7 +13,7 @@ from blake3 import blake3
 
 from mlreg.codecs import codec_of
 from mlreg.codecs.choose import encode_best
-from mlreg.errors import IntegrityError, UnsupportedError, UsageError
+from mlreg.errors import IntegrityError, RefusedError, UnsupportedError, UsageError
 from mlreg.formats import canonical
 from mlreg.formats.identity import refuse_unknown
 from mlreg.formats.pack import PackKind
@@ -23,7 +23,7 @@ from mlreg.ids import DIGEST_SIZE, CommitId, TransactionHash, is_lower_hex
 VERSION = 1
 MAGIC = b"MLRS"
 PREFIX = "snapshots/"
-MAX_BYTES = 1024 * 1024 * 1024
+MAX_BYTES = 256 * 1024 * 1024
 
 _HEADER = struct.Struct("<4sBBHQ")
 
@@ -70,7 +70,11 @@ class Snapshot(NamedTuple):
     """Ids of packs that are gone, sorted."""
 
     def encode(self) -> bytes:
-        """Return the bytes of the snapshot; equal states have equal bytes."""
+        """Return the bytes of the snapshot; equal states have equal bytes.
+
+        Raises:
+            RefusedError: `snapshot_too_large`.
+        """
         plain = canonical.encode(
             {
                 "generation": self.generation,
@@ -82,6 +86,8 @@ class Snapshot(NamedTuple):
                 "requires": list(self.requires),
             }
         )
+        if len(plain) > MAX_BYTES:
+            raise RefusedError("snapshot_too_large", f"a snapshot of {len(plain)} bytes is too large")
         codec, stored = encode_best(plain)
         header = _HEADER.pack(MAGIC, VERSION, codec.number, 0, len(plain))
         return b"".join((header, blake3(plain).digest(), stored))

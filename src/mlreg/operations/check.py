@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from mlreg.codecs import codec_of
-from mlreg.errors import IntegrityError, MlregError, UnsupportedError
+from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError, UnsupportedError
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
 from mlreg.formats.paths import check_tree_paths
@@ -32,12 +32,14 @@ from mlreg.operations.history import (
     read_commit,
     versions_of,
 )
-from mlreg.repository.objects import lost, pack_key
+from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 
 Report = Callable[[int], None]
 
 THREADS = min(8, os.cpu_count() or 1)
+DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
+"""What reading stored bytes may raise; a disk that answers with an error is damaged, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,7 @@ class _Check:
                 self.result.packs += 1
                 try:
                     index = self._repository.objects.fetch_index(pack)
-                except IntegrityError as error:
+                except DAMAGE as error:
                     self._note(error)
                     continue
                 self._repository.log.view.add_index(pack.id, index)
@@ -174,7 +176,7 @@ class _Check:
         for item in index.items():
             items.setdefault(item.block, []).append(item)
 
-        def read(number: int) -> list[tuple[Item, IntegrityError]]:
+        def read(number: int) -> list[tuple[Item, MlregError]]:
             return list(self._read_block(pack, index, number, items.get(number, [])))
 
         for number, bad in zip(chosen, pool.map(read, chosen), strict=True):
@@ -187,13 +189,13 @@ class _Check:
 
     def _read_block(
         self, pack: PackEntry, index: PackIndex, number: int, items: list[Item]
-    ) -> Iterator[tuple[Item, IntegrityError]]:
+    ) -> Iterator[tuple[Item, MlregError]]:
         """Yield the objects of a block whose bytes are not theirs."""
         block = index.block(number)
         try:
             stored = self._repository.objects.stored_block(pack.id, block)
             plain = memoryview(codec_of(block.codec).decode(stored, block.plain_size))
-        except IntegrityError as error:
+        except DAMAGE as error:
             yield from ((item, error) for item in items)
             return
         for item in items:
@@ -245,10 +247,10 @@ class _Check:
 
     def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
         """Note an object of which there is no good copy."""
-        places = self._repository.objects.places(sort, object_id)
+        places = self._repository.log.view.places(sort, object_id)
         bad = self._bad.get((sort, object_id), {})
         if all(place.pack in bad for place in places):
-            self._note(lost(sort, object_id, bad[places[0].pack] if places else None), shown)
+            self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)
 
     def _recipe(self, shown: str, file: File) -> None:
         """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
@@ -259,7 +261,7 @@ class _Check:
         try:
             for _ in self._repository.objects.read_whole(file.id, file.size):
                 pass
-        except IntegrityError as error:
+        except DAMAGE as error:
             self._note(error, shown)
 
 

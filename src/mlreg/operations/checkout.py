@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from blake3 import blake3
@@ -50,12 +50,15 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
 
     Raises:
         IntegrityError: `object_missing`, `object_damaged`, `content_mismatch`.
-        RefusedError: `unsafe_path`, `colliding_paths`, `target_not_a_directory`, `in_the_way`.
+        RefusedError: `unsafe_path`, `colliding_paths`, `target_not_a_directory`, `in_the_way`,
+            `target_is_a_repository`.
         AccessError, NoSpaceError: from the file system.
     """
     wanted = list(files)
     # All of them, before the first byte is written.
     check_tree_paths(file.path for file in wanted)
+    _refuse_repository(target)
+    changed: set[str] = set()
     written = unchanged = size = 0
     with _explained(target):
         root = _open_root(target)
@@ -66,13 +69,32 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
                         unchanged += 1
                     else:
                         _write(repository, file, directory, name)
+                        changed.update(map(str, PurePosixPath(file.path).parents))
                         written += 1
                         size += file.size
                 report(file.size)
-            os.fsync(root)
+            _flush(root, changed)
         finally:
             os.close(root)
     return Written(written, unchanged, 0, size)
+
+
+def _refuse_repository(target: Path) -> None:
+    for place in (target.absolute(), *target.absolute().parents):
+        if (place / KEY).is_file() and (place.name == RESERVED or (place / "packs").is_dir()):
+            raise RefusedError(
+                "target_is_a_repository",
+                f"{target} is in a repository",
+                why="files of a version there could take the place of what the repository keeps",
+                fix="name another directory",
+            )
+
+
+def _flush(root: int, directories: Iterable[str]) -> None:
+    """Make the names of files and directories below the root survive a power cut."""
+    for path in sorted(directories):
+        with _directory(root, "x" if path == "." else f"{path}/x") as (directory, _):
+            os.fsync(directory)
 
 
 def remove_strays(files: Iterable[File], target: Path) -> int:

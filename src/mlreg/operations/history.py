@@ -135,7 +135,8 @@ def needs_of_file(repository: Repository, content: ContentId) -> Iterator[Wanted
         return
     yield Sort.RECIPE, content
     recipe = Recipe.decode(bytes(objects.read(Sort.RECIPE, content)))
-    for part in recipe.parts:
+    # The same page may stand in a recipe often.
+    for part in {part.id: part for part in recipe.parts}.values():
         if not recipe.is_paged:
             yield Sort.PIECE, part.id
             continue

@@ -149,12 +149,12 @@ class _Files:
     """Takes one file after the other; pieces are hashed on all cores while the next ones are read."""
 
     def __init__(self, repository: Repository, writer: PackWriter, report: Report) -> None:
-        self._view = repository.log.view
+        self._objects = repository.objects
         self._writer = writer
         self._report = report
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
-        if not self._view.has(sort, object_id):
+        if not self._objects.holds(sort, object_id):
             self._writer.add(sort, object_id, data)
 
     def take(self, source: Source) -> File:

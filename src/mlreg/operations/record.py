@@ -112,7 +112,7 @@ def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
         try:
             repository.log.append(attempt.build)
         except _Registered as settled:
-            attempt.take_back()
+            attempt.mend()
             return _with_tags(repository, new, settled.commit_id)
         except BaseException as error:
             _clean_up(attempt, error)
@@ -229,6 +229,13 @@ class _Attempt:
             author=new.author,
             time=now(),
         )
+
+    def mend(self) -> None:
+        """Keep what is registered already but had to be stored again: the packs that held it are gone."""
+        self.take_back()
+        if packs := self._writer.finish():
+            new = self._new
+            self._repository.log.append(lambda view: Draft(new.author, f"store {new.entry} again", add=packs))
 
     def take_back(self) -> None:
         """Delete the packs, which no transaction names."""

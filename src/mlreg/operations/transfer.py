@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, count, groupby
 from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import ConflictError, MlregError
-from mlreg.formats.pack import Item, Sort
+from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, needs_of, past, read_commit, tree_nodes
 from mlreg.repository.log import Draft
-from mlreg.repository.objects import lost, pack_key
+from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import LIVE, Place, View
@@ -118,7 +118,7 @@ def _transfer(
             raise _Settled
         refs = tuple(RefChange(move.name, move.expected, move.new) for move in done)
         # Another pusher, from a clone of the same repository, may have brought the same packs meanwhile.
-        packs = tuple(pack for pack in copying.packs if view.pack_state(pack.id) != LIVE)
+        packs = tuple(pack for pack in copying.packs if not _is_named(view, pack))
         return Draft(author, message, refs, packs)
 
     try:
@@ -126,6 +126,15 @@ def _transfer(
     except _Settled:
         return Transferred((), 0, copying.size)
     return Transferred(tuple(done), len(copying.packs), copying.size)
+
+
+def _is_named(view: View, pack: PackEntry) -> bool:
+    """Tell whether the log names a pack already, as exactly this one."""
+    if view.pack_state(pack.id) != LIVE:
+        return False
+    if view.pack(pack.id) != pack:
+        raise ConflictError("objects_collected", f"pack {pack.id} was written by someone else", fix="try again")
+    return True
 
 
 def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
@@ -181,64 +190,86 @@ class _Copying:
     def _place(self, sort: Sort, object_id: ObjectId) -> Place:
         places = self._source.objects.places(sort, object_id)
         if not places:
-            raise lost(sort, object_id, None)
+            raise self._source.objects.lost(sort, object_id)
         return places[0]
 
     def _copy_whole(self, pack: PackEntry) -> PackEntry:
         """Copy a pack as it is, checking every block on the way."""
-        entry = pack._replace(id=self._free_id(pack.id))
-        if self._left_over(entry.id) == entry:
-            return entry
         index = self._source.objects.index(pack.id)
-        with self._target.store.upload(pack_key(entry.id)) as upload:
-            for block in index.blocks():
-                upload.write(self._source.objects.stored_block(pack.id, block))
-                self._report(block.stored_size)
-            upload.write(index.with_trailer())
-        self.size += pack.size
-        return entry
+
+        def write(pack_id: str) -> PackEntry:
+            with self._target.store.upload(pack_key(pack_id)) as upload:
+                for block in index.blocks():
+                    upload.write(self._source.objects.stored_block(pack.id, block))
+                    self._report(block.stored_size)
+                upload.write(index.with_trailer())
+            return pack._replace(id=pack_id)
+
+        return self._keep(pack.id, write, lambda found, _: found == pack._replace(id=found.id))
 
     def _copy_part(self, pack: PackEntry, chosen: Sequence[int]) -> PackEntry:
         """Copy some objects of a pack: blocks of which all is wanted as they are, others object by object."""
         index = self._source.objects.index(pack.id)
-        pack_id = self._free_id(" ".join([pack.id, *map(str, chosen)]))
         wanted = [index.item(slot) for slot in chosen]
-        left_over = self._left_over(pack_id)
-        if left_over is not None and left_over.objects == len(wanted):
-            return left_over
-        with PackWriter(self._target.store, pack_ids=iter([pack_id]), pack_size=sys.maxsize) as writer:
-            in_block = Counter(item.block for item in index.items())
-            for number, group in groupby(sorted(wanted, key=_block_of), key=_block_of):
-                items = list(group)
-                if len(items) == in_block[number]:
-                    block = index.block(number)
-                    writer.add_block(index.kind, self._source.objects.stored_block(pack.id, block), block, items)
-                else:
-                    for item in items:
-                        writer.add(item.sort, item.id, self._source.objects.read(item.sort, item.id))
-                self._report(sum(item.size for item in items))
-            (entry,) = writer.finish()
-        self.size += entry.size
-        return entry
+        named = {(item.sort, item.id) for item in wanted}
 
-    def _left_over(self, pack_id: str) -> PackEntry | None:
-        """Return the whole pack that an attempt before this one left at the target under an id, if any."""
-        try:
-            return self._target.objects.describe_pack(pack_id)
-        except MlregError:
-            return None
+        def write(pack_id: str) -> PackEntry:
+            with PackWriter(self._target.store, pack_ids=iter([pack_id]), pack_size=sys.maxsize) as writer:
+                self._fill(writer, pack.id, index, wanted)
+                (entry,) = writer.finish()
+            return entry
 
-    def _free_id(self, seed: str) -> str:
-        """Return an id that the target's log never named: the pack's own, or one derived from the seed.
+        seed = " ".join([pack.id, *map(str, chosen)])
+        return self._keep(seed, write, lambda _, found: {(item.sort, item.id) for item in found.items()} == named)
 
-        The same seed gives the same id until the log names it, so that an attempt that was cut is found again.
+    def _fill(self, writer: PackWriter, pack_id: str, index: PackIndex, wanted: Sequence[Item]) -> None:
+        in_block = Counter(item.block for item in index.items())
+        for number, group in groupby(sorted(wanted, key=_block_of), key=_block_of):
+            items = list(group)
+            if len(items) == in_block[number]:
+                block = index.block(number)
+                writer.add_block(index.kind, self._source.objects.stored_block(pack_id, block), block, items)
+            else:
+                for item in items:
+                    writer.add(item.sort, item.id, self._source.objects.read(item.sort, item.id))
+            self._report(sum(item.size for item in items))
+
+    def _keep(
+        self, seed: str, write: Callable[[str], PackEntry], is_it: Callable[[PackEntry, PackIndex], bool]
+    ) -> PackEntry:
+        """Write a pack under the first id that is free, or find that it was written there already.
+
+        What is under an id is never replaced: it may be the work of another pusher, who has the same
+        objects in other bytes, and whose transaction names it.
         """
-        candidate, salt = seed, 0
-        while len(candidate) != ID_DIGITS or self._target.log.view.pack_state(candidate) is not None:
-            salt += 1
-            text = f"{self._target.identity.repository} {seed} {salt}"
-            candidate = blake3(text.encode()).hexdigest()[:ID_DIGITS]
-        return candidate
+        for pack_id in self._free_ids(seed):
+            if self._target.store.size(pack_key(pack_id)) is None:
+                try:
+                    entry = write(pack_id)
+                except ConflictError as error:
+                    if error.code != "key_exists":
+                        raise
+                else:
+                    self.size += entry.size
+                    return entry
+            try:
+                entry, index = self._target.objects.describe_pack(pack_id)
+            except (IntegrityError, NotFoundError):
+                continue
+            if is_it(entry, index):
+                return entry
+        raise AssertionError("there is always another id")
+
+    def _free_ids(self, seed: str) -> Iterator[str]:
+        """Yield ids that the target's log never named: the pack's own, then ones derived from the seed.
+
+        The same seed gives the same ids, so that what an attempt that was cut has written is found again.
+        """
+        derived = (blake3(f"{self._target.identity.repository} {seed} {salt}".encode()) for salt in count(1))
+        own = [seed] if len(seed) == ID_DIGITS else []
+        for pack_id in chain(own, (found.hexdigest()[:ID_DIGITS] for found in derived)):
+            if self._target.log.view.pack_state(pack_id) is None:
+                yield pack_id
 
 
 def _block_of(item: Item) -> int:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from mlreg.errors import (
@@ -32,7 +34,7 @@ from mlreg.stores.store import Store
 BATCH = 512
 """Slots that are folded in one step."""
 REPLIES = 6
-"""How often a slot is read back after an unclear reply before the writer gives up."""
+"""How often a slot is written after an unclear reply before the writer gives up."""
 SNAPSHOT_EVERY = 256
 """Slots between snapshots of a short log; of a long one, an eighth of it."""
 
@@ -56,7 +58,8 @@ class Log:
         """Use a view that may be empty, old, or of another log; nothing is read yet."""
         self._store = store
         self._identity = identity
-        self._trusted = False
+        self._started: int | None = None
+        """The incarnation of the view that was found to belong to this log."""
         self.view = view
 
     def refresh(self) -> View:
@@ -66,7 +69,15 @@ class Log:
             IntegrityError: `bad_log`, `bad_transaction`: the chain is broken.
             UnsupportedError: a slot needs a newer mlreg.
         """
-        if not self._trusted:
+        try:
+            return self._follow()
+        except UnavailableError as error:
+            if error.code != "view_damaged":
+                raise
+        return self._follow()
+
+    def _follow(self) -> View:
+        if self._started != self.view.incarnation:
             self._start()
         number, head = self.view.position
         batch: list[tuple[Transaction, TransactionHash]] = []
@@ -81,12 +92,12 @@ class Log:
 
     def _start(self) -> None:
         """Make sure that the view belongs to this log; begin at the newest snapshot if it does not."""
-        number, head = self.view.position
-        if not number or self.hash_of(number) != head:
-            self.view.reset()
-            if found := self.newest_snapshot():
-                self.view.load(found)
-        self._trusted = True
+        incarnation, position = self.view.incarnation, self.view.position
+        if not position.number or self.hash_of(position.number) != position.head:
+            found = self.newest_snapshot()
+            if found or position.number:
+                self.view.restart(position, found)
+        self._started = incarnation
 
     def newest_snapshot(self) -> Snapshot | None:
         """Return the newest snapshot that is whole and belongs to this log."""
@@ -105,7 +116,7 @@ class Log:
         Raises:
             IntegrityError: `bad_snapshot`.
         """
-        found = Snapshot.decode(self._store.read(key))
+        found = Snapshot.decode(self._store.read(key, 0, snapshots.MAX_BYTES + 1))
         if snapshot_key(found.number) != key or self.hash_of(found.number) != found.head:
             raise IntegrityError("bad_snapshot", f"{key} does not belong to this log")
         return found
@@ -113,9 +124,13 @@ class Log:
     def hash_of(self, number: int) -> TransactionHash | None:
         """Return the hash of a slot as it lies in the store; None if there is none."""
         try:
-            return TransactionHash.of(self._store.read(slot_key(number)))
+            return TransactionHash.of(self._read_slot(number))
         except NotFoundError:
             return None
+
+    def _read_slot(self, number: int) -> bytes:
+        # One byte more than a slot may have is enough to see that it is none.
+        return self._store.read(slot_key(number), 0, MAX_BYTES + 1)
 
     def slots(self, number: int, previous: TransactionHash) -> Iterator[tuple[Transaction, TransactionHash]]:
         """Yield the slots from `number` to the newest, each with its hash.
@@ -126,7 +141,7 @@ class Log:
         """
         while True:
             try:
-                data = self._store.read(slot_key(number))
+                data = self._read_slot(number)
             except NotFoundError:
                 return
             slot = Transaction.decode(data)
@@ -146,8 +161,11 @@ class Log:
         self.refresh()
         first = self.view.history_from
         if first > 1:
-            chain = self.slots(1, self._identity.origin)
-            self.view.add_history(slot for slot, _ in chain if slot.number < first)
+            slots = (slot for slot, _ in self.slots(1, self._identity.origin))
+            early = takewhile(lambda slot: slot.number < first, slots)
+            while batch := list(islice(early, BATCH)):
+                self.view.add_history(batch)
+            self.view.complete_history()
         return self.view
 
     def replay(self, stops: Container[int]) -> Iterator[int]:
@@ -155,7 +173,7 @@ class Log:
 
         While a number is yielded the view stands at that slot. For a view that is empty.
         """
-        self._trusted = True
+        self._started = self.view.incarnation
         for slot, slot_hash in self.slots(1, self._identity.origin):
             self.view.apply([(slot, slot_hash)])
             if slot.number in stops:
@@ -191,8 +209,10 @@ class Log:
             if not self.view.fits(slot):
                 continue
             if self._claim(slot):
-                self.view.apply([(slot, TransactionHash.of(slot.encode()))])
-                self._snapshot_if_due(slot.number)
+                # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
+                with suppress(MlregError):
+                    self.view.apply([(slot, TransactionHash.of(slot.encode()))])
+                    self._snapshot_if_due(slot.number)
                 return slot
             _back_off(attempt)
         raise UnavailableError("busy_log", "another writer was faster a million times", fix="try again")
@@ -208,19 +228,15 @@ class Log:
         unclear: UnavailableError | None = None
         for attempt in range(1, REPLIES + 1):
             try:
+                # Once more after a lost reply: what lies in the slot, if it is this, counts as created.
                 self._store.create(key, data)
                 return True
             except ConflictError:
                 return False
             except UnavailableError as error:
                 unclear = error
-            # The reply is lost, not the question: what lies in the slot says who has it.
-            try:
-                return self._store.read(key) == data
-            except NotFoundError:
-                pass
-            except UnavailableError as error:
-                unclear = error
+                if error.code == "not_durable":
+                    break  # a second flush that succeeds proves nothing about the first
             _back_off(attempt + 2)
         raise UnavailableError(
             "unclear_commit",
@@ -230,13 +246,8 @@ class Log:
         ) from unclear
 
     def _snapshot_if_due(self, number: int) -> None:
-        if number % max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4):
-            return
-        try:
+        if number % max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4) == 0:
             self.write_snapshot()
-        except MlregError:
-            # A snapshot only saves time. The transaction is done, and must not be reported as failed.
-            return
 
     def write_snapshot(self) -> None:
         """Put the present state under `snapshots/`."""

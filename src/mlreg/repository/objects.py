@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NoReturn, TypeVar
 
 from blake3 import blake3
 
 from mlreg.codecs import codec_of
 from mlreg.codecs.codec import Buffer
-from mlreg.errors import IntegrityError, MlregError, NotFoundError
+from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
 from mlreg.formats.pack import (
     ID_OF,
     TRAILER_SIZE,
@@ -58,6 +59,10 @@ class Objects:
         self._log = log
         self._indexes: OrderedDict[str, PackIndex] = OrderedDict()
         self._blocks: OrderedDict[tuple[str, int], Buffer] = OrderedDict()
+        self._unreadable: dict[str, MlregError] = {}
+        """Live packs whose index could not be read, until someone misses what they hold."""
+        self._present: dict[str, bool] = {}
+        """Whether the file of a pack was found in its full size."""
 
     # Reading.
 
@@ -69,6 +74,7 @@ class Objects:
 
         Raises:
             IntegrityError: `object_missing` or `object_damaged`.
+            UnavailableError: the store does not answer.
         """
         problem: MlregError | None = None
         for _ in range(RETRIES):
@@ -76,13 +82,26 @@ class Objects:
             for place in self.places(sort, object_id):
                 try:
                     return self.read_at(place, object_id)
-                except (IntegrityError, NotFoundError) as error:
+                except (IntegrityError, NotFoundError, UnavailableError) as error:
                     problem = error
-                    is_gone |= error.code in ("key_missing", "pack_missing")
+                    is_gone |= error.code in ("key_missing", "pack_missing", "pack_unknown")
             if not is_gone:
                 break
             self._log.refresh()
-        raise lost(sort, object_id, problem)
+        raise self.lost(sort, object_id, problem)
+
+    def lost(self, sort: Sort, object_id: ObjectId, problem: MlregError | None = None) -> MlregError:
+        """Return the error for an object of which there is no good copy."""
+        hidden = next(iter(list(self._unreadable.values())), None)
+        self._unreadable.clear()  # so that the next question looks again
+        unanswered = problem or hidden
+        if isinstance(unanswered, UnavailableError):
+            return unanswered
+        name = f"{sort.name.lower()} {object_id}"
+        if problem:
+            return IntegrityError("object_damaged", f"{name} cannot be read", why=problem.message, fix=REPAIR)
+        why = hidden.message if hidden else ""
+        return IntegrityError("object_missing", f"{name} is in no pack that can be read", why=why, fix=REPAIR)
 
     def read_at(self, place: Place, object_id: ObjectId) -> Buffer:
         """Return the bytes of an object from one of its places, verified."""
@@ -110,50 +129,54 @@ class Objects:
         """Return the bytes of one node of a tree."""
         return bytes(self.read(Sort.TREE, tree))
 
-    def parts_of(self, content: ContentId, size: int) -> list[Part]:
-        """Return the pieces of a file of `size` bytes, in order: one if the file is stored whole.
+    def parts_of(self, content: ContentId, size: int) -> Iterator[Part]:
+        """Yield the pieces of a file of `size` bytes, in order: one if the file is stored whole.
 
         Raises:
             IntegrityError: `object_missing`, or `bad_recipe`.
         """
         if not size:
-            return []
-        if self.has(Sort.PIECE, content):
-            return [Part(0, size, content)]
+            return
+        if self.places(Sort.PIECE, content):
+            yield Part(0, size, content)
+            return
         recipe = Recipe.decode(bytes(self.read(Sort.RECIPE, content)))
         if recipe.size != size:
             raise IntegrityError("bad_recipe", f"the recipe of {content} makes {recipe.size} bytes, not {size}")
-        if not recipe.is_paged:
-            return list(recipe.parts)
-        return [piece for part in recipe.parts for piece in shifted(self._page(part), part)]
-
-    def _page(self, part: Part) -> Recipe:
-        return Recipe.decode(bytes(self.read(Sort.PAGE, part.id)))
+        for part in recipe.parts:
+            if recipe.is_paged:
+                yield from shifted(Recipe.decode(bytes(self.read(Sort.PAGE, part.id))), part)
+            else:
+                yield part
 
     def read_file(self, content: ContentId, size: int) -> Iterator[Buffer]:
         """Yield the bytes of a file in order, each piece verified. The caller checks the id of the whole."""
         parts = self.parts_of(content, size)
-        read = self._read_ahead if len(parts) > 1 else self._read_each
-        for part, data in zip(parts, read(parts), strict=True):
+        first = list(islice(parts, 2))
+        # Threads are not worth their while for one piece.
+        read = self._read_ahead if len(first) > 1 else self._read_each
+        for part, data in read(chain(first, parts)):
             if len(data) != part.end - part.start:
                 raise IntegrityError("bad_recipe", f"a piece of {content} has another size than its recipe says")
             yield data
 
-    def _read_each(self, parts: Sequence[Part]) -> Iterator[Buffer]:
-        return (self.read(Sort.PIECE, part.id) for part in parts)
+    def _read_each(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Buffer]]:
+        return ((part, self.read(Sort.PIECE, part.id)) for part in parts)
 
-    def _read_ahead(self, parts: Sequence[Part]) -> Iterator[Buffer]:
+    def _read_ahead(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Buffer]]:
         """Read, decode and verify the next pieces on all cores while the caller uses this one."""
         from concurrent.futures import Future, ThreadPoolExecutor
 
-        waiting: deque[Future[Buffer]] = deque()
+        waiting: deque[tuple[Part, Future[Buffer]]] = deque()
         with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-read") as pool:
             for part in parts:
-                waiting.append(pool.submit(self.read, Sort.PIECE, part.id))
+                waiting.append((part, pool.submit(self.read, Sort.PIECE, part.id)))
                 if len(waiting) > READ_AHEAD:
-                    yield waiting.popleft().result()
+                    done, data = waiting.popleft()
+                    yield done, data.result()
             while waiting:
-                yield waiting.popleft().result()
+                done, data = waiting.popleft()
+                yield done, data.result()
 
     def read_whole(self, content: ContentId, size: int) -> Iterator[Buffer]:
         """Yield the bytes of a file in order; the last ones only after the id of the whole was found right.
@@ -187,27 +210,40 @@ class Objects:
         return found
 
     def has(self, sort: Sort, object_id: ObjectId) -> bool:
-        """Tell whether a live pack holds an object."""
+        """Tell whether a live pack holds an object, as far as the log and the indexes say."""
         return bool(self.places(sort, object_id))
 
-    def has_file(self, content: ContentId) -> bool:
-        """Tell whether a file is there, whole or as a recipe."""
-        return self.has(Sort.PIECE, content) or self.has(Sort.RECIPE, content)
+    def holds(self, sort: Sort, object_id: ObjectId) -> bool:
+        """Tell whether a pack that is really there holds an object, so that it need not be stored again.
+
+        The indexes must have been taken up. Any thread may ask.
+        """
+        return any(self._is_present(place.pack) for place in self._log.view.places(sort, object_id))
+
+    def _is_present(self, pack_id: str) -> bool:
+        present = self._present.get(pack_id)
+        if present is None:
+            present = self._store.size(pack_key(pack_id)) == self._log.view.pack(pack_id).size
+            self._present[pack_id] = present
+        return present
 
     def missing(self, wanted: Iterable[tuple[Sort, ObjectId]]) -> list[tuple[Sort, ObjectId]]:
-        """Return those objects that no live pack holds."""
+        """Return those objects that no pack that is there holds."""
         for kind in PackKind:
             self.take_up_indexes(kind)
-        return [(sort, object_id) for sort, object_id in wanted if not self._log.view.has(sort, object_id)]
+        return [(sort, object_id) for sort, object_id in wanted if not self.holds(sort, object_id)]
 
     def take_up_indexes(self, kind: PackKind) -> None:
-        """Read the indexes of live packs that the view does not have yet."""
+        """Read the indexes of live packs that the view does not have yet, passing over those that cannot be read."""
         for pack in self._log.view.unread_packs(kind):
+            if pack.id in self._unreadable:
+                continue
             try:
                 index = self.fetch_index(pack)
-            except (IntegrityError, NotFoundError):
+            except (IntegrityError, NotFoundError, UnavailableError) as error:
                 if self._log.refresh().pack_state(pack.id) == LIVE:
-                    raise
+                    self._unreadable[pack.id] = error
+                    continue
                 # It was collected since the view was brought up to date; what it held may lie in a newer pack.
                 self.take_up_indexes(kind)
                 return
@@ -245,7 +281,7 @@ class Objects:
         index.check()
         return index
 
-    def describe_pack(self, pack_id: str) -> PackEntry:
+    def describe_pack(self, pack_id: str) -> tuple[PackEntry, PackIndex]:
         """Return what a pack says of itself, whether or not the log names it.
 
         Raises:
@@ -254,7 +290,8 @@ class Objects:
         """
         size = self._store.size(pack_key(pack_id)) or 0
         index_size, _ = decode_trailer(self._store.read(pack_key(pack_id), max(0, size - TRAILER_SIZE)))
-        return _describe(pack_id, size, self._index_at(pack_id, size, index_size))
+        index = self._index_at(pack_id, size, index_size)
+        return _describe(pack_id, size, index), index
 
     def index(self, pack_id: str) -> PackIndex:
         """Return the index of a live pack."""
@@ -310,16 +347,3 @@ def _keep(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value, limit: int)
     kept[key] = value
     if len(kept) > limit:
         kept.popitem(last=False)
-
-
-def lost(sort: Sort, object_id: ObjectId, problem: MlregError | None) -> IntegrityError:
-    """Return the error for an object of which there is no good copy."""
-    word = sort.name.lower()
-    if problem is None:
-        return IntegrityError("object_missing", f"{word} {object_id} is not in the repository", fix=REPAIR)
-    return IntegrityError(
-        "object_damaged",
-        f"{word} {object_id} cannot be read",
-        why=problem.message,
-        fix=REPAIR,
-    )

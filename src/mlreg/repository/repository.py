@@ -64,7 +64,7 @@ def view_path(cache: Path, repository: str, url: str) -> Path:
 def read_identity(store: Store) -> Identity:
     """Return what `mlreg.json` of a store says."""
     try:
-        return Identity.decode(store.read(identities.KEY))
+        return Identity.decode(store.read(identities.KEY, 0, identities.MAX_BYTES + 1))
     except NotFoundError as error:
         raise NoRepositoryError(
             "no_repository",

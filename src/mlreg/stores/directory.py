@@ -1,9 +1,8 @@
 """A directory as a store: complete or absent, and still there after the power went.
 
-Bytes go to a temporary file beside the key, are flushed to the disk, and then get their name: by
-`link(2)` where only one writer may win, by `rename(2)` where the name is random. The directory is
-flushed before anything is reported as done. Works on NFS: whether a link was made is decided by
-reading the key back, never by what `link` returned.
+Bytes go to a temporary file beside the key, are flushed to the disk, and then get their name by
+`link(2)`, which replaces nothing. The directory is flushed before anything is reported as done. Works
+on NFS: whether a link was made is decided by what is there afterwards, never by what `link` returned.
 """
 
 from __future__ import annotations
@@ -74,37 +73,58 @@ class DirectoryStore:
         with _translated(key, self.url), self._staged(key) as (fd, temporary):
             _write_all(fd, data)
             os.fsync(fd)
-            failure: OSError | None = None
-            try:
-                os.link(temporary, self._path(key), follow_symlinks=False)
-            except OSError as error:
-                failure = error
-            # A link may be made though NFS reports that it exists, and not be made though Lustre reports success.
-            self._read_back(key, data, failure)
-            _flush_directory(os.path.dirname(temporary))
-
-    def _read_back(self, key: str, data: bytes, failure: OSError | None) -> None:
-        try:
-            found = self.read(key)
-        except NotFoundError:
-            if failure is not None and failure.errno in _NO_LINKS:
-                raise AccessError(
-                    "no_hard_links",
-                    f"the file system of {self.url} cannot make hard links",
-                    why="a link is how mlreg makes sure that of two writers only one wins",
-                    fix="keep the repository on a file system that has them: ext4, xfs, btrfs, zfs, APFS, NTFS, NFS",
-                ) from failure
-            raise failure or OSError(errno.EIO, "the link was reported as made, and is not there") from None
-        if found != data:
-            raise ConflictError("key_exists", f"{key} exists in {self.url} with other bytes")
+            with suppress(ConflictError):
+                self._link(fd, temporary, key)
+            # What a link returns is not trusted: the key says who has it.
+            if self.read(key) != data:
+                raise _taken(key, self.url)
+            self._flush(temporary, key)
 
     @contextmanager
     def upload(self, key: str) -> Iterator[_FileUpload]:
         with _translated(key, self.url), self._staged(key) as (fd, temporary):
             yield _FileUpload(fd, key, self.url)
             os.fsync(fd)
-            os.rename(temporary, self._path(key))
+            self._link(fd, temporary, key)
+            self._flush(temporary, key)
+
+    def _link(self, fd: int, temporary: str, key: str) -> None:
+        """Give the temporary file its name, unless the name is taken.
+
+        The link may be made though NFS reports that it exists: its file then has two names. It may not be
+        made though Lustre reports success.
+        """
+        try:
+            os.link(temporary, self._path(key), follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                raise AccessError(
+                    "no_hard_links",
+                    f"the file system of {self.url} cannot make hard links",
+                    why="a link is how mlreg makes sure that of two writers only one wins",
+                    fix="keep the repository on a file system that has them: ext4, xfs, btrfs, zfs, APFS, NTFS, NFS",
+                ) from error
+            if os.fstat(fd).st_nlink < 2:
+                if error.errno == errno.EEXIST:
+                    raise _taken(key, self.url) from error
+                raise
+        found = self.size(key)
+        if found is None:
+            raise OSError(errno.EIO, "the link was reported as made, and is not there")
+        if found != os.fstat(fd).st_size:
+            raise _taken(key, self.url)
+
+    def _flush(self, temporary: str, key: str) -> None:
+        """Flush the directory in which a key has just got its name."""
+        try:
             _flush_directory(os.path.dirname(temporary))
+        except OSError as error:
+            raise UnavailableError(
+                "not_durable",
+                f"{key} in {self.url} is there, and may be gone after a power cut",
+                why=error.strerror or "",
+                fix="check the disk, then do it again",
+            ) from error
 
     @contextmanager
     def _staged(self, key: str) -> Iterator[tuple[int, str]]:
@@ -228,6 +248,10 @@ def _walk(directory: str, prefix: str) -> Iterator[str]:
             yield from _walk(entry.path, prefix + name)
         else:
             yield prefix + name
+
+
+def _taken(key: str, url: str) -> ConflictError:
+    return ConflictError("key_exists", f"{key} exists in {url} already, with other bytes")
 
 
 @contextmanager

@@ -37,7 +37,10 @@ class MemoryStore:
     def upload(self, key: str) -> Iterator[_Buffer]:
         buffer = _Buffer()
         yield buffer
-        self.contents[key] = bytes(buffer.data)
+        with self._lock:
+            if key in self.contents:
+                raise ConflictError("key_exists", f"{key} exists already")
+            self.contents[key] = bytes(buffer.data)
 
     def list(self, prefix: str) -> Iterator[str]:
         start = prefix if prefix.endswith("/") else prefix + "/"

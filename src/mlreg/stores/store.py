@@ -25,7 +25,8 @@ class Store(Protocol):
 
     Every method may raise AccessError (`access_denied`), NoSpaceError (`no_space`) or
     UnavailableError (`store_unavailable`). After UnavailableError from a method that writes, the
-    effect is unknown: the caller reads back.
+    effect is unknown, and the same call may be made again; after `not_durable` it happened, and may
+    be gone after a power cut.
     """
 
     url: str
@@ -57,8 +58,10 @@ class Store(Protocol):
     def upload(self, key: str) -> AbstractContextManager[Upload]:
         """Write a new key of any size, piece by piece; durable and visible when the block is left.
 
-        Leaving the block with an exception leaves nothing behind. For keys with random names: an
-        existing key is replaced.
+        Leaving the block with an exception leaves nothing behind.
+
+        Raises:
+            ConflictError: `key_exists`, on leaving: the key is there already, and stays as it is.
         """
         ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from mlreg.formats.identity import Identity
@@ -45,16 +45,16 @@ def move(name: str, old: str | None, new: str | None) -> RefChange:
     return RefChange(name, commit(old) if old else None, commit(new) if new else None)
 
 
-def chain(
-    *drafts: Draft, number: int = 0, head: TransactionHash = ORIGIN
-) -> Iterator[tuple[Transaction, TransactionHash]]:
-    """Yield drafts as the slots behind slot `number`, each with its hash."""
+def chain(*drafts: Draft, number: int = 0, head: TransactionHash = ORIGIN) -> list[tuple[Transaction, TransactionHash]]:
+    """Return drafts as the slots behind slot `number`, each with its hash."""
+    slots = []
     for at, draft in enumerate(drafts, number + 1):
         slot = Transaction(
             number=at, previous=head, id=f"{at:032x}", time=f"2026-11-23T00:00:{at:02d}Z", **draft._asdict()
         )
         head = TransactionHash.of(slot.encode())
-        yield slot, head
+        slots.append((slot, head))
+    return slots
 
 
 def object_id(sort: Sort, data: bytes) -> ObjectId:
