@@ -291,6 +291,14 @@ def parse_ref_name(text: str) -> RefName:
     return found
 
 
+def known_ref_name(text: str) -> RefName | None:
+    """Read a name of the log; None if it is not legal, which lists pass over and `mlreg verify` reports."""
+    try:
+        return parse_ref_name(text)
+    except IntegrityError:
+        return None
+
+
 def _ref_name(name: RefName) -> str:
     if name.entry.kind not in KINDS:
         raise _no_kind(str(name.entry))
@@ -302,4 +310,4 @@ def _ref_name(name: RefName) -> str:
 
 
 def _bad_ref_name(text: str, reason: str) -> IntegrityError:
-    return IntegrityError("bad_ref_name", f"{quoted(text)} is not the name of a ref", why=reason)
+    return IntegrityError("bad_ref_name", f"{quoted(text)} is not the name of a ref", why=reason, fix="mlreg verify")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import Entry
+from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe, shifted
 from mlreg.formats.snapshot import RefState
@@ -25,7 +25,7 @@ def versions_of(view: View, entry: Entry) -> dict[str, RefState]:
 
 def tags_of(view: View, entry: Entry) -> dict[str, RefState]:
     """Return every tag that an entry ever had, removed ones too, with what it points to."""
-    return _leaves(view, f"tag/{entry}/")
+    return {name: ref for name, ref in _leaves(view, f"tag/{entry}/").items() if known_ref_name(ref.name)}
 
 
 def _leaves(view: View, prefix: str) -> dict[str, RefState]:

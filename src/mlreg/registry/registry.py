@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mlreg.errors import MlregError, NoRepositoryError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.identity import KEY
-from mlreg.formats.names import Entry, check_role, parse_ref_name
+from mlreg.formats.names import Entry, check_role, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import latest
@@ -389,7 +389,7 @@ class Registry:
         ref = parse_ref(text) if text else None
         repository = self._at(ref) if ref else self.repository
         view = repository.log.with_history()
-        moves = view.changes("tag/") + view.changes("version/")
+        moves = [move for move in view.changes("tag/") + view.changes("version/") if known_ref_name(move.name)]
         if ref:
             logged = _logged_name(repository, ref)
             moves = [move for move in moves if _is_of(move, logged)]
@@ -491,7 +491,7 @@ class Registry:
 
     def _version_info(self, repository: Repository, commit_id: CommitId, commit: Commit) -> results.VersionInfo:
         entry = Entry.parse(commit.entry)
-        tags = (parse_ref_name(n) for n in repository.log.view.names_of(commit_id) if n.startswith(f"tag/{entry}/"))
+        names = map(known_ref_name, repository.log.view.names_of(commit_id))
         return results.VersionInfo(
             ref=f"{entry}@{commit.version}",
             kind=entry.kind,
@@ -502,7 +502,7 @@ class Registry:
             files=commit.files,
             size=commit.size,
             form=commit.form,
-            tags=tuple(name.leaf for name in tags),
+            tags=tuple(n.leaf for n in names if n and n.remote is None and (n.sort, n.entry) == ("tag", entry)),
             author=commit.author,
             time=commit.time,
             message=commit.message,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.names import Entry, is_id_prefix, parse_ref_name, tag_ref
+from mlreg.formats.names import Entry, is_id_prefix, known_ref_name, parse_ref_name, tag_ref
 from mlreg.formats.ref import Ref, Step
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.versions import latest
@@ -93,8 +93,8 @@ def _near(view: View, name: str) -> tuple[str, ...]:
 
 def entries_of(view: View) -> list[Entry]:
     """Return all entries that have a version, sorted by kind and name."""
-    names = (parse_ref_name(ref.name) for ref in view.refs("version/") if ref.target)
-    return sorted({name.entry for name in names})
+    names = (known_ref_name(ref.name) for ref in view.refs("version/") if ref.target)
+    return sorted({name.entry for name in names if name})
 
 
 def _select(view: View, entry: Entry, selector: str) -> Target:
@@ -143,11 +143,9 @@ def _version_with(entry: Entry, commit_id: CommitId, versions: dict[str, RefStat
 def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
     """Find a version, of one entry or of any, by the beginning of its commit's id."""
     found = [state for state in view.refs("version/") if state.target and state.target.hex().startswith(prefix)]
-    if entry:
-        found = [state for state in found if parse_ref_name(state.name).entry == entry]
-    if not found:
+    targets = [target for state in found if (target := _named(state)) and entry in (None, target.entry)]
+    if not targets:
         raise NotFoundError("ref_not_found", f"no version has an id that begins with {prefix}", fix="mlreg ls")
-    targets = [_named(state) for state in found]
     if len({target.commit_id for target in targets}) > 1:
         raise NotFoundError(
             "ref_ambiguous",
@@ -157,9 +155,9 @@ def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
     return targets[0]
 
 
-def _named(state: RefState) -> Target:
-    name = parse_ref_name(state.name)
-    return _target(name.entry, name.leaf, state)
+def _named(state: RefState) -> Target | None:
+    name = known_ref_name(state.name)
+    return _target(name.entry, name.leaf, state) if name else None
 
 
 def _take(repository: Repository, start: Target, step: Step) -> Target:
@@ -192,8 +190,7 @@ def _input(repository: Repository, start: Target, role: str) -> Target:
 
 def _of_commit(repository: Repository, commit_id: CommitId) -> Target:
     for name in repository.log.view.names_of(commit_id):
-        if name.startswith("version/"):
-            parsed = parse_ref_name(name)
+        if name.startswith("version/") and (parsed := known_ref_name(name)):
             return Target(parsed.entry, parsed.leaf, commit_id)
     raise NotFoundError("ref_not_found", f"the version with the id {commit_id} is not in this repository")
 

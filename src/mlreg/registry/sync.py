@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from mlreg.errors import ConflictError, NotFoundError
+from mlreg.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import Entry, parse_ref_name, remote_ref, version_ref
+from mlreg.formats.names import RefName, known_ref_name, parse_ref_name, remote_ref, version_ref
 from mlreg.formats.pack import Sort
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
@@ -21,8 +21,9 @@ from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, versions_of
 from mlreg.operations.transfer import Move, Transferred, transfer
 from mlreg.registry import pins, results
+from mlreg.registry.kinds import scheme_of
 from mlreg.registry.registry import Registry, Report, silent
-from mlreg.registry.resolve import resolve, resolve_entry
+from mlreg.registry.resolve import entries_of, resolve, resolve_entry
 from mlreg.repository.log import Draft
 from mlreg.repository.repository import Repository, view_path
 from mlreg.repository.view import View
@@ -209,9 +210,27 @@ class _Union:
                 continue
             found = self._view.ref(ref.name)
             if found is None or (found.target is None and self._is_wanted_again(ref, found)):
+                self._check_version(ref.name, ref.target)
                 yield Move(ref.name, ref.target, None)
             elif found.target is not None:
                 self._refuse_other(ref, found.target)
+
+    def _check_version(self, ref: str, target: CommitId) -> None:
+        """Refuse what the receiver would have for ever: a name that is none, or that of another commit."""
+        name, commit = self._parse(ref), read_commit(self._sender, target)
+        shown = f"{name.entry}@{name.leaf}"
+        if (commit.entry, commit.version) != (str(name.entry), name.leaf):
+            raise _wrong("wrong_commit", f"{shown} points to {commit.entry}@{commit.version}", self._sender)
+        try:
+            scheme_of(name.entry).check(name.leaf)
+        except UsageError as error:
+            raise _wrong("bad_ref_name", error.message, self._sender) from error
+
+    def _parse(self, ref: str) -> RefName:
+        try:
+            return parse_ref_name(ref)
+        except IntegrityError as error:
+            raise _wrong(error.code, error.message, self._sender) from error
 
     def _is_wanted_again(self, ref: RefState, found: RefState) -> bool:
         if self._is_push:
@@ -292,8 +311,11 @@ class _Union:
         """
         if ref.target is None or not self._chosen.has(ref.name):
             return None
-        commit = read_commit(self._sender, ref.target)
-        name = version_ref(Entry.parse(commit.entry), commit.version)
+        tag, commit = self._parse(ref.name), read_commit(self._sender, ref.target)
+        if commit.entry != str(tag.entry):
+            what = f"{tag.entry}@{tag.leaf} is a tag that points to {commit.entry}@{commit.version}"
+            raise _wrong("stray_tag", what, self._sender)
+        name = version_ref(tag.entry, commit.version)
         if name in self._sent:
             return ref.target
         found = self._view.ref(name)
@@ -314,6 +336,15 @@ class _Union:
                 f"mlreg tag log {shown}",
             ),
         )
+
+
+def _wrong(code: str, message: str, repository: Repository) -> IntegrityError:
+    return IntegrityError(
+        code,
+        f"{message}, in {repository.url}",
+        why="no mlreg writes this; nothing was sent",
+        fix="send the entries you need one by one: mlreg pull REMOTE ENTRY, mlreg push REMOTE ENTRY",
+    )
 
 
 def _default(registry: Registry) -> str:
@@ -361,16 +392,21 @@ def forget(registry: Registry, name: str) -> results.RemoteInfo:
 def status(registry: Registry) -> results.Status:
     """Return where a repository stands, and how far its remotes were at the last contact; contacts none."""
     view = registry.repository.log.refresh()
-    own = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
+    own = _live(view)
     return results.Status(
         path=registry.repository.url,
         repository=registry.repository.identity.repository,
         transactions=view.number,
-        entries=len({parse_ref_name(name).entry for name in own if name.startswith("version/")}),
+        entries=len(entries_of(view)),
         versions=sum(1 for name in own if name.startswith("version/")),
         tags=sum(1 for name in own if name.startswith("tag/")),
         remotes=tuple(_remote_status(registry, name, own) for name in sorted(registry.remotes)),
     )
+
+
+def _live(view: View) -> dict[str, CommitId]:
+    refs = (*view.refs("version/"), *view.refs("tag/"))
+    return {ref.name: ref.target for ref in refs if ref.target and known_ref_name(ref.name)}
 
 
 def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) -> results.RemoteStatus:
@@ -379,7 +415,7 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
     if pin is None or registry.cache is None:
         return results.RemoteStatus(remote, url, seen=False, unpushed=_shown(own), unpulled=())
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
-    theirs = {ref.name: ref.target for ref in (*view.refs("version/"), *view.refs("tag/")) if ref.target}
+    theirs = _live(view)
     view.close()
 
     agreed = {name: _target(here, remote_ref(remote, name)) for name in {*own, *theirs} if name.startswith("tag/")}

@@ -25,6 +25,7 @@ from mlreg.errors import (
 )
 from mlreg.formats import snapshot as snapshots
 from mlreg.formats.identity import Identity
+from mlreg.formats.names import parse_ref_name
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
 from mlreg.ids import TransactionHash
@@ -190,7 +191,8 @@ class Log:
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
             RefusedError: `transaction_too_large`.
-            IntegrityError: `bad_log`, `bad_transaction`, a draft that no reader could fold; nothing was written.
+            IntegrityError: `bad_log`, `bad_transaction`, `bad_ref_name`, a draft that no reader could fold;
+                nothing was written.
             UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
         """
         for attempt in range(1, 1_000_000):
@@ -266,6 +268,8 @@ def _refuse_unreadable(slot: Transaction) -> None:
             fix="name the entries, and send them one after the other",
         )
     Transaction.decode(data)
+    for ref in slot.refs:
+        parse_ref_name(ref.name)
 
 
 def now() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mlreg.formats.identity import Identity
 from mlreg.formats.pack import ID_OF, PackKind, Sort
-from mlreg.formats.transaction import PackEntry, RefChange, Transaction
+from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
 from mlreg.ids import CommitId, ContentId, ObjectId, TransactionHash
 from mlreg.repository.log import Draft
 from mlreg.repository.packing import PackWriter
@@ -70,3 +70,11 @@ def put(repository: Repository, objects: Iterable[tuple[Sort, bytes]]) -> tuple[
         packs = writer.finish()
     repository.log.append(lambda view: Draft("Ann", "put", add=packs))
     return packs
+
+
+def force_slot(repository: Repository, draft: Draft) -> None:
+    """Put a slot into the log as no mlreg does: nothing in it is looked at."""
+    view = repository.log.refresh()
+    head = view.position.head or repository.identity.origin
+    ((slot, _),) = chain(draft, number=view.number, head=head)
+    repository.store.create(slot_key(slot.number), slot.encode())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
@@ -9,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreg.errors import ConflictError, IntegrityError, UnsupportedError
+from mlreg.errors import ConflictError, IntegrityError, UnavailableError, UnsupportedError
 from mlreg.formats.pack import Sort
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import RefChange, Transaction, slot_key
@@ -27,6 +30,7 @@ from mlreg.stores.memory import MemoryStore
 from mlreg.stores.store import Store
 from tests.unit.repository.samples import commit, move, pack_entry, pack_id, put, repository_in
 
+TAG = "tag/model/net/production"
 SEEN = "remote/origin/tag/model/net/production"
 """A name that is legal and says nothing of a version that must be there."""
 
@@ -71,9 +75,9 @@ def test_slots_are_numbered_from_one_and_each_names_the_one_before(repository: R
 
 
 def test_the_view_has_what_was_appended(repository: Repository) -> None:
-    repository.log.append(lambda view: Draft("Ann", "tag", (move("tag/a", None, "x"),)))
+    repository.log.append(lambda view: Draft("Ann", "tag", (move(TAG, None, "x"),)))
 
-    found = repository.log.view.ref("tag/a")
+    found = repository.log.view.ref(TAG)
     assert found is not None
     assert found.target == commit("x")
 
@@ -81,12 +85,12 @@ def test_the_view_has_what_was_appended(repository: Repository) -> None:
 def test_a_draft_is_built_from_the_newest_state_even_if_another_wrote_it(store: MemoryStore) -> None:
     one, other = repository_in(store), repository_in(store)
     one.log.refresh()
-    other.log.append(lambda view: Draft("Bob", refs=(move("tag/a", None, "x"),)))
+    other.log.append(lambda view: Draft("Bob", refs=(move(TAG, None, "x"),)))
     seen: list[int] = []
 
     def build(view: View) -> Draft:
         seen.append(view.number)
-        return Draft("Ann", refs=(move("tag/a", "x", "y"),))
+        return Draft("Ann", refs=(move(TAG, "x", "y"),))
 
     assert one.log.append(build).number == 2
     assert seen == [1]
@@ -97,7 +101,7 @@ def test_a_writer_that_is_overtaken_builds_again_from_what_the_other_wrote(store
     seen: list[str | None] = []
 
     def build(view: View) -> Draft:
-        found = view.ref("tag/a")
+        found = view.ref(TAG)
         seen.append(str(found.target) if found else None)
         if len(seen) <= 3:
             other.log.append(lambda view: Draft("Bob", refs=(move_to(view, f"bob {len(seen)}"),)))
@@ -105,14 +109,14 @@ def test_a_writer_that_is_overtaken_builds_again_from_what_the_other_wrote(store
 
     assert one.log.append(build).number == 4
     assert seen == [None, *(str(commit(f"bob {number}")) for number in (1, 2, 3))]
-    found = Repository(store).log.refresh().ref("tag/a")
+    found = Repository(store).log.refresh().ref(TAG)
     assert found is not None
     assert found.target == commit("ann")
 
 
 def move_to(view: View, target: str) -> RefChange:
-    found = view.ref("tag/a")
-    return RefChange("tag/a", found.target if found else None, commit(target))
+    found = view.ref(TAG)
+    return RefChange(TAG, found.target if found else None, commit(target))
 
 
 def test_a_change_that_does_not_hold_any_more_raises_and_writes_nothing(store: MemoryStore) -> None:
@@ -122,10 +126,10 @@ def test_a_change_that_does_not_hold_any_more_raises_and_writes_nothing(store: M
     def build(view: View) -> Draft:
         nonlocal tries
         tries += 1
-        if view.ref("tag/a"):
+        if view.ref(TAG):
             raise ConflictError("taken", "someone else has it")
-        other.log.append(lambda view: Draft("Bob", "first", (move("tag/a", None, "x"),)))
-        return Draft("Ann", "late", (move("tag/a", None, "y"),))
+        other.log.append(lambda view: Draft("Bob", "first", (move(TAG, None, "x"),)))
+        return Draft("Ann", "late", (move(TAG, None, "y"),))
 
     with pytest.raises(ConflictError) as caught:
         one.log.append(build)
@@ -136,10 +140,10 @@ def test_a_change_that_does_not_hold_any_more_raises_and_writes_nothing(store: M
 
 def test_what_a_writer_did_not_see_cannot_be_undone_by_it(repository: Repository, store: MemoryStore) -> None:
     """A draft whose names were moved meanwhile gets no slot, whatever its builder thinks."""
-    repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", None, "x"),)))
+    repository.log.append(lambda view: Draft("Ann", refs=(move(TAG, None, "x"),)))
 
     with pytest.raises(IntegrityError) as caught:
-        repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", "old", "y"),)))
+        repository.log.append(lambda view: Draft("Ann", refs=(move(TAG, "old", "y"),)))
     assert caught.value.code == "bad_log"
     assert len(messages(store)) == 1
 
@@ -408,14 +412,14 @@ def test_a_cache_of_another_log_under_the_same_name_is_thrown_away(tmp_path: Pat
     repository = repository_in(store, tmp_path)
     other.contents["mlreg.json"] = store.contents["mlreg.json"]
     store.url = other.url = "memory:one place"
-    Repository(store, tmp_path).log.append(lambda view: Draft("Ann", "here", (move("tag/a", None, "x"),)))
+    Repository(store, tmp_path).log.append(lambda view: Draft("Ann", "here", (move(TAG, None, "x"),)))
     put(Repository(other), [])
     repository.close()
 
     found = Repository(other, tmp_path).log.refresh()
     assert (found.number, found.refs("")) == (1, [])
     assert [change.message for change in found.changes("")] == []
-    assert Repository(store, tmp_path).log.refresh().ref("tag/a") is not None
+    assert Repository(store, tmp_path).log.refresh().ref(TAG) is not None
 
 
 def test_a_cache_that_is_ahead_of_the_log_is_thrown_away(tmp_path: Path) -> None:
@@ -473,3 +477,59 @@ def test_a_pack_that_no_slot_names_is_an_orphan_and_no_problem(repository: Repos
     found = check(Repository(store), 1.0, lambda size: None)
     assert (found.orphans, found.problems, found.slots) == (1, [], 1)
     assert pack_key(pack.id) in store.contents
+
+
+# What is acknowledged.
+
+
+def test_a_slot_that_is_written_is_done_whatever_befalls_the_view(
+    repository: Repository, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise UnavailableError("view_damaged", "made to fail")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(View, "apply", fail)
+        slot = note(repository, "written")
+
+    assert (slot.message, messages(store)) == ("written", ["written"])
+    assert repository.log.refresh().number == 1
+
+
+def test_a_slot_whose_directory_was_not_flushed_is_not_reported_as_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second flush that succeeds proves nothing: the kernel reports a failed one only once."""
+    repository = repository_in(DirectoryStore(tmp_path))
+    note(repository, "before")
+    real, failures = os.fsync, iter([errno.EIO])
+
+    def fsync(fd: int) -> None:
+        if stat.S_ISDIR(os.fstat(fd).st_mode) and (number := next(failures, 0)):
+            raise OSError(number, "made to fail")
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(UnavailableError) as caught:
+        note(repository, "perhaps")
+    assert caught.value.code == "unclear_commit"
+    assert messages(repository.store) == ["before", "perhaps"]
+    note(repository, "behind")
+    assert messages(repository.store) == ["before", "perhaps", "behind"]
+
+
+@pytest.mark.parametrize("key", ["mlreg.json", slot_key(1), snapshot_key(1)])
+def test_a_file_that_claims_to_be_vast_is_not_read_to_its_end(key: str, tmp_path: Path) -> None:
+    repository = repository_in(DirectoryStore(tmp_path))
+    note(repository, "first")
+    repository.log.write_snapshot()
+    file = tmp_path / key
+    file.chmod(0o600)
+    with file.open("r+b") as opened:
+        opened.truncate(1 << 40)  # far more than there is memory
+
+    if key == snapshot_key(1):
+        assert Repository(repository.store).log.refresh().number == 1
+        return
+    with pytest.raises(IntegrityError):
+        Repository(repository.store).log.refresh()

@@ -388,7 +388,7 @@ class Cached:
         self.store, self.cache = MemoryStore(), cache
         repository = repository_in(self.store, cache)
         put(repository, [(Sort.COMMIT, b"a commit"), (Sort.PIECE, b"a piece")])
-        repository.log.append(lambda view: Draft("Ann", refs=(move("tag/a", None, "x"),)))
+        repository.log.append(lambda view: Draft("Ann", refs=(move("tag/model/net/golden", None, "x"),)))
         self.expected = everything(repository.log.view)
         repository.close()
         (self.path,) = cache.rglob("view.sqlite")
