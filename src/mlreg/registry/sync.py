@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError, UsageError
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import RefName, known_ref_name, parse_ref_name, remote_ref, version_ref
+from mlreg.formats.names import RefName, known_ref_name, parse_ref_name, remote_ref, tag_ref, version_ref
 from mlreg.formats.pack import Sort
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange
 from mlreg.ids import CommitId
-from mlreg.operations.history import read_commit, versions_of
+from mlreg.operations.history import read_commit, tags_of, versions_of
 from mlreg.operations.transfer import Move, Transferred, transfer
 from mlreg.registry import pins, results
 from mlreg.registry.kinds import scheme_of
@@ -288,8 +288,10 @@ class _Union:
         """Yield the names under which the receiver keeps the tags that are the same on both sides now."""
         for ref in self._sender.log.view.refs("tag/"):
             target = self._version_there(ref)
+            if target is None:
+                continue
             name = remote_ref(self._remote, ref.name)
-            if target is None or target == _target(self._view, name):
+            if target == _target(self._view, name):
                 continue
             if ref.name in moved or target == _target(self._view, ref.name):
                 yield Move(name, target, _target(self._view, name))
@@ -361,7 +363,7 @@ def _choose(sender: Repository, refs: Sequence[str]) -> Chosen:
         entry = resolve_entry(view, ref)
         if ref.selector is None:
             names.update(version_ref(entry, version) for version in versions_of(view, entry))
-            names.update(found.name for found in view.refs(f"tag/{entry}/"))
+            names.update(tag_ref(entry, tag) for tag in tags_of(view, entry))
         else:
             target = resolve(sender, ref)
             names.add(version_ref(entry, target.version))
