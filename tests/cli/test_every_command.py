@@ -36,6 +36,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
         ],
         "add",
     ),
+    "copy": (["copy", "model/net@1.0.0", "--version", "1.0.1", "--tag", "candidate"], "copy"),
     "get": (["get", "model/net@production", "out"], "get"),
     "cat": (["cat", "model/net@production:weights"], "cat"),
     "rm": (["rm", "data/rows@2026.01.01"], "rm"),

@@ -12,7 +12,7 @@ from mlreg.cli.output import print_version
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "upkeep": ("init", "status", "verify", "config"),
-    "content": ("add", "get", "cat", "rm", "restore"),
+    "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "tagging": ("tag",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),

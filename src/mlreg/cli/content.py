@@ -70,6 +70,32 @@ def add(
     output.show("add", result, views.added(result), mode)
 
 
+def copy(
+    ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    entry: Annotated[str, typer.Argument(metavar="[KIND/NAME]", help="By default the same entry.")] = "",
+    version: Version = "",
+    bump: Bump = "",
+    tag: Tags = None,
+    message: Message = "",
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Register a version again under another name, with its files, metadata and inputs.
+
+    Examples:
+
+      mlreg copy model/detector@1.0.0 --version 1.0.1
+
+      mlreg copy model/detector@production model/detector-eu --version 1.0.0
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
+    registry = open_registry(repo)
+    with output.progress(f"copy {ref}", mode) as report:
+        result = registry.copy(ref, entry, version=version, bump=bump, message=message, tags=tag or (), report=report)
+    output.show("copy", result, views.added(result), mode)
+
+
 def get(
     ref: Annotated[str, typer.Argument(metavar="REF", help=f"{REF}[:PATH]")],
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the entry.")] = None,
@@ -78,7 +104,7 @@ def get(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the files of a version; what is right already is not touched.
+    """Write the files of a version; what is right already is not touched, and what differs is replaced.
 
     Examples:
 
@@ -142,5 +168,5 @@ def restore(
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (add, get, cat, rm, restore):
+    for command in (add, copy, get, cat, rm, restore):
         app.command()(command)

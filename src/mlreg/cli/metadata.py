@@ -71,6 +71,8 @@ def read_inputs(pairs: Iterable[str]) -> list[tuple[str, str]]:
     for pair in pairs:
         role, equals, ref = pair.partition("=")
         if not equals or not role or not ref:
-            raise UsageError("bad_input", f"{pair!r} is not ROLE=REF", fix="--in data=data/frames@2026.11.23")
+            kind, slash, _ = pair.partition("/")
+            fix = f"--in {kind}={pair}" if slash and not equals else "--in data=data/frames@2026.11.23"
+            raise UsageError("bad_input", f"{pair!r} is not ROLE=REF", why="the role says what it was used as", fix=fix)
         found.append((role, ref))
     return found

@@ -19,7 +19,8 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print refs only, one
 Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Why; kept in the log.")]
 Version = Annotated[str, typer.Option("--version", metavar="V", help="Name of the version, e.g. 1.0.0.")]
 Bump = Annotated[
-    str, typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date.")
+    str,
+    typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date for data."),
 ]
 Meta = Annotated[
     list[str] | None, typer.Option("--meta", metavar="K=V", help="Metadata; K may be a.b, V is JSON or text.")

@@ -1,11 +1,12 @@
 """YAML as people write settings and metadata: the JSON part of it, and nothing that surprises.
 
-`NO` is text, a date is text, and 1.10 is a number only if it is written as JSON would. Anchors, tags,
-several documents and repeated keys are refused.
+`NO` is text, a date is text, and a number is what JSON or YAML 1.2 takes for one. Anchors, tags, several
+documents and repeated keys are refused.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -13,6 +14,8 @@ from mlreg.errors import UsageError
 
 MAX_CHARS = 1024 * 1024
 MAX_DEPTH = 32
+_YAML_FLOAT = re.compile(r"[-+]?([0-9]+\.|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", re.ASCII)
+"""Floats that JSON would not take for one."""
 
 
 def parse_yaml(text: str, name: str) -> Any:
@@ -81,15 +84,19 @@ def _text(node: Any, name: str) -> str:
 
 
 def scalar(text: str) -> bool | int | float | str | None:
-    """Return what JSON makes of a plain word: a number, true, false or null; or else the word.
+    """Return what a plain word means: a number, true, false or null; or else the word.
 
-    >>> scalar("0.5"), scalar("true"), scalar("NO"), scalar("1e-3"), scalar("007")
-    (0.5, True, 'NO', 0.001, '007')
+    Numbers are those of JSON, and `.5`, `5.`, `.nan` and `.inf` of YAML 1.2, section 10.3.
+
+    >>> scalar("0.5"), scalar("true"), scalar("NO"), scalar("1e-3"), scalar("007"), scalar(".88")
+    (0.5, True, 'NO', 0.001, '007', 0.88)
     """
     import json
 
     if text in ("", "~"):
         return None
+    if _YAML_FLOAT.fullmatch(text):
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
     try:
         value = json.loads(text, parse_constant=lambda word: word)
     except (ValueError, RecursionError):

@@ -201,7 +201,7 @@ class _Check:
         for item in items:
             data = plain[item.start : item.start + item.size]
             if item.sort in ID_OF and ID_OF[item.sort].of(data) != item.id:
-                yield item, IntegrityError("object_damaged", f"pack {pack.id} holds other bytes than {item.id}")
+                yield item, IntegrityError("object_damaged", f"{pack_key(pack.id)} holds other bytes than {item.id}")
 
     # The names.
 

@@ -94,6 +94,9 @@ def _below(path: Path, place: str) -> Iterator[Source]:
     try:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            why = f"it is a link to {os.readlink(path)}, and there is nothing there"
+            raise NotFoundError("file_missing", f"{path} cannot be read", why=why, fix="mend or remove it") from error
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except OSError as error:
         raise AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "") from error

@@ -339,7 +339,10 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
             "version_tagged",
             f"{entry}@{version} is tagged {', '.join(tags)}",
             why="what a tag points to is in use",
-            fix=tuple(f"mlreg tag rm {entry}@{name}" for name in tags),
+            fix=(
+                *(f"mlreg tag {entry}@ANOTHER {name}" for name in tags),
+                *(f"mlreg tag rm {entry}@{name}" for name in tags),
+            ),
         )
 
 

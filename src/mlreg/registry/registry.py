@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from mlreg.stores import open_store
 
 if TYPE_CHECKING:
     from mlreg.operations.ingest import Source
+    from mlreg.operations.record import NewVersion
 
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
@@ -259,13 +260,6 @@ class Registry:
         from mlreg.registry.payloads import plain
 
         named = Entry.parse(entry)
-        if bool(version) == bool(bump):
-            raise UsageError(
-                "version_or_bump",
-                f"say which version of {named} this is",
-                why="either a version or a bump is needed, and not both",
-                fix=tuple(f"--bump {part}" for part in scheme_of(named).parts),
-            )
         new = record.NewVersion(
             entry=named,
             scheme=scheme_of(named),
@@ -279,6 +273,61 @@ class Registry:
             message=message,
             tags=tags,
         )
+        return self._record(new, report)
+
+    def copy(
+        self,
+        text: str,
+        entry: str = "",
+        *,
+        version: str = "",
+        bump: str = "",
+        message: str = "",
+        tags: Sequence[str] = (),
+        report: Report = silent,
+    ) -> results.Added:
+        """Register a version again under another name, with its files, metadata and inputs.
+
+        Args:
+            text: a ref of this repository.
+            entry: `model/NAME` or `data/NAME`; the same one if left out.
+            version: as for `add`, and so are the others.
+            bump: instead of a version.
+            message: that of the version if left out.
+            tags: set in the same step.
+            report: told about progress.
+        """
+        from mlreg.operations import record
+        from mlreg.operations.ingest import Source
+
+        repository, ref, target = self._resolve(text)
+        _refuse_remote(ref)
+        commit = history.read_commit(repository, target.commit_id)
+        read = repository.objects.read_whole
+        named = Entry.parse(entry) if entry else target.entry
+        files = self._files(repository, target, ref.path)
+        new = record.NewVersion(
+            entry=named,
+            scheme=scheme_of(named),
+            sources=[Source(file.path, partial(read, file.id, file.size), file.mode) for file in files],
+            form=commit.form,
+            author=self.author,
+            version=version,
+            bump=bump,
+            metadata=commit.metadata,
+            inputs=commit.inputs,
+            message=message or commit.message,
+            tags=tags,
+        )
+        return self._record(new, report)
+
+    def _record(self, new: NewVersion, report: Report) -> results.Added:
+        from mlreg.operations import record
+
+        if bool(new.version) == bool(new.bump):
+            why = "both --version and --bump were given" if new.version else "neither --version nor --bump was given"
+            fix = ("leave one of them out",) if new.version else tuple(f"--bump {part}" for part in new.scheme.parts)
+            raise UsageError("version_or_bump", f"say which version of {new.entry} this is", why=why, fix=fix)
         done = record.add(self.repository, new, report)
         return results.Added(self._version_info(self.repository, done.commit_id, done.commit), done.is_changed)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError
+from mlreg.repository.objects import REPAIR
 
 
 class InputInfo(NamedTuple):
@@ -260,7 +261,7 @@ class Verified(NamedTuple):
                 "damaged",
                 f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
                 why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
-                fix="copy each pack that is named from a repository that has it: packs/12/1234....pack",
+                fix=REPAIR[1:],
             )
 
 

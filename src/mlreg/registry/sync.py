@@ -248,19 +248,36 @@ class _Union:
     def _refuse_other(self, ref: RefState, there: CommitId | None) -> None:
         if there is None or ref.target is None or self._is_same(ref, there):
             return
-        mine, other = read_commit(self._sender, ref.target), read_commit(self._receiver, there)
-        name = parse_ref_name(ref.name)
-        shown = f"{name.entry}@{name.leaf}"
+        sent, present = read_commit(self._sender, ref.target), read_commit(self._receiver, there)
+        mine, other = (sent, present) if self._is_push else (present, sent)
+        shown = f"{mine.entry}@{mine.version}"
         raise ConflictError(
             "version_conflict",
-            f"{shown} has other content in {self._receiver.url} than in {self._sender.url}",
-            why=f"{other.author} registered it there, {other.time}; {mine.author} here, {mine.time}",
+            f"{shown} has other content here than in {self._remote}",
+            why=f"{mine.author} registered it here, {mine.time}; {other.author} there, {other.time}",
             fix=(
-                f"keep yours under another version: mlreg get {shown} DIR, mlreg add {name.entry} DIR --bump patch",
-                f"then take the remote's: mlreg rm {shown}, mlreg pull {self._remote}",
                 f"mlreg show {self._remote}::{shown}",
+                f"keep yours under a free name, and take the remote's: {self._steps_out(ref, mine)}",
             ),
         )
+
+    def _steps_out(self, ref: RefState, mine: Commit) -> str:
+        """Return the commands after which both versions are in both places, and nothing is lost."""
+        from datetime import date
+
+        name = self._parse(ref.name)
+        here = self._sender if self._is_push else self._receiver
+        taken = {**versions_of(self._sender.log.view, name.entry), **versions_of(self._view, name.entry)}
+        scheme = scheme_of(name.entry)
+        free = scheme.next(list(taken), scheme.parts[-1], date.fromisoformat(mine.time[:10]))
+        tags = "".join(
+            f" --tag {tag}"
+            for tag, found in tags_of(here.log.view, name.entry).items()
+            if found.target == _target(here.log.view, ref.name)
+        )
+        shown = f"{name.entry}@{name.leaf}"
+        copy = f"mlreg copy {shown} --version {free}{tags}"
+        return f"{copy} && mlreg rm {shown} && mlreg pull {self._remote} && mlreg push {self._remote}"
 
     def tags(self, agreed: dict[str, CommitId | None], *, force: bool) -> Iterator[Move]:
         """Yield the tags that are to move at the receiver.

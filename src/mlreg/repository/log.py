@@ -129,6 +129,20 @@ class Log:
         except NotFoundError:
             return None
 
+    def _decode(self, number: int, data: bytes) -> Transaction:
+        try:
+            return Transaction.decode(data)
+        except IntegrityError as error:
+            raise IntegrityError(
+                error.code,
+                f"{slot_key(number)} in {self._store.url} cannot be read",
+                why=error.why or error.message,
+                fix=(
+                    "copy this file from a backup of the repository",
+                    "without one: clone a remote anew, and add again what was never pushed",
+                ),
+            ) from error
+
     def _read_slot(self, number: int) -> bytes:
         # One byte more than a slot may have is enough to see that it is none.
         return self._store.read(slot_key(number), 0, MAX_BYTES + 1)
@@ -145,7 +159,7 @@ class Log:
                 data = self._read_slot(number)
             except NotFoundError:
                 return
-            slot = Transaction.decode(data)
+            slot = self._decode(number, data)
             if slot.number != number or slot.previous != previous:
                 raise IntegrityError(
                     "bad_log",

@@ -39,8 +39,12 @@ READ_AHEAD = 2 * THREADS
 """Pieces that are read before they are asked for."""
 BLOCKS_KEPT = 16
 INDEXES_KEPT = 64
-REPAIR = ("mlreg verify", "copy the same file below packs/ from a repository that has it, such as a remote")
-"""What to do about damage: a pack that was pushed or pulled whole has the same name on both sides."""
+REPAIR = (
+    "mlreg verify, which says what is hurt",
+    "if a remote has the version: mlreg get REMOTE::REF DIR",
+    "if a repository has the same file below packs/, as after a push or a pull of the whole: copy it back",
+)
+"""What to do about damage."""
 RETRIES = 3
 """How often a reader looks again after a pack went away under it."""
 
@@ -109,7 +113,7 @@ class Objects:
         plain = self._block(place.pack, item.block)
         data = memoryview(plain)[item.start : item.start + item.size] if len(plain) != item.size else plain
         if item.id != object_id or (item.sort in ID_OF and ID_OF[item.sort].of(data) != object_id):
-            raise IntegrityError("object_damaged", f"pack {place.pack} holds other bytes than {object_id}")
+            raise IntegrityError("object_damaged", f"{pack_key(place.pack)} holds other bytes than {object_id}")
         return data
 
     def read_commit(self, commit: CommitId) -> bytes:
@@ -266,7 +270,7 @@ class Objects:
         if self._store.size(pack_key(pack.id)) is None:
             raise IntegrityError(
                 "pack_missing",
-                f"pack {pack.id} is not in {self._store.url}",
+                f"{pack_key(pack.id)} is not in {self._store.url}",
                 fix=REPAIR,
             )
         raise IntegrityError("bad_pack", f"pack {pack.id} has not the size the log names", fix="mlreg verify")
@@ -316,7 +320,12 @@ class Objects:
         """
         stored = self._raw_block(pack_id, block)
         if len(stored) != block.stored_size or block_sum(stored) != block.sum:
-            raise IntegrityError("block_damaged", f"pack {pack_id} is damaged at byte {block.offset}", fix=REPAIR)
+            raise IntegrityError(
+                "block_damaged",
+                f"{pack_key(pack_id)} is damaged",
+                why=f"the {block.stored_size} bytes from byte {block.offset} on are not those that were written",
+                fix=REPAIR,
+            )
         return stored
 
     def _raw_block(self, pack_id: str, block: Block) -> bytes:

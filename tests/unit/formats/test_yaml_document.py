@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import textwrap
 from typing import Any
 
@@ -49,7 +50,8 @@ READ = {
     "a version": ("1.2.3", "1.2.3"),
     "octal": ("[010, 0o10, 0x10]", ["010", "0o10", "0x10"]),
     "underscores": ("1_000", "1_000"),
-    "infinity": ("[.inf, -.inf, .nan, NaN, Infinity]", [".inf", "-.inf", ".nan", "NaN", "Infinity"]),
+    "infinity": ("[.inf, -.inf, NaN, Infinity]", [math.inf, -math.inf, "NaN", "Infinity"]),
+    "numbers as YAML 1.2 has them": ("[.88, -.5e-1, 3.]", [0.88, -0.05, 3.0]),
     "numbers as JSON has them": ("[1, -2, 0.5, 1e-3]", [1, -2, 0.5, 0.001]),
     "quoted numbers": ("['1', \"true\"]", ["1", "true"]),
     "nothing": ("a:\nb: ~\n", {"a": None, "b": None}),
@@ -132,7 +134,15 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
         ("1e3", 1000.0),
         ("007", "007"),
         ("+1", "+1"),
-        (".5", ".5"),
+        (".5", 0.5),
+        ("-.5", -0.5),
+        ("5.", 5.0),
+        (".5e3", 500.0),
+        (".nan", math.nan),
+        ("-.inf", -math.inf),
+        (".", "."),
+        ("1.2.3", "1.2.3"),
+        (".5.", ".5."),
         ("1 ", 1),
         ("[1]", "[1]"),
         ('{"a":1}', '{"a":1}'),
