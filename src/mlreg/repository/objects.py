@@ -45,8 +45,6 @@ REPAIR = (
     "if a repository has the same file below packs/, as after a push or a pull of the whole: copy it back",
 )
 """What to do about damage."""
-RETRIES = 3
-"""How often a reader looks again after a pack went away under it."""
 
 
 def pack_key(pack_id: str) -> str:
@@ -73,25 +71,24 @@ class Objects:
     def read(self, sort: Sort, object_id: ObjectId) -> Buffer:
         """Return the bytes of an object.
 
-        A damaged copy is passed over if there is another one; a pack that was collected meanwhile is
-        looked for again in the newest state.
+        A copy that is damaged or gone is passed over if there is another one, also in packs that became
+        known only now.
 
         Raises:
             IntegrityError: `object_missing` or `object_damaged`.
             UnavailableError: the store does not answer.
         """
         problem: MlregError | None = None
-        for _ in range(RETRIES):
-            is_gone = False
-            for place in self.places(sort, object_id):
+        tried: set[Place] = set()
+        while untried := [place for place in self.places(sort, object_id) if place not in tried]:
+            for place in untried:
                 try:
                     return self.read_at(place, object_id)
                 except (IntegrityError, NotFoundError, UnavailableError) as error:
                     problem = error
-                    is_gone |= error.code in ("key_missing", "pack_missing", "pack_unknown")
-            if not is_gone:
-                break
+            tried.update(untried)
             self._log.refresh()
+            self.take_up_indexes(KIND_OF[sort])
         raise self.lost(sort, object_id, problem)
 
     def lost(self, sort: Sort, object_id: ObjectId, problem: MlregError | None = None) -> MlregError:
