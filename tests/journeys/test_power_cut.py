@@ -107,3 +107,16 @@ def test_what_was_reported_as_done_is_there_after_a_cut(disk: Disk, tmp_path: Pa
     mlreg(project, "get", "model/net@production", "out")
     disk.cut()
     assert (project / "out" / "weights.bin").read_bytes() == weights.read_bytes()
+
+
+def test_files_in_directories_that_get_has_made_are_there_after_a_cut(disk: Disk, tmp_path: Path) -> None:
+    project, tree = disk.mounted / "project", tmp_path / "tree"
+    mlreg(disk.mounted, "init", "project")
+    for name in ("a/b/c/deep", "a/b/middle", "top"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(name)
+    mlreg(project, "add", "data/tree", str(tree), "--bump", "date")
+    mlreg(project, "get", "data/tree", "new/place")
+    disk.cut()
+    for name in ("a/b/c/deep", "a/b/middle", "top"):
+        assert (project / "new" / "place" / name).read_text() == name

@@ -21,11 +21,14 @@ from mlreg.formats.identity import KEY
 from mlreg.formats.paths import RESERVED, check_tree_paths
 from mlreg.formats.tree import File, Mode
 from mlreg.repository.repository import Repository
+from mlreg.stores.directory import make_directory
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 READ_SIZE = 1024 * 1024
+KEPT = ("packs", "log", "snapshots", "remotes")
+"""Directories of a repository."""
 FLUSH_SIZE = 64 * 1024 * 1024
 """Bytes of a large file after which the kernel is told to write them out."""
 
@@ -80,8 +83,12 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
 
 
 def _refuse_repository(target: Path) -> None:
-    for place in (target.absolute(), *target.absolute().parents):
-        if (place / KEY).is_file() and (place.name == RESERVED or (place / "packs").is_dir()):
+    """Refuse a target among whose files are those of a repository; a directory of its own in one is none."""
+    absolute = target.absolute()
+    for place in (absolute, *absolute.parents):
+        below = absolute.relative_to(place).parts
+        is_project = place.name == RESERVED
+        if (place / KEY).is_file() and (is_project or not below or below[0] in KEPT):
             raise RefusedError(
                 "target_is_a_repository",
                 f"{target} is in a repository",
@@ -125,7 +132,7 @@ def _files_below(target: Path) -> Iterator[str]:
 
 
 def _open_root(target: Path) -> int:
-    target.mkdir(parents=True, exist_ok=True)
+    make_directory(target)
     # The target itself may be a link: the user named it. What is below may not.
     return os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
