@@ -42,6 +42,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "rm": (["rm", "data/rows@2026.01.01"], "rm"),
     "restore": (["restore", "data/rows@2026.01.01"], "restore"),
     "ls": (["ls"], "ls"),
+    "ls kind": (["ls", "datasets"], "ls"),
     "ls pattern": (["ls", "model/*"], "ls"),
     "ls entry": (["ls", "model/net"], "ls"),
     "ls version": (["ls", "model/net@1.0.0"], "ls"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlreg.cli.output import Column, Style, View, count_of, size_of
 from mlreg.errors import UsageError
+from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.ref import parse_ref
 from mlreg.registry import results
 from mlreg.registry.registry import Registry
@@ -202,7 +203,9 @@ def parsed(items: Sequence[Mapping[str, str]]) -> View:
 
 
 def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
-    """What `ls` shows: entries, the versions of an entry, or the files of a version."""
+    """What `ls` shows: entries, all or of a kind, the versions of an entry, or the files of a version."""
+    if what in KIND_WORDS:
+        what = f"{KIND_WORDS[what]}/*"
     if not what or any(mark in what for mark in "*?["):
         found = registry.entries(what or "*")
         return found, entries(found)

@@ -110,7 +110,7 @@ def _below(path: Path, place: str) -> Iterator[Source]:
             yield from _below(path / name, f"{place}/{name}" if place else name)
     else:
         raise RefusedError(
-            "not_a_file",
+            "special_file",
             f"{path} is neither a file nor a directory",
             why="a device, a pipe, a socket or a link to a directory cannot be kept",
             fix="leave it out, or name the files to add one by one",

@@ -2,8 +2,8 @@
 
 What the target lacks is decided from its log and its indexes, never from what was sent before. Whole
 packs are copied as they are; where only a part of a pack is wanted its blocks are, without decoding.
-One transaction at the end makes everything visible, so a copy that was cut leaves nothing but packs
-that the next attempt finds and uses.
+One transaction at the end makes everything visible, or one for each some thousand names, so a copy that
+was cut leaves nothing but packs that the next attempt finds and uses.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count, groupby
 from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
 from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
@@ -30,6 +31,8 @@ from mlreg.repository.view import LIVE, Place, View
 
 Report = Callable[[int], None]
 """Told how many more bytes were copied."""
+MOVES = 8000
+"""Names that one transaction sets, so that it fits a slot of the log with the packs that they need."""
 
 
 class Move(NamedTuple):
@@ -65,7 +68,7 @@ def transfer(
     message: str,
     report: Report,
 ) -> Transferred:
-    """Copy what names need, then set the names, in one transaction of the target.
+    """Copy what names need, then set the names; in one transaction of the target, unless there are too many.
 
     Args:
         source: refreshed.
@@ -80,13 +83,26 @@ def transfer(
         ConflictError: from `plan`.
         IntegrityError: `object_missing`, the source does not have what it should.
     """
+    done, limit = Transferred((), 0, 0), MOVES
     while True:
         try:
-            return _transfer(source, target, plan, author, message, report)
+            step = _transfer(source, target, partial(_first, plan, limit), author, message, report)
         except ConflictError as error:
             # Objects were collected from the target meanwhile: look again at what it lacks.
             if error.code not in ("pack_reaped", "objects_collected"):
                 raise
+        except RefusedError as error:
+            if error.code != "transaction_too_large" or limit == 1:
+                raise
+            limit //= 2
+        else:
+            done = Transferred(done.moves + step.moves, done.packs + step.packs, done.size + step.size)
+            if len(step.moves) < limit:
+                return done
+
+
+def _first(plan: Callable[[View], Sequence[Move]], limit: int, view: View) -> Sequence[Move]:
+    return plan(view)[:limit]
 
 
 def _transfer(

@@ -46,12 +46,21 @@ def payload_of(model: object) -> Payload:
     if isinstance(model, Mapping) and all(_is_array(value) for value in model.values()):
         arrays = dict(model)
         return Payload("arrays", [Source(ARRAYS_NAME, lambda: safetensors.encode_arrays(arrays))])
+    what = _word(model)
+    if isinstance(model, Mapping):
+        name, value = next((name, value) for name, value in model.items() if not _is_array(value))
+        what = f"{what} in which {name!r} is {_word(value)}"
     raise UsageError(
         "unknown_model_object",
-        f"mlreg does not know how to keep a {type(model).__module__}.{type(model).__qualname__}",
+        f"mlreg does not know how to keep {what}",
         why="it keeps a path, bytes, or a mapping from names to numpy arrays",
         fix="save the model with its own library, and register the path of the file",
     )
+
+
+def _word(value: object) -> str:
+    module, name = type(value).__module__, type(value).__qualname__
+    return f"a {name}" if module == "builtins" else f"a {module}.{name}"
 
 
 def _is_array(value: object) -> bool:

@@ -24,7 +24,7 @@ from mlreg.errors import (
     UnavailableError,
 )
 from mlreg.formats import snapshot as snapshots
-from mlreg.formats.identity import Identity
+from mlreg.formats.identity import Identity, refuse_unknown
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
@@ -98,6 +98,8 @@ class Log:
             found = self.newest_snapshot()
             if found or position.number:
                 self.view.restart(position, found)
+        # A newer release may have brought the view to where it is.
+        refuse_unknown(list(self.view.requires))
         self._started = incarnation
 
     def newest_snapshot(self) -> Snapshot | None:

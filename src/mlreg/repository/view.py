@@ -6,7 +6,8 @@ never trusted beyond the slot it was built at. It lies on a local disk, outside 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -111,6 +112,16 @@ class View:
         """The first slot whose changes the view holds; larger than 1 if it began at a snapshot."""
         return self._state("history_from", 1)
 
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The features that the slots so far need, sorted."""
+        row = self._db.row("SELECT value FROM state WHERE key = 'requires'")
+        return tuple(json.loads(row[0])) if row else ()
+
+    def _set_requires(self, features: Iterable[str]) -> None:
+        text = json.dumps(sorted(features))
+        self._db.run("INSERT OR REPLACE INTO state VALUES('requires', ?)", (text,))
+
     def _state(self, key: str, default: int) -> int:
         row = self._db.row("SELECT value FROM state WHERE key = ?", (key,))
         return row[0] if row else default
@@ -148,6 +159,8 @@ class View:
             self._move_pack(transaction, pack_id, {DROPPED, None}, REAPED)
         if transaction.is_lossy:
             self._db.run("INSERT OR REPLACE INTO state VALUES('generation', ?)", (self.generation + 1,))
+        if needed := set(transaction.requires) - set(self.requires):
+            self._set_requires({*self.requires, *needed})
 
     def _fold_ref(self, transaction: Transaction, ref: RefChange) -> None:
         found = self.ref(ref.name)
@@ -213,6 +226,7 @@ class View:
         self._db.run_for_each("INSERT INTO packs(id, state) VALUES(?, ?)", gone)
         values = [("generation", snapshot.generation), ("history_from", snapshot.number + 1)]
         self._db.run_for_each("INSERT OR REPLACE INTO state VALUES(?, ?)", values)
+        self._set_requires(snapshot.requires)
         self._set_position(snapshot.number, snapshot.head)
 
     def add_history(self, transactions: Sequence[Transaction]) -> None:
@@ -240,7 +254,7 @@ class View:
             number=number,
             head=head or TransactionHash(bytes(32)),
             generation=self.generation,
-            requires=(),
+            requires=self.requires,
             refs=tuple(self.refs("")),
             packs=tuple(PackState(_pack(row[:6]), row[6], row[7] == DROPPED) for row in packs),
             reaped=tuple(row[0] for row in reaped),

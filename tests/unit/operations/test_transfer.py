@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from mlreg.errors import RefusedError
+from mlreg.formats import transaction as transactions
 from mlreg.formats.pack import Sort
 from mlreg.ids import ContentId
 from mlreg.operations.check import check
 from mlreg.registry.registry import Registry, init
 from mlreg.registry.sync import Sync
-from mlreg.repository import packing
+from mlreg.repository import log, packing
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.stores.directory import DirectoryStore
@@ -164,3 +166,39 @@ def test_what_lies_under_the_id_and_is_not_what_is_wanted_is_left_alone(
 
     assert {key: remote.read(key) for key in keys} == spoiled
     scene.check()
+
+
+# More names than a slot of the log can hold.
+
+
+def test_names_that_fit_no_slot_together_go_in_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "MAX_BYTES", 2500)
+    monkeypatch.setattr(log, "MAX_BYTES", 2500)
+    here = Registry(init(tmp_path / "here", shared=True)[0], "Ann", remotes={"origin": str(tmp_path / "there")})
+    there = Registry(init(tmp_path / "there", shared=True)[0], "Rob")
+    names = [f"1.{number}.0" for number in range(10)]
+    for name in names:
+        (tmp_path / "file").write_text(name)
+        here.add("model/net", [tmp_path / "file"], version=name, tags=[f"tag-{name[2]}"])
+
+    sent = Sync(here, "origin").push()
+
+    assert (len(sent.versions), len(sent.tags)) == (10, 10)
+    assert sorted(version.version for version in there.versions("model/net")) == names
+    assert {tag.ref: tag.target for tag in there.tags()} == {tag.ref: tag.target for tag in here.tags()}
+    assert there.repository.log.view.number > 2
+    assert there.verify().problems == ()
+    assert there.verify().orphans == 0
+
+
+def test_a_name_that_fits_no_slot_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Registry(init(tmp_path / "here", shared=True)[0], "Ann", remotes={"origin": str(tmp_path / "there")})
+    there = Registry(init(tmp_path / "there", shared=True)[0], "Rob")
+    (tmp_path / "file").write_text("x")
+    here.add("model/net", [tmp_path / "file"], version="1.0.0")
+    monkeypatch.setattr(log, "MAX_BYTES", 100)
+
+    with pytest.raises(RefusedError) as caught:
+        Sync(here, "origin").push()
+    assert caught.value.code == "transaction_too_large"
+    assert there.entries() == []

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import ConflictError, IntegrityError, UnavailableError, UnsupportedError
+from mlreg.formats import identity
 from mlreg.formats.pack import Sort
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import RefChange, Transaction, slot_key
@@ -533,3 +534,31 @@ def test_a_file_that_claims_to_be_vast_is_not_read_to_its_end(key: str, tmp_path
         return
     with pytest.raises(IntegrityError):
         Repository(repository.store).log.refresh()
+
+
+# Features.
+
+
+def test_a_feature_that_the_log_needs_stands_in_its_snapshots_and_stops_a_view_that_knows_more(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer release has brought the cached view behind the slot that asks for the feature."""
+    with monkeypatch.context() as newer:
+        newer.setattr(identity, "FEATURES", frozenset({"deltas"}))
+        repository = repository_in(store, tmp_path)
+        slot = Transaction(1, repository.identity.origin, "0" * 32, "", "Ann", "", requires=("deltas",))
+        store.create(slot_key(1), slot.encode())
+        repository.log.refresh()
+        note(repository, "behind")
+        repository.log.write_snapshot()
+        assert repository.log.view.snapshot().requires == ("deltas",)
+        assert repository.log.newest_snapshot() == repository.log.view.snapshot()
+        began = View(None)
+        began.restart(began.position, repository.log.newest_snapshot())
+        assert began.snapshot().requires == ("deltas",)
+        repository.close()
+
+    for cache in (tmp_path, None):
+        with pytest.raises(UnsupportedError) as caught:
+            Repository(store, cache).log.refresh()
+        assert caught.value.code == "unknown_feature"
