@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -35,14 +36,25 @@ def test_no_text_reaches_the_terminal_as_a_command(mlreg: Call) -> None:
             assert shown.isprintable(), words
 
 
+def is_writing(started: subprocess.Popen[bytes]) -> bool:
+    """Stop a process and tell whether it has a pack half written."""
+    started.send_signal(signal.SIGSTOP)
+    _, status = os.waitpid(started.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    return bool(list(Path(".mlreg/packs").rglob(".tmp-*")))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_command_and_nothing_is_registered(number: int, status: int, mlreg: Call) -> None:
     Path("large").write_bytes(os.urandom(64 << 20))
     words = ("add", "model/large", "large", "--version", "1.0.0")
     started = subprocess.Popen(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not list(Path(".mlreg/packs").rglob(".tmp-*")):
-        assert started.poll() is None
+    # Looked at only while it stands still, so that it cannot end before the signal comes.
+    while not is_writing(started):
+        started.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
     started.send_signal(number)
+    started.send_signal(signal.SIGCONT)
     started.communicate()
 
     assert started.returncode == status

@@ -11,9 +11,7 @@ from mlreg.cli.options import REF, AsJson, Quiet, Repo, mode_of, open_registry
 
 
 def ls(
-    what: Annotated[
-        str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, or a version.")
-    ] = "",
+    what: Annotated[str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, or a version.")] = "",
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
