@@ -441,9 +441,9 @@ class Process:
     def _place(self, slot: Slot, base: State) -> Steps[bool | None]:
         """Create a slot until its number is taken; return whether by us.
 
-        After any other answer than CREATED, the slot itself is asked. While it is absent our request may
-        still be under way, so that giving up is not open to us; the same bytes again do no harm. None is
-        only returned by mutants, which give up.
+        After any other answer than CREATED, the slot itself is asked, as a store does for who creates the
+        same bytes again. While it is absent our request may still be under way, so that giving up is not
+        open to us. None is only returned by mutants, which give up.
         """
         world = self.world
         while True:
