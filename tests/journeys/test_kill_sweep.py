@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 
 from mlreg.errors import MlregError
+from mlreg.operations import checkout
 from mlreg.registry.registry import Registry, init
 from mlreg.registry.sync import Sync
 from mlreg.stores import directory
 
-CALLS = {"open", "write", "fsync", "link", "rename", "unlink", "mkdir", "close", "pread", "lstat"}
+CALLS = {"open", "write", "fsync", "link", "replace", "unlink", "mkdir", "close", "pread", "lstat"}
 MOST = 400
 
 
@@ -81,7 +82,11 @@ def clone(root: Path) -> None:
     Sync(open_registry(place), "origin").pull()
 
 
-OPERATIONS = (add, tag, remove, restore, push, pull, clone)
+def initialise(root: Path) -> None:
+    init(root / "new", shared=False)
+
+
+OPERATIONS = (initialise, add, tag, remove, restore, push, pull, clone)
 PLACES = ("work/.mlreg", "registry", "other/.mlreg", "new/.mlreg")
 
 
@@ -132,7 +137,7 @@ def run_in_child(operation: Callable[[Path], None], root: Path, k: int, act: Cal
     child = os.fork()
     if child == 0:
         counted = Counted(k, act)
-        vars(directory)["os"] = counted
+        vars(directory)["os"] = vars(checkout)["os"] = counted
         try:
             operation(root)
         except MlregError:
@@ -201,3 +206,31 @@ def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be
         assert names(state(root)) == new, f"call {k}, repeated"
         if end is End.DONE:
             break
+
+
+def get(root: Path) -> None:
+    open_registry(root / "work/.mlreg").get("data/rows", root / "out")
+
+
+@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC"])
+def test_files_that_are_written_out_are_old_or_new_and_never_half(fault: str, before: Path, tmp_path: Path) -> None:
+    act = kill if fault == "kill" else fail(getattr(errno, fault))
+    new = (before / "large").read_bytes()
+
+    for k, root in copies(before, tmp_path):
+        (root / "out").mkdir()
+        (root / "out" / "large").write_bytes(b"what was there")
+        (root / "out" / "mine").write_bytes(b"mine")
+        end = run_in_child(get, root, k, act)
+
+        assert end is not End.BROKEN, f"call {k}"
+        found = (root / "out" / "large").read_bytes()
+        is_done = end in (End.DONE, End.DONE_ALL_THE_SAME)
+        assert found == new or (not is_done and found == b"what was there"), f"call {k}"
+        assert (root / "out" / "mine").read_bytes() == b"mine"
+        if end is not End.KILLED:
+            assert sorted(path.name for path in (root / "out").iterdir()) == ["large", "mine"]
+        get(root)
+        assert (root / "out" / "large").read_bytes() == new
+        if end is End.DONE:
+            return

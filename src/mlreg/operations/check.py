@@ -255,7 +255,8 @@ class _Check:
     def _recipe(self, shown: str, file: File) -> None:
         """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
         has = self._repository.objects.has
-        if self._share < 1 or file.id in self._whole or has(Sort.PIECE, file.id) or not file.size:
+        is_in_pieces = file.size and not has(Sort.PIECE, file.id) and has(Sort.RECIPE, file.id)
+        if self._share < 1 or file.id in self._whole or not is_in_pieces:
             return
         self._whole.add(file.id)
         try:

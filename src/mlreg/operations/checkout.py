@@ -16,12 +16,12 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import AccessError, MlregError, RefusedError, explain
+from mlreg.errors import AccessError, MlregError, NotFoundError, RefusedError, UnsupportedError, explain
 from mlreg.formats.identity import KEY
 from mlreg.formats.paths import RESERVED, check_tree_paths
 from mlreg.formats.tree import File, Mode
-from mlreg.repository.repository import Repository
-from mlreg.stores.directory import make_directory
+from mlreg.repository.repository import Repository, read_identity
+from mlreg.stores.directory import DirectoryStore, make_directory
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -88,13 +88,24 @@ def _refuse_repository(target: Path) -> None:
     for place in (absolute, *absolute.parents):
         below = absolute.relative_to(place).parts
         is_project = place.name == RESERVED
-        if (place / KEY).is_file() and (is_project or not below or below[0] in KEPT):
+        if (is_project or not below or below[0] in KEPT) and _is_repository(place):
             raise RefusedError(
                 "target_is_a_repository",
                 f"{target} is in a repository",
                 why="files of a version there could take the place of what the repository keeps",
                 fix="name another directory",
             )
+
+
+def _is_repository(place: Path) -> bool:
+    """Tell whether a directory is a repository, and not only has a file of that name."""
+    try:
+        read_identity(DirectoryStore(place))
+    except UnsupportedError:
+        return True
+    except MlregError:
+        return False
+    return True
 
 
 def _flush(root: int, directories: Iterable[str]) -> None:
@@ -106,6 +117,7 @@ def _flush(root: int, directories: Iterable[str]) -> None:
 
 def remove_strays(files: Iterable[File], target: Path) -> int:
     """Delete the files below `target` that are not among `files`, but no repository; return how many there were."""
+    _refuse_repository(target)
     wanted = {file.path for file in files}
     strays = [path for path in _files_below(target) if path not in wanted]
     with _explained(target):
@@ -122,7 +134,7 @@ def remove_strays(files: Iterable[File], target: Path) -> int:
 def _files_below(target: Path) -> Iterator[str]:
     """Yield the files and links below a directory; a repository is passed over, with everything in it."""
     for directory, below, names in os.walk(target, followlinks=False):
-        if KEY in names:
+        if KEY in names and _is_repository(Path(directory)):
             below.clear()
             continue
         below[:] = [name for name in below if name != RESERVED]
@@ -132,7 +144,10 @@ def _files_below(target: Path) -> Iterator[str]:
 
 
 def _open_root(target: Path) -> int:
-    make_directory(target)
+    try:
+        make_directory(target)
+    except NotFoundError as error:
+        raise NotADirectoryError(str(target)) from error
     # The target itself may be a link: the user named it. What is below may not.
     return os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 

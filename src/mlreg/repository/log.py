@@ -118,8 +118,13 @@ class Log:
 
         Raises:
             IntegrityError: `bad_snapshot`.
+            UnsupportedError: `unknown_snapshot_version`, `unknown_codec`, `unknown_feature`.
         """
-        found = Snapshot.decode(self._store.read(key, 0, snapshots.MAX_BYTES + 1))
+        try:
+            found = Snapshot.decode(self._store.read(key, 0, snapshots.MAX_BYTES + 1))
+        except IntegrityError as error:
+            why = error.why or error.message
+            raise IntegrityError("bad_snapshot", f"{key} cannot be read", why=why, fix="delete it") from error
         if snapshot_key(found.number) != key or self.hash_of(found.number) != found.head:
             raise IntegrityError("bad_snapshot", f"{key} does not belong to this log")
         return found

@@ -275,11 +275,15 @@ class Objects:
     def _index_at(self, pack_id: str, size: int, index_size: int) -> PackIndex:
         """Read an index whose size is known, in one request."""
         tail = self._store.read(pack_key(pack_id), max(0, size - index_size - TRAILER_SIZE))
-        stated, digest = decode_trailer(tail[-TRAILER_SIZE:])
-        if stated != index_size or len(tail) != index_size + TRAILER_SIZE:
-            raise IntegrityError("bad_pack", f"pack {pack_id} has an index of another size", fix="mlreg verify")
-        index = PackIndex(tail[:-TRAILER_SIZE], digest)
-        index.check()
+        try:
+            stated, digest = decode_trailer(tail[-TRAILER_SIZE:])
+            index = PackIndex(tail[:-TRAILER_SIZE], digest)
+            if stated != index_size or len(tail) != index_size + TRAILER_SIZE:
+                raise IntegrityError("bad_pack", "its index has another size")
+            index.check()
+        except IntegrityError as error:
+            why = error.why or error.message
+            raise IntegrityError(error.code, f"{pack_key(pack_id)} cannot be read", why=why, fix=REPAIR) from error
         return index
 
     def describe_pack(self, pack_id: str) -> tuple[PackEntry, PackIndex]:
