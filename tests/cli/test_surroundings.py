@@ -48,7 +48,10 @@ def is_writing(started: subprocess.Popen[bytes]) -> bool:
 def test_a_signal_ends_a_command_and_nothing_is_registered(number: int, status: int, mlreg: Call) -> None:
     Path("large").write_bytes(os.urandom(64 << 20))
     words = ("add", "model/large", "large", "--version", "1.0.0")
+    # A shell starts what runs in its background with interrupts ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     started = subprocess.Popen(command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, before)
     # Looked at only while it stands still, so that it cannot end before the signal comes.
     while not is_writing(started):
         started.send_signal(signal.SIGCONT)
