@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import UsageError
+from mlreg.formats.card import SPELLINGS
 from mlreg.formats.fields import MAX_METRIC_DEPTH, STANDARD_FIELDS, check_fields, check_schema
 from mlreg.formats.yaml_document import parse_yaml
 
 PAGE = (Path(__file__).parents[2] / "docs" / "fields.md").read_text(encoding="utf-8")
-ROWS = re.findall(r"^\| `([a-z_]+)` \| (.+) \| `(.+)` \|$", PAGE, re.MULTILINE)
+SPELT = re.findall(r"^\| `([a-z_-]+)` \| `([a-z_]+)` \| .+ \|$", PAGE, re.MULTILINE)
+ROWS = re.findall(r"^\| `([a-z_]+)` \| (.+) \| `(.+: .+)` \|$", PAGE, re.MULTILINE)
 SCHEMA = parse_yaml(re.findall(r"^```yaml\n(.+?)^```", PAGE, re.MULTILINE | re.DOTALL)[0], "the page")
 
 
@@ -41,3 +43,7 @@ def test_the_schema_of_the_page_refuses_with_the_words_of_the_page() -> None:
     with pytest.raises(UsageError) as caught:
         check_schema({"license": "MIT", "metrics": {"map": 1.3}}, SCHEMA)
     assert f"`{caught.value.why}`" in PAGE.replace("\n", " ")
+
+
+def test_the_page_lists_how_the_keys_of_cards_are_respelt() -> None:
+    assert [(spelling.theirs, spelling.ours) for spelling in SPELLINGS] == SPELT

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from mlreg.errors import UnsupportedError, UsageError
 from mlreg.formats import canonical
+from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.fields import MAX_METRIC_DEPTH, MAX_VIOLATIONS, STANDARD_FIELDS, check_fields, check_schema
 from tests.unit.formats.test_canonical import texts, values
 
-numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+numbers = st.integers(-MAX_INTEGER - 1, MAX_INTEGER) | st.floats(allow_nan=False, allow_infinity=False)
 several = st.lists(texts, max_size=3)
 standard: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {},
