@@ -75,7 +75,6 @@ _TOKEN = re.compile(
 )
 _PLAIN_PART = re.compile(_PART, re.ASCII)
 _PARTS = re.compile(rf"\.({_PART}|{_QUOTED})", re.ASCII)
-_MAX_NUMBER_CHARS = 64
 _MAX_FIX_CHARS = 200
 _NEAR = 0.65
 """From this share of common letters on, an unknown field is taken for a known one."""
@@ -421,11 +420,9 @@ class _Parser:
 
     def _number(self) -> int | float:
         text = self._token.text
-        if len(text) > _MAX_NUMBER_CHARS:
-            raise self._fault(f"a number has at most {_MAX_NUMBER_CHARS} characters")
         try:
             value: int | float = int(text)
-        except ValueError:
+        except ValueError:  # not an integer, or one with so many digits that it becomes infinite
             value = float(text)
         if not math.isfinite(value):
             raise self._fault("this number is too large")

@@ -37,7 +37,9 @@ values = st.recursive(
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.sampled_from("xy"), below, max_size=2),
     max_leaves=4,
 )
-documents = st.dictionaries(st.sampled_from(FIELDS), values, max_size=3)
+documents = st.fixed_dictionaries(
+    {"a": values}, optional={"b": values, "meta": st.fixed_dictionaries({"x": st.fixed_dictionaries({"y": values})})}
+)
 places = st.sampled_from([Field(("a",)), Field(("b",)), Field(("a", "x")), Field(("meta", "x", "y"))])
 operands = scalars.filter(lambda value: value is not None)
 tests: st.SearchStrategy[Expression] = st.one_of(
@@ -126,12 +128,15 @@ def reference_of_a_test(test: Compare | Like | In | IsNull, found: Any) -> bool:
     raise AssertionError
 
 
-@given(expressions, documents)
+@given(tests | expressions, documents)
+@example(Compare(X, "<", "b"), {"meta": {"x": ["a"]}})
 @example(Compare(X, "=", value=True), {"meta": {"x": 1}})
 @example(Compare(X, "!=", 1), {"meta": {"x": None}})
 @example(Compare(X, "!=", "a"), {"meta": {"x": []}})
 @example(Compare(X, "=", "a"), {"meta": "x"})
 @example(Compare(X, "=", 1.0), {"meta": {"x": 1}})
+@example(Like(X, "A_", ignores_case=True), {"meta": {"x": "ab"}})
+@example(Like(X, "a_", ignores_case=True), {"meta": {"x": "AB"}})
 def test_an_expression_means_what_the_plain_rules_say(expression: Expression, document: dict[str, Any]) -> None:
     assert matches(expression, document) == reference(expression, document)
 
@@ -210,7 +215,7 @@ def sorted_documents(documents: list[dict[str, Any]], text: str) -> list[dict[st
 
 
 def test_types_are_sorted_in_a_fixed_order_and_missing_values_come_last_in_both_directions() -> None:
-    order: list[Any] = [False, True, -1, 0.5, 2, "", "B", "a", []]
+    order: list[Any] = [False, True, -1, 0.5, 2, 10, "", "B", "a", []]
     nothing: list[dict[str, Any]] = [{}, {"a": None}]
     shuffled = [*nothing, *({"a": value} for value in (*order[::2], *order[1::2]))]
 
