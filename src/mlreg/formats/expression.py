@@ -20,7 +20,6 @@ pattern is built from what a user wrote.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -391,6 +390,8 @@ class _Parser:
         meant = _ALIASES.get(root, "")
         if meant in self._fields:
             return meant
+        import difflib
+
         near = difflib.get_close_matches(root.lower(), sorted(self._fields), n=1, cutoff=_NEAR)
         fix = f"use {near[0]}{rest}" if near else f"use meta.{root}{rest}" if "meta" in self._fields else ""
         raise self._fault(f"{quoted(root)} is no field; there are {', '.join(sorted(self._fields))}", fix)

@@ -6,7 +6,6 @@ A standard field means the same in every version, so that versions can be compar
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import math
 import re
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import UnsupportedError, UsageError
+from mlreg.formats import canonical
 from mlreg.formats.names import quoted
 from mlreg.formats.yaml_document import scalar
 
@@ -79,10 +79,12 @@ def check_fields(metadata: Mapping[str, Any]) -> list[str]:
 
 def _near(key: str) -> str:
     """Return the standard field that a key nearly is; empty if it is one, or like none."""
+    import difflib
+
     if key in STANDARD_FIELDS:
         return ""
     word = key.lower().replace("-", "_")
-    close = difflib.get_close_matches(word[:80], STANDARD_FIELDS, n=1, cutoff=_NEAR)
+    close = difflib.get_close_matches(word, STANDARD_FIELDS, n=1, cutoff=_NEAR)
     return _OTHER_WORDS.get(word) or (close[0] if close else "")
 
 
@@ -205,9 +207,10 @@ def check_schema(metadata: Mapping[str, Any], schema: object) -> None:
         schema: a mapping, as it was read from JSON or YAML.
 
     Raises:
-        UsageError: `schema_violation`, with the path of each breach, the first 10; `bad_schema`.
+        UsageError: `schema_violation`, with the path of each breach, the first 10; `bad_schema`; `bad_json`.
         UnsupportedError: `missing_extra`, the library jsonschema is not there.
     """
+    canonical.check(metadata)
     found = list(itertools.islice(_violations(dict(metadata), schema), MAX_VIOLATIONS + 1))
     if found:
         more = "; and more" if len(found) > MAX_VIOLATIONS else ""
@@ -239,7 +242,7 @@ def _violations(metadata: dict[str, Any], schema: object) -> Iterator[Validation
         raise _bad_schema(_violation_text(error)) from error
     except referencing.exceptions.Unresolvable as error:
         raise _bad_schema(f"{quoted(str(error.ref))} is no place in the schema, and nothing is fetched") from error
-    except (RecursionError, OverflowError, ValueError, re.error) as error:
+    except (RecursionError, OverflowError, ValueError) as error:
         raise _bad_schema(f"{type(error).__name__}: {quoted(str(error))}") from error
 
 

@@ -198,6 +198,12 @@ def test_a_simple_model_index_becomes_metrics() -> None:
     assert parse_card(render_card({"model-index": index_of()}, "", ""), "x").fields == {"metrics": {"a": {"x": 1}}}
 
 
+def test_a_model_index_takes_the_place_of_no_metrics() -> None:
+    fields = {"metrics": {"map": 1}, "model-index": index_of()}
+
+    assert parse_card(render_card(fields, "", ""), "x").fields == fields
+
+
 @pytest.mark.parametrize(
     "index",
     [

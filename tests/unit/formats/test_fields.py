@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg.errors import UnsupportedError, UsageError
-from mlreg.formats import canonical
 from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.fields import MAX_METRIC_DEPTH, MAX_VIOLATIONS, STANDARD_FIELDS, check_fields, check_schema
 from tests.unit.formats.test_canonical import texts, values
@@ -242,6 +242,7 @@ BAD: dict[str, Any] = {
     "a dialect of its own": {"$schema": "https://example.org/dialect"},
     "a broken address": {"$id": "http://[bad", "$ref": "x"},
     "a ref that is no text": {"$ref": 5},
+    "a number beyond all others": {"properties": {"share": {"multipleOf": 10**400}}},
     "a file": {"$ref": Path(__file__).as_uri()},
     "a relative file": {"$ref": "schema.json"},
     "another address": {"$ref": "https://example.org/schema.json"},
@@ -253,13 +254,22 @@ BAD: dict[str, Any] = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_schema_that_is_wrong_itself_is_refused_as_such(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_schema({"license": "MIT"}, BAD[name])
+        check_schema({"license": "MIT", "share": 0.5}, BAD[name])
     assert caught.value.code == "bad_schema"
     assert caught.value.why
     assert caught.value.fix
 
 
+@pytest.fixture
+def _impatient_sockets() -> Iterator[None]:
+    """Let whoever connects to a server that never answers fail, not wait."""
+    socket.setdefaulttimeout(0.5)
+    yield
+    socket.setdefaulttimeout(None)
+
+
 @pytest.mark.parametrize("keyword", ["$ref", "$dynamicRef"])
+@pytest.mark.usefixtures("_impatient_sockets")
 def test_a_remote_ref_is_never_fetched(keyword: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
@@ -299,9 +309,15 @@ def test_the_library_is_imported_only_for_a_schema() -> None:
     assert not {"jsonschema", "referencing", "yaml"}.intersection(loaded)
 
 
+@pytest.mark.parametrize("value", [float("nan"), 10**400, nested_metrics(10_000), object()])
+def test_what_is_no_json_is_refused_before_a_schema_sees_it(value: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_schema({"a": value}, {"properties": {"a": {"multipleOf": 0.1}}})
+    assert caught.value.code == "bad_json"
+
+
 @given(st.dictionaries(texts, values, max_size=3))
 def test_a_schema_that_demands_nothing_takes_all_metadata(metadata: dict[str, Any]) -> None:
-    canonical.check(metadata)
     check_schema(metadata, {})
 
 

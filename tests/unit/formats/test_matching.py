@@ -131,6 +131,7 @@ def reference_of_a_test(test: Compare | Like | In | IsNull, found: Any) -> bool:
 @given(tests | expressions, documents)
 @example(Compare(X, "<", "b"), {"meta": {"x": ["a"]}})
 @example(Compare(X, "=", value=True), {"meta": {"x": 1}})
+@example(Compare(X, ">", value=False), {"meta": {"x": True}})
 @example(Compare(X, "!=", 1), {"meta": {"x": None}})
 @example(Compare(X, "!=", "a"), {"meta": {"x": []}})
 @example(Compare(X, "=", "a"), {"meta": "x"})
