@@ -257,3 +257,13 @@ def test_documents_are_sorted_key_by_key_and_equal_ones_stay_in_order(
     expected = sorted(numbered, key=functools.cmp_to_key(compared_items))
 
     assert [number for number, _ in sorted_by(numbered, keys, document_of)] == [number for number, _ in expected]
+
+
+def test_ten_thousand_documents_take_less_than_a_second() -> None:
+    expression = parse_expression("(meta.map < .3 or meta.team = 'nlp') and not a like 'tmp%'", FIELDS)
+    found = [{"a": f"name {number}", "meta": {"map": number / 10_000, "team": "vision"}} for number in range(10_000)]
+    start = time.process_time()
+
+    assert sum(matches(expression, document) for document in found) == 3_000
+
+    assert time.process_time() - start < 1  # some 20 ms
