@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -252,6 +253,39 @@ def _refuse(reason: str) -> NoReturn:
     raise _bad(reason)
 
 
+class Tensor(NamedTuple):
+    """One tensor on its way into a file."""
+
+    name: str
+    """Any text but `__metadata__`."""
+    dtype: str
+    """The header's word for it, one of `DTYPES`."""
+    shape: tuple[int, ...]
+    read: Callable[[], bytes | memoryview]
+    """Return its bytes, little-endian and in C order; asked once, when they are written."""
+
+
+def encode(tensors: Iterable[Tensor], metadata: Mapping[str, str] | None = None) -> Iterator[bytes | memoryview]:
+    """Return the bytes of a file, the header first, then one buffer for each tensor.
+
+    Equal tensors under equal names, with equal metadata, give equal bytes, whatever their order; without
+    metadata those that the reference implementation writes.
+
+    Raises:
+        UsageError: `bad_array`, a name that safetensors cannot hold, or too many tensors; before the first buffer.
+    """
+    laid_out = sorted(tensors, key=lambda tensor: (_PLACE[_BY_WORD[tensor.dtype]], str(tensor.name)))
+    for tensor in laid_out:
+        _check_name(tensor.name)
+    header = _header(laid_out, metadata or {})
+    return chain((header,), (tensor.read() for tensor in laid_out))
+
+
+def array_name(dtype: str) -> str:
+    """Return the numpy or ml_dtypes name for the header's word for a type; empty if no array is made of it."""
+    return _BY_WORD[dtype].array
+
+
 def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memoryview]:
     """Return the bytes of a file, the header first, then one buffer for each array.
 
@@ -267,30 +301,33 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memory
     Raises:
         UsageError: `bad_array`, what safetensors cannot hold; before the first buffer.
     """
-    laid_out = sorted(
-        ((_dtype_of(name, array), name, array) for name, array in arrays.items()),
-        key=lambda item: (_PLACE[item[0]], item[1]),
+    return encode(
+        Tensor(name, _dtype_of(name, array).word, array.shape, partial(_buffer, array))
+        for name, array in arrays.items()
     )
-    header = _header([(dtype, name, array.shape) for dtype, name, array in laid_out])
-    return chain((header,), (_buffer(array) for _, _, array in laid_out))
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or name == METADATA or not _has_utf8(name):
+        raise UsageError("bad_array", f"{str(name)[:80]!a} cannot be the name of an array in safetensors")
 
 
 def _dtype_of(name: object, array: object) -> Dtype:
     import numpy
 
-    if not isinstance(name, str) or name == METADATA or not _has_utf8(name):
-        raise UsageError("bad_array", f"{str(name)[:80]!a} cannot be the name of an array in safetensors")
+    _check_name(name)
+    shown = _shown(str(name))
     if not isinstance(array, numpy.ndarray) or isinstance(array, numpy.ma.MaskedArray):
         raise UsageError(
             "bad_array",
-            f"{_shown(name)} is a {type(array).__name__}, and safetensors holds plain numpy arrays",
+            f"{shown} is a {type(array).__name__}, and safetensors holds plain numpy arrays",
             fix="convert it: numpy.asarray(...), or array.filled(...) if it has a mask",
         )
     dtype = _BY_ARRAY.get(array.dtype.name)
     if dtype is None or array.ndim > MAX_DIMENSIONS:
         raise UsageError(
             "bad_array",
-            f"safetensors cannot hold the array {_shown(name)}, {array.ndim} dimensions of {str(array.dtype)[:80]}",
+            f"safetensors cannot hold the array {shown}, {array.ndim} dimensions of {str(array.dtype)[:80]}",
             why=f"mlreg writes booleans, integers and floats of 8 to 64 bits, in at most {MAX_DIMENSIONS} dimensions",
             fix="give it fewer dimensions: array.reshape(...)" if dtype else _WAYS_OUT.get(array.dtype.kind, _WAY_OUT),
         )
@@ -305,11 +342,12 @@ def _has_utf8(text: str) -> bool:
     return True
 
 
-def _header(laid_out: list[tuple[Dtype, str, tuple[int, ...]]]) -> bytes:
-    fields, end = {}, 0
-    for dtype, name, shape in laid_out:
-        begin, end = end, end + math.prod(shape) * dtype.bits // 8
-        fields[name] = {"dtype": dtype.word, "shape": shape, "data_offsets": (begin, end)}
+def _header(laid_out: list[Tensor], metadata: Mapping[str, str]) -> bytes:
+    fields: dict[str, Any] = {METADATA: dict(sorted(metadata.items()))} if metadata else {}
+    end = 0
+    for name, dtype, shape, _ in laid_out:
+        begin, end = end, end + math.prod(shape) * _BY_WORD[dtype].bits // 8
+        fields[name] = {"dtype": dtype, "shape": shape, "data_offsets": (begin, end)}
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
     # Spaces to a multiple of 8, so that a mapped file has every element at its alignment.
     text = text.ljust(-(-len(text) // LENGTH_BYTES) * LENGTH_BYTES)

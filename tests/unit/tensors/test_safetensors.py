@@ -499,3 +499,30 @@ def test_what_we_accept_the_reference_reads_alike(data: bytes) -> None:
 
     read = {name: (info["dtype"], tuple(info["shape"]), bytes(info["data"])) for name, info in deserialize(data)}
     assert read == {name: (dtype, shape, data[start:end]) for name, dtype, shape, start, end in tensors}
+
+
+# Tensors that are no arrays.
+
+ROWS = [safetensors.Tensor("b", "U8", (2,), lambda: b"12"), safetensors.Tensor("a", "F32", (1,), lambda: bytes(4))]
+
+
+def test_metadata_of_a_file_is_read_back_and_read_by_the_reference_implementation() -> None:
+    data = b"".join(safetensors.encode(ROWS, {"tied": "a", "b": "c"}))
+
+    header = safetensors.parse_header(data, len(data))
+    assert header.metadata == {"tied": "a", "b": "c"}
+    assert [tensor.name for tensor in header.tensors] == ["a", "b"]
+    assert {name for name, _ in reference().deserialize(data)} == {"a", "b"}
+
+
+def test_the_order_of_tensors_and_metadata_makes_no_difference() -> None:
+    one = b"".join(safetensors.encode(ROWS, {"x": "1", "y": "2"}))
+
+    assert b"".join(safetensors.encode(ROWS[::-1], {"y": "2", "x": "1"})) == one
+
+
+@pytest.mark.parametrize("name", ["__metadata__", "half \ud800"])
+def test_a_tensor_of_an_impossible_name_is_refused(name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        safetensors.encode([safetensors.Tensor(name, "U8", (0,), lambda: b"")])
+    assert caught.value.code == "bad_array"
