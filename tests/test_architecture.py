@@ -27,6 +27,7 @@ FLOORS = (
     {"__init__"},
     {"config"},
     {"registry", "integrations"},
+    {"adapters"},
     {"operations"},
     {"repository"},
     {"stores"},

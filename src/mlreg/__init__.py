@@ -5,6 +5,7 @@ The floors, from the top; an import points down:
     cli                           words: the only code that prints
     config                        settings; the only code that reads the environment
     registry                      one method per thing a user can do
+    adapters                      live objects as files, and back
     operations                    verbs over repositories
     repository                    objects and the transaction log in one store
     stores                        bytes under keys, somewhere

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from mlreg import adapters
+from mlreg.adapters.adapter import Adapter, Stored
 from mlreg.errors import NoRepositoryError
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
-from mlreg.registry.payloads import payload_of
 from mlreg.registry.registry import Registry, init, silent
-from mlreg.registry.results import VersionInfo
-from mlreg.tensors import safetensors
+from mlreg.registry.results import Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
 class ModelRegistry:
@@ -39,6 +40,7 @@ class ModelRegistry:
         version: str = "",
         metadata: Mapping[str, Any] | None = None,
         *,
+        adapter: str | Adapter = "",
         bump: str = "",
         inputs: Iterable[tuple[str, str]] = (),
         message: str = "",
@@ -47,10 +49,14 @@ class ModelRegistry:
         """Register a model: all of it is durable when this returns.
 
         Args:
-            model: a path, bytes, or a mapping from names to numpy arrays.
+            model: a path, bytes, a mapping from names to numpy arrays, or an object of a framework: the table
+                is in `docs/models.md`.
             name: `suture_detector`, without the kind.
             version: SemVer, `1.0.0`; registering the same model under the same version again is no error.
-            metadata: JSON values, such as description, metrics and hyperparameters.
+            metadata: JSON values, such as description, metrics and hyperparameters. What the adapter knows is
+                added: `adapter`, and `framework` and `signature` unless they are given.
+            adapter: what keeps it, if not the first to recognise it: a name, or an adapter of the caller's own,
+                which `get_model` then needs, too.
             bump: instead of a version, `major`, `minor` or `patch`.
             inputs: (role, ref) of what the model was made from: `("data", "data/frames@2026.11.23")`.
             message: why.
@@ -58,21 +64,26 @@ class ModelRegistry:
 
         Raises:
             ConflictError: `version_exists` with other content.
-            UsageError: `bad_name`, `bad_version`, `unknown_model_object`, `bad_json`.
+            UnsupportedError: `missing_extra`.
+            UsageError: `bad_name`, `bad_version`, `unknown_model_object`, `cannot_keep`, `bad_json`,
+                `reserved_metadata`, `no_adapter`.
         """
-        payload = payload_of(model)
-        self._make_repository()
-        added = self.registry.register(
-            f"model/{name}",
-            payload.sources,
-            payload.form,
-            version=version,
-            bump=bump,
-            metadata=metadata,
-            inputs=inputs,
-            message=message,
-            tags=tags,
-        )
+        keeper = adapters.keeper_of(model, adapter)
+        with TemporaryDirectory(prefix="mlreg-") as place:
+            kept = adapters.save(keeper, model, Path(place))
+            described = adapters.metadata_of(keeper, kept, metadata or {})
+            self._make_repository()
+            added = self.registry.register(
+                f"model/{name}",
+                kept.sources,
+                kept.form,
+                version=version,
+                bump=bump,
+                metadata=described,
+                inputs=inputs,
+                message=message,
+                tags=tags,
+            )
         return added.version
 
     def _make_repository(self) -> None:
@@ -83,33 +94,78 @@ class ModelRegistry:
                 raise
             init(Path(self.registry.path), shared=True)
 
-    def get_model(self, name: str, version: str = "latest", directory: str | Path | None = None) -> Any:
+    def get_model(
+        self,
+        name: str,
+        version: str = "latest",
+        directory: str | Path | None = None,
+        *,
+        adapter: str | Adapter = "",
+        into: object | None = None,
+        trust: bool = False,
+    ) -> Any:
         """Return a model as the kind of object that was registered.
 
         Args:
             name: `suture_detector`.
             version: a version, a tag or `latest`.
-            directory: where the files go, for a model that was registered as a path; by default a
-                directory of the cache, where they are checked, and mended, whenever they are asked for.
+            directory: where the files go, for a model that is kept as files; by default a directory of the
+                cache, where they are checked, and mended, whenever they are asked for.
+            adapter: what loads it, if not what kept it: a name, or an adapter of the caller's own.
+            into: a `torch.nn.Module` that is filled and returned, instead of a dict of tensors.
+            trust: also do what could run code of whoever registered the model: unpickle, make types that
+                are not known to be safe.
 
         Returns:
-            A `Path` for a file or a directory, `bytes`, or a dict of numpy arrays.
+            A `Path` for a file or a directory, `bytes`, a dict of numpy arrays, or the live object of a
+            framework: the table is in `docs/models.md`.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            IntegrityError: the stored bytes are not those that were registered; `bad_model`, no model can be
+                made of them.
+            RefusedError: `untrusted`, this needs `trust`.
+            UnsupportedError: `missing_extra`, `no_adapter`.
+            UsageError: `no_into`, `tensors_differ`.
+        """
+        stored = self._stored(name, version, directory)
+        return adapters.load(adapters.loader_of(stored, adapter), stored, into, trust=trust)
+
+    def get_path(self, name: str, version: str = "latest", directory: str | Path | None = None) -> Path:
+        """Return where the files of a model are, whatever was registered; nothing is loaded.
+
+        Args:
+            name: `suture_detector`.
+            version: a version, a tag or `latest`.
+            directory: where the files go; by default a directory of the cache.
+
+        Returns:
+            A file, for a model that was registered as a file, bytes or arrays; else a directory.
 
         Raises:
             NotFoundError: `ref_not_found`.
             IntegrityError: the stored bytes are not those that were registered.
         """
-        text = f"model/{name}@{version}"
-        target = self.registry.rev_parse(text)
+        stored = self._stored(name, version, directory)
+        place = stored.checkout()
+        return place if stored.form == "directory" else place / stored.paths[0]
+
+    def _stored(self, name: str, version: str, directory: str | Path | None) -> Stored:
+        target = self.registry.rev_parse(f"model/{name}@{version}")
         repository = self.registry.repository
         commit = read_commit(repository, target.commit_id)
         files = list(files_of(repository, commit))
-        if commit.form in ("file", "directory"):
-            place = Path(directory) if directory else self._cached(str(commit.tree))
+        place = Path(directory) if directory else self._cached(str(commit.tree))
+
+        def read(path: str) -> bytes:
+            return b"".join(self.registry.cat(f"{target}:{path}"))
+
+        def checked_out() -> Path:
             checkout(repository, files, place, silent)
-            return place / files[0].path if commit.form == "file" else place
-        data = b"".join(self.registry.cat(f"{target}:{files[0].path}"))
-        return safetensors.decode_arrays(data) if commit.form == "arrays" else data
+            return place
+
+        paths = [file.path for file in files]
+        return Stored(str(target), commit.form, commit.metadata, paths, read, checked_out)
 
     def _cached(self, tree: str) -> Path:
         below = self.registry.cache or Path(self.registry.path) / "cache"
@@ -118,3 +174,52 @@ class ModelRegistry:
     def get_info(self, name: str, version: str = "latest") -> VersionInfo:
         """Return what is known of a version: id, metadata, inputs, tags, author, time."""
         return self.registry.show(f"model/{name}@{version}")
+
+    def list_models(self, pattern: str = "*") -> list[EntryInfo]:
+        """Return the models whose name matches a shell pattern, sorted by name."""
+        return self.registry.entries(f"model/{pattern}")
+
+    def list_versions(self, name: str) -> list[VersionInfo]:
+        """Return the versions of a model, the newest first.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        return self.registry.versions(f"model/{name}")
+
+    def tag(self, name: str, version: str, tag: str, message: str = "") -> Tagged:
+        """Point a tag of a model at one of its versions, wherever it pointed before.
+
+        Args:
+            name: `suture_detector`.
+            version: a version, another tag or `latest`.
+            tag: `production`.
+            message: why.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UsageError: `bad_tag`.
+        """
+        return self.registry.tag(f"model/{name}@{version}", tag, message)
+
+    def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
+        """Return a version and everything it was made from, depth first.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        return self.registry.lineage(f"model/{name}@{version}")
+
+    def delete(self, name: str, version: str, message: str = "") -> Changed:
+        """Take a version's name away; its bytes stay, and `mlreg restore` brings it back.
+
+        Args:
+            name: `suture_detector`.
+            version: a version, neither a tag nor `latest`.
+            message: why.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            RefusedError: `version_tagged`, a tag points to it.
+        """
+        return self.registry.remove([f"model/{name}@{version}"], message)

@@ -257,7 +257,7 @@ class Registry:
             report: told about progress.
         """
         from mlreg.operations import record
-        from mlreg.registry.payloads import plain
+        from mlreg.registry.metadata import plain
 
         named = Entry.parse(entry)
         new = record.NewVersion(

@@ -1,0 +1,141 @@
+"""The promise of an adapter: a live object becomes files, and comes back from them.
+
+An adapter imports its framework only in `save`, `load` and `fill`. What it loads may be hostile: nothing that is
+stored is executed or unpickled unless the caller said `trust=True`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType, ModuleType
+from typing import Any, ClassVar, NamedTuple
+
+from mlreg.errors import RefusedError, UnsupportedError, UsageError
+from mlreg.operations.ingest import Source
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Kept(NamedTuple):
+    """A live object as files."""
+
+    sources: Sequence[Source]
+    """In memory, or files below the directory that `save` was given."""
+    form: str = "directory"
+    """One of `mlreg.formats.commit.FORMS`."""
+    framework: Mapping[str, Any] = NOTHING
+    """`{"name": "torch", "version": "2.13.0"}`; empty if there is none."""
+    signature: Mapping[str, Any] = NOTHING
+    """JSON: what goes in and out, as far as the framework tells; empty if it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The files of a version, read when they are asked for and compared with what was registered."""
+
+    ref: str
+    """`model/suture_detector@1.0.0`."""
+    form: str
+    metadata: Mapping[str, Any]
+    paths: Sequence[str]
+    """Of all files, sorted."""
+    read: Callable[[str], bytes]
+    """Return the bytes of the file at a path."""
+    checkout: Callable[[], Path]
+    """Return a directory that holds all files."""
+
+
+class Adapter(ABC):
+    """How objects of one framework are kept. The same object is kept as the same bytes, whenever it is."""
+
+    name: ClassVar[str]
+    """Under `adapter` in the metadata of a version; small letters."""
+    package: ClassVar[str] = ""
+    """What is imported; empty if nothing needs to be installed."""
+    extra: ClassVar[str] = ""
+    """Of mlreg, which installs all that the adapter imports; empty if nothing needs to be installed."""
+    forms: ClassVar[tuple[str, ...]] = ()
+    """Forms of a version that this adapter loads without being named in its metadata."""
+
+    @abstractmethod
+    def recognises(self, model: object) -> bool:
+        """Tell whether this adapter keeps such an object; imports nothing."""
+
+    @abstractmethod
+    def save(self, model: Any, directory: Path) -> Kept:
+        """Return an object as files.
+
+        Args:
+            model: an object; what is not as `recognises` wants it may be refused, or fail.
+            directory: empty, and there until the files have been registered.
+
+        Raises:
+            UsageError: `cannot_keep`, a part of it cannot be kept without pickle.
+        """
+
+    @abstractmethod
+    def load(self, stored: Stored, *, trust: bool) -> Any:
+        """Return the object that was registered.
+
+        Raises:
+            RefusedError: `untrusted`, this needs `trust`.
+            IntegrityError: `bad_model`, the files are not what `save` writes.
+        """
+
+    def fill(self, stored: Stored, into: Any, *, trust: bool) -> Any:
+        """Load into an object that the caller built, and return it.
+
+        Raises:
+            UsageError: `no_into`, this kind of object is only made anew; `tensors_differ`.
+        """
+        raise UsageError(
+            "no_into",
+            f"{stored.ref} cannot be loaded into an object that is there",
+            why=f"the adapter {self.name} makes a new one",
+            fix="leave `into` out",
+        )
+
+    def framework(self) -> dict[str, Any]:
+        """Return name and version of what is installed, without the word for a build: `2.13.0`, not `2.13.0+cpu`."""
+        return {"name": self.package, "version": str(self.imported().__version__).partition("+")[0]}
+
+    def imported(self, module: str = "") -> ModuleType:
+        """Return a module that comes with the extra, by default the package of the framework.
+
+        Raises:
+            UnsupportedError: `missing_extra`.
+        """
+        try:
+            return importlib.import_module(module or self.package)
+        except ImportError as error:
+            raise UnsupportedError(
+                "missing_extra",
+                f"the adapter {self.name} needs {module or self.package}, which cannot be imported",
+                why=str(error),
+                fix=f"pip install 'mlreg[{self.extra}]'",
+            ) from error
+
+
+def is_a(value: object, package: str, *names: str) -> bool:
+    """Tell whether a class of such a name, of a package, is among those of a value; imports nothing."""
+    return any(cls.__name__ in names and cls.__module__.partition(".")[0] == package for cls in type(value).__mro__)
+
+
+def word(value: object) -> str:
+    """Return what a person calls the type of a value: `a dict`, `a torch.Tensor`."""
+    module, name = type(value).__module__, type(value).__qualname__
+    return f"a {name}" if module == "builtins" else f"a {module}.{name}"
+
+
+def untrusted(ref: str, why: str) -> RefusedError:
+    """Return the refusal to load what could run code of whoever registered it."""
+    return RefusedError(
+        "untrusted",
+        f"loading {ref} could run code that is stored in it",
+        why=why,
+        fix="if you trust who registered it: get_model(..., trust=True)",
+    )

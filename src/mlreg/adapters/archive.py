@@ -1,0 +1,28 @@
+"""Zip archives that are the same for the same content: without the times at which they were written."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The first moment that a zip can tell."""
+
+
+def read_archive(data: bytes) -> dict[str, bytes]:
+    """Return the members of a zip that a framework has just written, in their order."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_archive(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip whose members are stored as they are, in their order: packs compress them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            entry = zipfile.ZipInfo(name, EPOCH)
+            # As on every system.
+            entry.create_system = 3
+            archive.writestr(entry, data)
+    return buffer.getvalue()
