@@ -14,20 +14,33 @@ from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Stored, word
 from mlreg.adapters.arrays import ArraysAdapter
+from mlreg.adapters.keras import KerasAdapter
+from mlreg.adapters.lightgbm import LightgbmAdapter
+from mlreg.adapters.onnx import OnnxAdapter
 from mlreg.adapters.path import PathAdapter
+from mlreg.adapters.pickled import PickleAdapter
 from mlreg.adapters.plain_bytes import BytesAdapter
 from mlreg.adapters.sklearn import SklearnAdapter
 from mlreg.adapters.torch import TorchAdapter
+from mlreg.adapters.transformers import TransformersAdapter
+from mlreg.adapters.xgboost import XgboostAdapter
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError, UsageError
 
 ADAPTERS: tuple[Adapter, ...] = (
     PathAdapter(),
     BytesAdapter(),
     ArraysAdapter(),
+    TransformersAdapter(),
+    KerasAdapter(),
     TorchAdapter(),
+    XgboostAdapter(),
+    LightgbmAdapter(),
     SklearnAdapter(),
+    OnnxAdapter(),
+    PickleAdapter(),
 )
-"""In the order in which they are asked whether they recognise an object."""
+"""In the order in which they are asked whether they recognise an object: what is a module of torch or an estimator of
+scikit-learn may be something more special, too."""
 
 _BY_NAME = {adapter.name: adapter for adapter in ADAPTERS}
 _KEY = "adapter"

@@ -93,14 +93,16 @@ def test_files_that_are_no_model_are_refused_with_an_error_of_mlreg(
 ) -> None:
     models.register_model(SAMPLES[adapter.name].make(), "sample", "1.0.0", adapter=adapter.name)
     place = models.get_path("sample", "1.0.0", tmp_path / "out")
-    for path in place.rglob("*"):
-        if path.is_file():
-            path.write_bytes(damage)
-    models.registry.add("model/damaged", [place], version="1.0.0", metadata={"adapter": adapter.name})
+    for number, path in enumerate(path for path in sorted(place.rglob("*")) if path.is_file()):
+        right = path.read_bytes()
+        path.write_bytes(damage)
+        models.registry.add("model/damaged", [place], version=f"1.{number}.0", metadata={"adapter": adapter.name})
+        path.write_bytes(right)
 
-    with pytest.raises(MlregError) as caught:
-        models.get_model("damaged", "1.0.0")
-    assert caught.value.code in {"bad_model", "bad_safetensors", "untrusted"}
+    for version in models.list_versions("damaged"):
+        with pytest.raises(MlregError) as caught:
+            models.get_model("damaged", version.version)
+        assert caught.value.code in {"bad_model", "bad_safetensors", "untrusted"}
 
 
 @every_framework
