@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,10 @@ def test_a_version_of_an_adapter_that_is_not_in_the_table_says_what_to_do(tmp_pa
     with pytest.raises(UnsupportedError) as caught:
         adapters.loader_of(stored)
     assert caught.value.code == "no_adapter"
+
+
+def test_the_page_lists_the_adapters_in_their_order_with_their_extras() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (?:`(\w+)`|.) \|$", page, re.MULTILINE)
+
+    assert rows == [(adapter.name, adapter.extra) for adapter in ADAPTERS]
