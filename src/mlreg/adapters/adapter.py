@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple
 
-from mlreg.errors import RefusedError, UnsupportedError, UsageError
+from mlreg.errors import IntegrityError, RefusedError, UnsupportedError, UsageError
 from mlreg.operations.ingest import Source
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -43,10 +43,32 @@ class Stored:
     metadata: Mapping[str, Any]
     paths: Sequence[str]
     """Of all files, sorted."""
-    read: Callable[[str], bytes]
-    """Return the bytes of the file at a path."""
+    bytes_of: Callable[[str], bytes]
+    """Return the bytes of the file at a path, which is one of `paths`."""
     checkout: Callable[[], Path]
     """Return a directory that holds all files."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            IntegrityError: `bad_model`, there is no such file.
+        """
+        self._check(path)
+        return self.bytes_of(path)
+
+    def place_of(self, path: str) -> Path:
+        """Return where a file is, on a disk and with all others beside it.
+
+        Raises:
+            IntegrityError: `bad_model`, there is no such file.
+        """
+        self._check(path)
+        return self.checkout() / path
+
+    def _check(self, path: str) -> None:
+        if path not in self.paths:
+            raise IntegrityError("bad_model", f"{self.ref} has no file {path}", fix="get_path(...) for its files")
 
 
 class Adapter(ABC):

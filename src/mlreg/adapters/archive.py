@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip can tell."""
@@ -14,6 +15,20 @@ def read_archive(data: bytes) -> dict[str, bytes]:
     """Return the members of a zip that a framework has just written, in their order."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def read_member(place: Path, name: str, limit: int) -> bytes:
+    """Return one member of a zip that anyone may have written.
+
+    Raises:
+        ValueError: it has more than `limit` bytes.
+    """
+    with zipfile.ZipFile(place) as archive, archive.open(name) as member:
+        # One byte more than allowed, whatever size the archive promises.
+        data = member.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{name} has more than {limit} bytes")
+    return data
 
 
 def write_archive(members: Mapping[str, bytes]) -> bytes:

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, untrusted
-from mlreg.adapters.archive import read_archive, write_archive
+from mlreg.adapters.archive import read_archive, read_member, write_archive
 from mlreg.adapters.signature import MAX_NAMES, bounded
 from mlreg.operations.ingest import Source
 
 NAME = "model.keras"
 CONFIG = "config.json"
 METADATA = "metadata.json"
+MAX_CONFIG = 64 * 1024 * 1024
+"""Bytes of a `config.json` in an archive."""
 SAVED = "1980-01-01@00:00:00"
 UNSAFE = {"Lambda", "TorchModuleWrapper", "__lambda__"}
 """Classes that keep code or a pickle."""
@@ -38,11 +40,12 @@ class KerasAdapter(Adapter):
 
     def load(self, stored: Stored, *, trust: bool) -> Any:
         keras = self.imported()
-        config = json.loads(read_archive(stored.read(NAME))[CONFIG])
+        place = stored.place_of(NAME)
+        config = json.loads(read_member(place, CONFIG, MAX_CONFIG))
         found = {str(node.get("class_name")) for node in _nodes(config)} & UNSAFE
         if found and not trust:
             raise untrusted(stored.ref, f"it holds {', '.join(sorted(found))}, which keep code")
-        return keras.saving.load_model(stored.checkout() / NAME, safe_mode=not trust)
+        return keras.saving.load_model(place, safe_mode=not trust)
 
 
 def _timeless(data: bytes) -> bytes:

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from mlreg.formats.plain import plain
+
 MAX_NAMES = 1000
 """Names, or classes, that are listed; of more only the number is told."""
 MAX_TEXT = 200
@@ -31,7 +33,7 @@ def listed(values: Iterable[Any] | None) -> list[Any] | dict[str, int] | None:
 
 def _value(item: Any) -> Any:
     """Return a number, truth value or text as it is, numpy's as Python's, and anything else as text."""
-    value = item.item() if type(item).__module__ == "numpy" and getattr(item, "ndim", None) == 0 else item
+    value = plain(item)
     if isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**63):
         return value
     if isinstance(value, float) and math.isfinite(value):

@@ -48,7 +48,7 @@ class TorchAdapter(Adapter):
         return Kept([source], framework=self.framework(), signature=signature)
 
     def load(self, stored: Stored, *, trust: bool) -> dict[str, Any]:
-        return _read(self.imported(), stored.checkout() / NAME)
+        return _read(self.imported(), stored.place_of(NAME))
 
     def fill(self, stored: Stored, into: Any, *, trust: bool) -> Any:
         if not is_a(into, "torch", "Module"):

@@ -45,9 +45,10 @@ class TransformersAdapter(Adapter):
         options = {"local_files_only": True, "trust_remote_code": trust}
         if CONFIG in stored.paths:
             options["use_safetensors"] = True  # other weights are pickles
-            if code := _code_in(decode_note(stored.read(CONFIG))):
-                if not trust:
-                    raise untrusted(stored.ref, f"its {CONFIG} names code: {code}")
+            code = _code_in(decode_note(stored.read(CONFIG)))
+            if code and not trust:
+                raise untrusted(stored.ref, f"its {CONFIG} names code: {code}")
+            if code == "auto_map":
                 return transformers.AutoModel.from_pretrained(stored.checkout(), **options)
         return _class_of(transformers, stored.ref, name).from_pretrained(stored.checkout(), **options)
 

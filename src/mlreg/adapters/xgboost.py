@@ -12,6 +12,7 @@ from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, word
 from mlreg.adapters.notes import note, read_note
 from mlreg.adapters.signature import bounded, listed
 from mlreg.errors import IntegrityError, UsageError
+from mlreg.formats.plain import plain
 from mlreg.operations.ingest import Source
 
 NAME = "model.ubj"
@@ -31,7 +32,7 @@ class XgboostAdapter(Adapter):
 
     def save(self, model: Any, directory: Path) -> Kept:
         name = type(model).__name__
-        if type(model) is not getattr(self.imported(), name if name in (*ESTIMATORS, BOOSTER) else "", None):
+        if name not in (*ESTIMATORS, BOOSTER) or type(model) is not getattr(self.imported(), name):
             raise UsageError(
                 "cannot_keep",
                 f"{word(model)} would not come back as what it is",
@@ -40,15 +41,8 @@ class XgboostAdapter(Adapter):
             )
         fields = {"class": name} if name == BOOSTER else {"class": name, "parameters": _parameters(model)}
         model.save_model(directory / NAME)
-        booster = model if name == BOOSTER else model.get_booster()
-        signature = bounded(
-            {
-                "features": booster.num_features(),
-                "feature_names": listed(booster.feature_names),
-                "classes": listed(getattr(model, "classes_", None)),
-            }
-        )
-        return Kept([Source(NAME, directory / NAME), note(fields)], framework=self.framework(), signature=signature)
+        sources = [Source(NAME, directory / NAME), note(fields)]
+        return Kept(sources, framework=self.framework(), signature=_signature(model))
 
     def load(self, stored: Stored, *, trust: bool) -> Any:
         xgboost = self.imported()
@@ -65,10 +59,21 @@ class XgboostAdapter(Adapter):
         return model
 
 
+def _signature(model: Any) -> dict[str, Any]:
+    booster = model if is_a(model, "xgboost", BOOSTER) else model.get_booster()
+    return bounded(
+        {
+            "features": booster.num_features(),
+            "feature_names": listed(booster.feature_names),
+            "classes": listed(getattr(model, "classes_", None)),
+        }
+    )
+
+
 def _parameters(model: Any) -> dict[str, Any]:
     """Return the parameters of an estimator that are not as they are by default."""
     usual = type(model)().get_params()
-    told = {name: value for name, value in model.get_params().items() if str(value) != str(usual.get(name))}
+    told = {name: plain(value) for name, value in model.get_params().items() if str(value) != str(usual.get(name))}
     for name, value in told.items():
         if not _is_plain(value):
             raise UsageError(
@@ -81,7 +86,7 @@ def _parameters(model: Any) -> dict[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())

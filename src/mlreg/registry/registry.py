@@ -256,8 +256,8 @@ class Registry:
             tags: set in the same step.
             report: told about progress.
         """
+        from mlreg.formats.plain import plain
         from mlreg.operations import record
-        from mlreg.registry.metadata import plain
 
         named = Entry.parse(entry)
         new = record.NewVersion(

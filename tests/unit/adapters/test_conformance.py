@@ -99,6 +99,9 @@ def test_files_that_are_no_model_are_refused_with_an_error_of_mlreg(
         path.write_bytes(damage)
         models.registry.add("model/damaged", [place], version=f"1.{number}.0", metadata={"adapter": adapter.name})
         path.write_bytes(right)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "note").touch()
+    models.registry.add("model/damaged", [tmp_path / "none"], version="2.0.0", metadata={"adapter": adapter.name})
 
     for version in models.list_versions("damaged"):
         with pytest.raises(MlregError) as caught:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlreg.errors import IntegrityError, MlregError, UsageError
+from mlreg.errors import IntegrityError, UsageError
 from mlreg.registry import ModelRegistry
 from mlreg.tensors import safetensors
 from tests.unit.adapters.elsewhere import run_elsewhere
@@ -213,10 +213,10 @@ def test_truth_values_that_are_neither_0_nor_1_are_true(models: ModelRegistry, t
 
 
 def test_a_version_whose_tensors_are_gone_is_told_as_damage(models: ModelRegistry, tmp_path: Path) -> None:
-    (tmp_path / "note").write_text("no tensors")
-    models.registry.add("model/none", [tmp_path / "note", tmp_path / "note"][:1], version="1.0.0")
-    models.registry.add("model/none", [tmp_path], version="1.1.0", metadata={"adapter": "torch"})
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "note").write_text("no tensors")
+    models.registry.add("model/none", [tmp_path / "none"], version="1.0.0", metadata={"adapter": "torch"})
 
-    with pytest.raises(MlregError) as caught:
-        models.get_model("none", "1.1.0")
+    with pytest.raises(IntegrityError) as caught:
+        models.get_model("none")
     assert caught.value.code == "bad_model"

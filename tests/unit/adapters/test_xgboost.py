@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mlreg.errors import IntegrityError, UsageError
@@ -27,7 +28,7 @@ print(json.dumps([type(model).__name__, model.predict(INPUTS).tolist(), model.ge
 
 @pytest.mark.parametrize("name", ["XGBClassifier", "XGBRegressor", "XGBRFClassifier", "XGBRFRegressor"])
 def test_an_estimator_comes_back_in_another_process_with_its_parameters(name: str, models: ModelRegistry) -> None:
-    model = getattr(xgboost, name)(n_estimators=3, max_depth=2).fit(INPUTS, CLASSES)
+    model = getattr(xgboost, name)(n_estimators=3, max_depth=np.int64(2)).fit(INPUTS, CLASSES)
     models.register_model(model, "trees", "1.0.0")
 
     assert run_elsewhere(GET, models.registry.path) == [name, model.predict(INPUTS).tolist(), 2]

@@ -1,4 +1,4 @@
-"""Metadata on its way in."""
+"""Values of programs as JSON values, on their way into metadata."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Return metadata with tuples as lists and numbers of numpy as numbers; the rest is left to be checked."""
+    """Return a value with tuples as lists and numbers of numpy as numbers; the rest is left to be checked."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
