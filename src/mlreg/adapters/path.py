@@ -5,6 +5,7 @@ Of a model folder of Hugging Face, `config.json` says which release of transform
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,18 +33,21 @@ class PathAdapter(Adapter):
         path = Path(model)
         if not path.is_dir():
             return Kept(sources_below([path]), "file")
-        return Kept(sources_below([path]), "directory", framework=_framework_of(path / CONFIG))
+        return Kept(sources_below([path]), "directory", framework=framework_of(path / CONFIG))
 
     def load(self, stored: Stored, *, trust: bool) -> Path:
         place = stored.checkout()
         return place / stored.paths[0] if stored.form == "file" else place
 
 
-def _framework_of(config: Path) -> Any:
-    """Return the framework that a model folder names; nothing, if it is any other folder or cannot be read."""
+def framework_of(config: Path) -> Mapping[str, Any]:
+    """Return the framework that a model folder names; nothing, if it is any other folder or cannot be read.
+
+    Args:
+        config: a plain file, or nothing: whoever lists the folder has refused pipes and devices.
+    """
     try:
-        # Not a pipe or a device, which would not end.
-        if not config.is_file() or config.stat().st_size > MAX_CONFIG:
+        if config.stat().st_size > MAX_CONFIG:
             return NOTHING
         fields = decode_note(config.read_bytes())
     except (OSError, ValueError):

@@ -53,10 +53,13 @@ class XgboostAdapter(Adapter):
             raise IntegrityError(
                 "bad_model", f"{stored.ref} has no UBJSON in {NAME}", fix="get_path(...) for its files"
             )
-        parameters = fields.get("parameters", {})
-        model = getattr(xgboost, fields["class"])(**parameters)
+        if fields["class"] == BOOSTER:
+            return xgboost.Booster(model_file=data)
+        model = getattr(xgboost, fields["class"])(**fields.get("parameters", {}))
+        told = model.get_params()
         model.load_model(data)
-        return model
+        # Loading takes some of what was learned for what was told.
+        return model.set_params(**told)
 
 
 def _signature(model: Any) -> dict[str, Any]:

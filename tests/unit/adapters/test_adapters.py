@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mlreg.adapters.adapter import Adapter, Kept, Stored
-from mlreg.adapters.notes import note, read_note
+from mlreg.adapters.archive import read_member
+from mlreg.adapters.notes import decode_note, note, read_note
+from mlreg.adapters.path import framework_of
 from mlreg.adapters.signature import MAX_NAMES, bounded, listed
 from mlreg.errors import MlregError, RefusedError, UnsupportedError, UsageError
 from mlreg.registry import ModelRegistry
@@ -185,6 +189,24 @@ def test_models_and_versions_are_listed_tagged_and_deleted(models: ModelRegistry
 # Signatures and notes.
 
 
+def test_a_number_that_takes_long_to_read_is_refused_though_python_would_read_it() -> None:
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        with pytest.raises(ValueError, match="digits"):
+            decode_note(b'{"n": ' + b"9" * 10_000 + b"}")
+    finally:
+        sys.set_int_max_str_digits(limit)
+
+
+def test_a_config_that_fills_the_memory_is_not_read(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.touch()
+    os.truncate(config, 1 << 40)
+
+    assert framework_of(config) == {}
+
+
 def test_a_signature_lists_few_names_and_counts_many() -> None:
     assert listed(["a", 1, 2.5, True, float("nan"), 2**70]) == ["a", 1, 2.5, True, "nan", str(2**70)]
     assert listed(range(MAX_NAMES + 1)) == {"count": MAX_NAMES + 1}
@@ -205,3 +227,13 @@ def test_a_note_of_another_class_is_refused(data: bytes, models: ModelRegistry, 
     with pytest.raises(MlregError) as caught:
         models.get_model("evil", adapter=WordAdapter())
     assert caught.value.code == "bad_model"
+
+
+def test_a_member_of_an_archive_that_is_larger_than_it_may_be_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", bytes(1001))
+
+    with pytest.raises(ValueError, match="1000 bytes"):
+        read_member(place, "config.json", 1000)
+    assert read_member(place, "config.json", 1001) == bytes(1001)

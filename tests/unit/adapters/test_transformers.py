@@ -57,7 +57,7 @@ def test_a_class_that_is_not_of_transformers_is_refused(models: ModelRegistry) -
 
 
 @pytest.mark.parametrize(
-    "name", ["os", "pipeline", "AutoModel.from_config", "__class__", "Trainer", "is_torch_available"]
+    "name", ["os", "AutoModel", "pipeline", "AutoModel.from_config", "__class__", "Trainer", "is_torch_available"]
 )
 def test_what_is_no_model_of_transformers_is_not_called(name: str, models: ModelRegistry, tmp_path: Path) -> None:
     place = evil_folder(models, tmp_path / "evil")

@@ -97,3 +97,4 @@ def test_a_note_names_no_other_class(name: str, models: ModelRegistry, tmp_path:
     with pytest.raises(IntegrityError) as caught:
         models.get_model("evil", trust=True)
     assert caught.value.code == "bad_model"
+    assert "XGBRanker" in caught.value.why
