@@ -127,6 +127,8 @@ def save(adapter: Adapter, model: object, directory: Path) -> Kept:
         return adapter.save(model, directory)
     except (MlregError, MemoryError):
         raise
+    except ImportError as error:
+        raise adapter.missing(error) from error
     except Exception as error:
         raise UsageError(
             "cannot_keep",
@@ -149,6 +151,8 @@ def load(adapter: Adapter, stored: Stored, into: object | None, *, trust: bool) 
         return adapter.load(stored, trust=trust) if into is None else adapter.fill(stored, into, trust=trust)
     except (MlregError, MemoryError):
         raise
+    except ImportError as error:
+        raise adapter.missing(error) from error
     except Exception as error:
         raise IntegrityError(
             "bad_model",

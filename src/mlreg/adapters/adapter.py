@@ -134,12 +134,16 @@ class Adapter(ABC):
         try:
             return importlib.import_module(module or self.package)
         except ImportError as error:
-            raise UnsupportedError(
-                "missing_extra",
-                f"the adapter {self.name} needs {module or self.package}, which cannot be imported",
-                why=str(error),
-                fix=f"pip install 'mlreg[{self.extra}]'",
-            ) from error
+            raise self.missing(error) from error
+
+    def missing(self, error: ImportError) -> UnsupportedError:
+        """Return the error for a package that an extra would have brought."""
+        return UnsupportedError(
+            "missing_extra",
+            f"the adapter {self.name} needs what cannot be imported: {(str(error).splitlines() or [''])[0][:200]}",
+            why="the framework of a model is needed to keep and to load it",
+            fix=f"pip install 'mlreg[{self.extra}]'" if self.extra else (),
+        )
 
 
 def is_a(value: object, package: str, *names: str) -> bool:

@@ -155,3 +155,21 @@ def test_an_estimator_that_is_not_fitted_is_kept(models: ModelRegistry) -> None:
 
     assert models.get_model("forest").alpha == 0.5
     assert "signature" not in version.metadata
+
+
+def test_without_skops_nothing_is_registered(models: ModelRegistry) -> None:
+    script = """
+import json
+from mlreg.errors import MlregError
+from mlreg.registry import ModelRegistry
+from sklearn.linear_model import Ridge
+
+models = ModelRegistry(sys.argv[1], "Ann <ann@example.org>")
+try:
+    models.register_model(Ridge(), "forest", "1.0.0")
+except MlregError as error:
+    print(json.dumps([error.code, *error.fix, *models.list_models()]))
+"""
+
+    found = run_elsewhere(script, models.registry.path, without=["skops"])
+    assert found == ["missing_extra", "pip install 'mlreg[sklearn]'"]

@@ -34,6 +34,23 @@ def test_an_estimator_comes_back_in_another_process_with_its_parameters(name: st
     assert run_elsewhere(GET, models.registry.path) == [name, model.predict(INPUTS).tolist(), 2]
 
 
+def test_an_estimator_without_scikit_learn_is_told_as_a_missing_extra(models: ModelRegistry) -> None:
+    models.register_model(xgboost.XGBRegressor(n_estimators=1).fit(INPUTS, CLASSES), "trees", "1.0.0")
+    script = """
+import json
+from mlreg.errors import MlregError
+from mlreg.registry import ModelRegistry
+
+try:
+    ModelRegistry(sys.argv[1], "").get_model("trees")
+except MlregError as error:
+    print(json.dumps([error.code, *error.fix]))
+"""
+
+    found = run_elsewhere(script, models.registry.path, without=["sklearn"])
+    assert found == ["missing_extra", "pip install 'mlreg[xgboost]'"]
+
+
 def test_a_ranker_comes_back(models: ModelRegistry) -> None:
     model = xgboost.XGBRanker(n_estimators=3).fit(INPUTS, CLASSES, group=[15, 15])
     models.register_model(model, "ranker", "1.0.0")
