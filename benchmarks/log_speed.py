@@ -10,7 +10,8 @@ from pathlib import Path
 from benchmarks.timing import Clock
 from mlreg.formats.transaction import RefChange, Transaction, slot_key
 from mlreg.ids import TransactionHash
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 
 PROCESSES = 8
 

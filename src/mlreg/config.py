@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
-from mlreg.registry.registry import DIRECTORY, Registry, find_repository, full_url, init, repository_of
+from mlreg.formats.names import Entry
+from mlreg.registry.kinds import KINDS
+from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
+from mlreg.registry.registry import Registry
 from mlreg.registry.results import Synced
 
 PROJECT_FILE = ".mlreg.yaml"
@@ -28,8 +31,23 @@ KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
     "cache_dir": "where views and restored models are kept, on a local disk; by default ~/.cache/mlreg",
     "repository": "where the repository is, from where this is written; by default the nearest .mlreg",
+    "registry.model.storage_path": "where files of models lie in the project: for `get` and `add` without a path",
+    "registry.model.version_format": "how models' versions are called: major.minor.patch (SemVer), YYYY.MM.DD, N, ...",
+    "registry.model.cleanup_policy.max_versions": "how many versions a clean-up keeps; not used by this release",
+    "registry.model.cleanup_policy.retention_days": "how long a clean-up keeps versions; not used by this release",
+    "registry.experiment.storage_path": "where files of experiments lie in the project; not used by this release",
+    "registry.experiment.tracking_interval": "seconds between system metrics of a run; not used by this release",
+    "registry.experiment.artifact_storage": "where artifacts of runs lie in the project; not used by this release",
+    "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
+    "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
+    "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
-"""What may be set, besides `remotes.NAME`. The variable of a key is `MLREG_` and the key in capitals."""
+"""What may be set, besides `remotes.NAME`. The variable of a key is `MLREG_` and the key in capitals, `_` for `.`."""
+
+MOST = 1_000_000
+"""The largest number that a setting may have."""
+_COUNTS = ("max_versions", "retention_days", "tracking_interval")
+_PLACES = ("storage_path", "artifact_storage")
 
 
 class Setting(NamedTuple):
@@ -77,9 +95,9 @@ class Config:
         return Path(chosen).expanduser() if chosen else Path(base, "mlreg", os.uname().nodename)
 
     def _from_files(self, key: str) -> str:
-        # The one setting every command needs. Reading YAML is slow, so it is read only where a file is.
+        # Reading YAML is slow, and every command asks: it is read only where a file is.
         if not any(path.is_file() for path in self.files()):
-            return ""
+            return self.environment.get(_variable(key), "")
         setting = self.settings().get(key)
         return setting.value if setting and setting.origin != "default" else ""
 
@@ -99,13 +117,25 @@ class Config:
         found = self.settings()
         return {key.removeprefix(REMOTES): found[key].value for key in sorted(found) if key.startswith(REMOTES)}
 
+    @property
+    def formats(self) -> dict[str, str]:
+        """From kind to how its versions are called, where that is set."""
+        set_ = {kind: self._from_files(f"registry.{kind}.version_format") for kind in KINDS}
+        return {kind: value for kind, value in set_.items() if value}
+
+    def directory_of(self, entry: Entry) -> Path | None:
+        """Return where the files of an entry lie in the project; None if the settings do not say."""
+        place = self._from_files(f"registry.{entry.kind}.storage_path")
+        return Path(place, entry.name) if place else None
+
     def get_registry_config(self) -> dict[str, Any]:
         """Return the arguments of `ModelRegistry` and `Registry`."""
         try:
             path = self.repository
         except NoRepositoryError:
             path = self.directory.absolute() / DIRECTORY
-        return {"path": path, "author": lambda: self.author, "cache": self.cache, "remotes": self.remotes}
+        lazy = {"author": lambda: self.author, "formats": lambda: self.formats}
+        return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
     # Files.
 
@@ -132,7 +162,8 @@ class Config:
         if self._settings is None:
             found: dict[str, Setting] = {}
             for key in KEYS:
-                if value := self.environment.get(f"MLREG_{key.upper()}"):
+                if value := self.environment.get(_variable(key)):
+                    _check_value(key, value, _variable(key))
                     found[key] = Setting(key, value, "environment")
             for path in self.files():
                 for key, value in read_settings(path).items():
@@ -228,6 +259,8 @@ class Config:
             raise UsageError("bad_config", "repository cannot be set here", why=why, fix=f"write it in {PROJECT_FILE}")
         if value and key.startswith(REMOTES):
             value = full_url(value)
+        elif value:
+            _check_value(key, value, "mlreg config set")
         path = self.repository / LOCAL_FILE
         found = read_settings(path)
         if not value and key not in found:
@@ -275,16 +308,41 @@ def read_settings(path: Path) -> dict[str, str]:
         raise UsageError("bad_config", f"{path} cannot be read", why=str(error)) from error
     document = parse_yaml(text, str(path))
     found = dict(_flattened(document, "", path)) if document is not None else {}
-    for key in found:
+    for key, value in found.items():
         try:
             check_key(key)
+            _check_value(key, value, str(path))
         except UsageError as error:
             raise UsageError(error.code, f"{path}: {error.message}", why=error.why, fix=error.fix) from error
     return found
 
 
+def _variable(key: str) -> str:
+    return f"MLREG_{key.upper().replace('.', '_')}"
+
+
+def _check_value(key: str, value: str, origin: str) -> None:
+    """Refuse a value that means nothing for its key.
+
+    Raises:
+        UsageError: `bad_config`, `bad_version_format`.
+    """
+    word = key.rpartition(".")[2]
+    if word == "version_format":
+        from mlreg.formats.versions import version_format
+
+        version_format(value)
+    if word in _COUNTS and not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= MOST):
+        raise UsageError("bad_config", f"{origin}: {key} is a whole number from 1 on, not {value!r:.80}")
+    if word == "access_control" and value not in ("true", "false"):
+        raise UsageError("bad_config", f"{origin}: {key} is true or false, not {value!r:.80}")
+
+
 def _from(path: Path, key: str, value: str) -> str:
-    """Return a value of a file; the URL of a remote is read from where the file is."""
+    """Return a value of a file; the URL of a remote is read from where the file is, a place from the project."""
+    if key.rpartition(".")[2] in _PLACES:
+        parent = path.parent.absolute()
+        return str((parent.parent if parent.name == DIRECTORY else parent) / value)
     is_path = key.startswith(REMOTES) and ":" not in value.partition("/")[0]
     return str(path.parent.absolute() / value) if is_path else value
 
@@ -294,7 +352,7 @@ def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str
         return [pair for key, value in document.items() for pair in _flattened(value, f"{prefix}{key}.", path)]
     if isinstance(document, list) or not prefix or document is None:
         raise UsageError("bad_config", f"{path}: a value is needed at {prefix.rstrip('.') or 'the top'}")
-    return [(prefix[:-1], str(document))]
+    return [(prefix[:-1], str(document).lower() if isinstance(document, bool) else str(document))]
 
 
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
@@ -302,10 +360,12 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
 
     nested: dict[str, Any] = {}
     for key, value in sorted(settings.items()):
-        if key.startswith(REMOTES):
-            nested.setdefault("remotes", {})[key.removeprefix(REMOTES)] = value
-        else:
-            nested[key] = value
+        # The name of a remote may have dots of its own.
+        *above, last = key.split(".", 1) if key.startswith(REMOTES) else key.split(".")
+        below = nested
+        for word in above:
+            below = below.setdefault(word, {})
+        below[last] = int(value) if last in _COUNTS else value == "true" if last == "access_control" else value
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(yaml.safe_dump(nested, allow_unicode=True, sort_keys=True), encoding="utf-8")
     temporary.replace(path)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlreg.cli.main import main
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from tests.cli.calling import SRC, Call, Run
 
 ANN = "Ann Lee <ann@example.org>"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import ConflictError
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 from tests.cli.calling import Call
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.config import KEYS, PROJECT_FILE, REMOTES, Config, read_settings
-from mlreg.registry.registry import init
+from mlreg.registry.places import init
 
 EXAMPLE = Path(__file__).parents[2] / ".mlreg.example.yaml"
 
@@ -33,7 +33,9 @@ def test_every_value_of_the_example_is_taken_from_it(project: Path) -> None:
 
     config = Config(project, {"HOME": str(project)})
 
-    assert {setting.key: setting.value for setting in config.listed()} == read_settings(EXAMPLE)
+    # A place is read from where the file lies.
+    values = {setting.key: setting.value.removeprefix(f"{project}/") for setting in config.listed()}
+    assert values == {key: value.rstrip("/") for key, value in read_settings(EXAMPLE).items()}
     assert {setting.origin for setting in config.listed()} == {str(project / PROJECT_FILE)}
     assert config.repository == project / "registry"
     assert (config.author, str(config.cache)) == (config.get("author").value, config.get("cache_dir").value)

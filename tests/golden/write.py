@@ -28,7 +28,7 @@ from mlreg.formats.tree import Mode
 from mlreg.ids import CommitId, ContentId
 from mlreg.operations.ingest import Source
 from mlreg.registry import ModelRegistry, Registry
-from mlreg.registry.registry import init
+from mlreg.registry.places import init
 from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
 

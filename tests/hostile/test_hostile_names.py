@@ -9,7 +9,8 @@ import pytest
 from mlreg.errors import IntegrityError
 from mlreg.formats.transaction import RefChange
 from mlreg.ids import CommitId
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync, status
 from mlreg.repository.log import Draft
 from tests.unit.repository.samples import force_slot

@@ -21,7 +21,8 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.transaction import RefChange, slot_key
 from mlreg.formats.tree import File, Mode, build
 from mlreg.ids import CommitId, ContentId
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.repository.log import Draft
 
 BODY = b"harmless bytes"

@@ -19,7 +19,8 @@ import pytest
 
 from mlreg.errors import MlregError
 from mlreg.operations import checkout
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 from mlreg.stores import directory
 

@@ -14,7 +14,8 @@ import pytest
 
 from mlreg.errors import ConflictError
 from mlreg.formats.transaction import Transaction, slot_key
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 
 Work = Callable[[Path, int, int], None]

@@ -11,7 +11,7 @@ from mlreg.formats.transaction import RefChange
 from mlreg.ids import CommitId
 from mlreg.operations import transfer
 from mlreg.registry import Registry
-from mlreg.registry.registry import init
+from mlreg.registry.places import init
 from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
 from mlreg.repository.repository import Repository, create_repository

@@ -19,14 +19,14 @@ from mlreg.errors import MlregError, UnavailableError
 from mlreg.formats.names import Entry
 from mlreg.formats.pack import Sort
 from mlreg.formats.transaction import RefChange, Transaction
-from mlreg.formats.versions import SCHEMES
+from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations import ingest
 from mlreg.operations.check import check
 from mlreg.operations.history import files_of, needs_of, past, read_commit
 from mlreg.operations.ingest import Source
 from mlreg.operations.record import NewVersion, Recorded, add, remove
-from mlreg.operations.transfer import Move, Transferred, transfer
+from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.repository import log as logs
 from mlreg.repository.log import REPLIES, Draft
 from mlreg.repository.objects import pack_key
@@ -340,7 +340,7 @@ def source(name: str, data: bytes) -> Source:
 def add_version(store: Store, version: str, *files: tuple[str, bytes]) -> Recorded:
     new = NewVersion(
         entry=ENTRY,
-        scheme=SCHEMES["semver"],
+        versions=version_format("semver"),
         sources=[source(name, data) for name, data in sorted(files)],
         form="directory",
         author="Ann",
@@ -577,9 +577,9 @@ def pushed(source: Repository, target: Store) -> Transferred:
     new = found.target
     assert new is not None
 
-    def plan(view: View) -> list[Move]:
+    def plan(view: View) -> Sending:
         present = view.ref(name)
-        return [] if present and present.target else [Move(name, new, None)]
+        return Sending([] if present and present.target else [Move(name, new, None)])
 
     return transfer(source, Repository(target), plan, "Ann", "push", silent)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mlreg.errors import MlregError
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 
 ENTRIES = ("model/one",)

@@ -16,7 +16,7 @@ import pytest
 from mlreg.formats.tree import Node
 from mlreg.ids import TreeId
 from mlreg.registry import Registry
-from mlreg.registry.registry import init
+from mlreg.registry.places import init
 from mlreg.registry.sync import Sync
 
 READER = Path(__file__).with_name("reader.py")

@@ -10,7 +10,7 @@ import pytest
 
 from mlreg.config import KEYS, LOCAL_FILE, PROJECT_FILE, Config, Setting, read_settings
 from mlreg.errors import MlregError, NoRepositoryError, UsageError
-from mlreg.registry.registry import DIRECTORY, init
+from mlreg.registry.places import DIRECTORY, init
 
 HOST = os.uname().nodename
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "tagging": ("tag",),
+    "stating": ("meta", "label", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
 }
 """Which file of this folder has which commands, in the order in which help lists them."""

@@ -17,18 +17,26 @@ from mlreg.cli.options import (
     Message,
     Meta,
     MetaFile,
+    Older,
     Quiet,
     Repo,
     Tags,
     Version,
     mode_of,
+    open_config,
     open_registry,
+    registry_of,
 )
+from mlreg.config import Config
+from mlreg.errors import UsageError
+from mlreg.formats.names import Entry
 
 
 def add(
     entry: Annotated[str, typer.Argument(metavar="KIND/NAME", help="model/NAME or data/NAME.")],
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files and directories.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="By default where storage_path says.")
+    ] = None,
     version: Version = "",
     bump: Bump = "",
     meta: Meta = None,
@@ -36,6 +44,7 @@ def add(
     inputs: Inputs = None,
     tag: Tags = None,
     message: Message = "",
+    older: Older = False,
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -53,21 +62,36 @@ def add(
       mlreg add data/frames frames/ --bump date --tag golden
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
-    registry = open_registry(repo)
+    config = open_config(repo)
+    registry = registry_of(config)
     metadata = read_metadata(meta or (), meta_file or ())
     with output.progress(f"add {entry}", mode) as report:
         result = registry.add(
             entry,
-            paths,
+            paths or [_place_of(config, entry)],
             version=version,
             bump=bump,
             metadata=metadata,
             inputs=read_inputs(inputs or ()),
             message=message,
             tags=tag or (),
+            may_be_older=older,
             report=report,
         )
     output.show("add", result, views.added(result), mode)
+
+
+def _place_of(config: Config, entry: str) -> Path:
+    named = Entry.parse(entry)
+    place = config.directory_of(named)
+    if place is None:
+        raise UsageError(
+            "no_path",
+            f"say which files {named} has",
+            why=f"registry.{named.kind}.storage_path is not set",
+            fix=(f"mlreg add {named} PATH...", f"mlreg config set registry.{named.kind}.storage_path {named.kind}s/"),
+        )
+    return place
 
 
 def copy(
@@ -114,10 +138,15 @@ def get(
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
     registry = open_registry(repo)
-    target = directory or Path(registry.rev_parse(ref).entry.name.rpartition("/")[2])
+    target = directory or _target_of(Config(), registry.rev_parse(ref).entry)
     with output.progress(f"get {ref}", mode) as report:
         result = registry.get(ref, target, delete=delete, report=report)
+    output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
     output.show("get", result, views.got(result), mode)
+
+
+def _target_of(config: Config, entry: Entry) -> Path:
+    return config.directory_of(entry) or Path(entry.name.rpartition("/")[2])
 
 
 def cat(

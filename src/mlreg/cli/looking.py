@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +13,12 @@ from mlreg.cli.options import REF, AsJson, Quiet, Repo, mode_of, open_registry
 
 def ls(
     what: Annotated[str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, or a version.")] = "",
+    where: Annotated[str, typer.Option("--where", metavar="EXPR", help="Versions for which this holds.")] = "",
+    words: Annotated[
+        list[str] | None, typer.Option("--search", metavar="WORD", help="Versions that have all of these words.")
+    ] = None,
+    sort: Annotated[str, typer.Option("--sort", metavar="KEYS", help="Versions, e.g. by -meta.metrics.map,name.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many versions.")] = 0,
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -29,8 +36,17 @@ def ls(
       mlreg ls model/detector
 
       mlreg ls model/detector@production
+
+      mlreg ls --where "meta.metrics.map > .9 and labels.team = 'vision'" --sort -meta.metrics.map
     """
-    found, view = views.listed(open_registry(repo), what)
+    found: Sequence[object]
+    if where or words or sort or limit:
+        from mlreg.registry.searching import search
+
+        chosen = search(open_registry(repo), views.pattern_of(what), where, sort, words or (), limit)
+        found, view = chosen, views.versions(chosen)
+    else:
+        found, view = views.listed(open_registry(repo), what)
     output.show("ls", found, view, mode_of(as_json=as_json, quiet=quiet))
 
 

@@ -22,6 +22,7 @@ Bump = Annotated[
     str,
     typer.Option("--bump", metavar="PART", help="Make the next version: major, minor or patch; date for data."),
 ]
+Older = Annotated[bool, typer.Option("--older", help="Allow a version that is older than the newest of its line.")]
 Meta = Annotated[
     list[str] | None, typer.Option("--meta", metavar="K=V", help="Metadata; K may be a.b, V is JSON or text.")
 ]
@@ -52,4 +53,15 @@ def open_config(repo: Path | None) -> Config:
 def open_registry(repo: Path | None) -> Registry:
     """Return the registry of a directory; an error at first use if there is none."""
     config = open_config(repo)
-    return Registry(lambda: config.repository, lambda: config.author, config.cache, lambda: config.remotes)
+    return registry_of(config)
+
+
+def registry_of(config: Config) -> Registry:
+    """Return the registry that settings speak of; they are read when they are needed."""
+    return Registry(
+        lambda: config.repository,
+        lambda: config.author,
+        config.cache,
+        lambda: config.remotes,
+        lambda: config.formats,
+    )

@@ -118,6 +118,12 @@ def note(text: str) -> None:
     sys.stderr.write(safe(text) + "\n")
 
 
+def warn(text: str) -> None:
+    """Warn on standard error; not at all if there is nothing to warn of."""
+    if text:
+        note(f"warning: {text}")
+
+
 def show_error(error: MlregError, *, as_json: bool) -> None:
     """Print an error: what, why, fix; as one line of JSON under `--json`."""
     if as_json:

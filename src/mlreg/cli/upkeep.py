@@ -9,7 +9,7 @@ import typer
 
 from mlreg.cli import output, views
 from mlreg.cli.options import AsJson, Quiet, Repo, mode_of, open_config, open_registry
-from mlreg.registry.registry import init as make_repository
+from mlreg.registry.places import init as make_repository
 from mlreg.registry.sync import status as read_status
 
 settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get, set, list.")

@@ -70,8 +70,12 @@ def version(info: results.VersionInfo) -> View:
         ("author", info.author),
         ("time", info.time),
         ("message", info.message),
+        *([("deprecated", info.deprecated)] if info.deprecated else []),
+        *([("frozen", "yes")] if info.frozen else []),
         *((f"in {item.role}", item.ref) for item in info.inputs),
+        *((f"label {key}", value) for key, value in _flat(info.labels)),
         *((f"meta {key}", value) for key, value in _flat(info.metadata)),
+        *(("disputed", f"{path}: see mlreg meta log {info.ref}") for path in info.disputed),
     ]
     return View((Column("FACT"), Column("VALUE")), facts, [info.ref])
 
@@ -126,6 +130,18 @@ def tagged(result: results.Tagged) -> View:
     return View((), (), result.refs, sentence)
 
 
+def annotated(result: results.Annotated, verb: str) -> View:
+    """After `meta set`, `label`, `deprecate`, `freeze` and their opposites."""
+    return View((), (), result.refs, f"{verb if result.changed else 'unchanged'} {result.ref}")
+
+
+def statements(items: Sequence[results.StatementInfo]) -> View:
+    """What was said of a version or an entry."""
+    columns = (Column("TIME"), Column("BY"), Column("WHAT"), Column("WHY"))
+    rows = [(i.time, i.author, " ".join(f"{k}={v}" for k, v in _flat(i.patch)), i.message) for i in items]
+    return View(columns, rows, list(dict.fromkeys(item.ref for item in items)))
+
+
 def got(result: results.Got) -> View:
     """After `get`."""
     done = f"{count_of(result.written, 'file')} written ({size_of(result.size)}), {result.unchanged} unchanged"
@@ -144,6 +160,7 @@ def synced(result: results.Synced, verb: str) -> View:
     if not result.changed:
         return View((), (), (), f"{result.remote}: everything is there already")
     what = f"{count_of(len(result.versions), 'version')}, {count_of(len(result.tags), 'tag')}"
+    what += f", {count_of(result.notes, 'note')}" if result.notes else ""
     return View((), (), result.refs, f"{verb} {result.remote}: {what}, {size_of(result.size)}")
 
 
@@ -204,10 +221,9 @@ def parsed(items: Sequence[Mapping[str, str]]) -> View:
 
 def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
     """What `ls` shows: entries, all or of a kind, the versions of an entry, or the files of a version."""
-    if what in KIND_WORDS:
-        what = f"{KIND_WORDS[what]}/*"
-    if not what or any(mark in what for mark in "*?["):
-        found = registry.entries(what or "*")
+    pattern = pattern_of(what)
+    if any(mark in pattern for mark in "*?["):
+        found = registry.entries(pattern)
         return found, entries(found)
     ref = parse_ref(what)
     if ref.name and ref.selector is None and ref.path is None:
@@ -215,6 +231,11 @@ def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
         return of_entry, versions(of_entry)
     of_version = registry.files(what)
     return of_version, files(of_version)
+
+
+def pattern_of(what: str) -> str:
+    """Return what a user wants listed as a pattern of `kind/name`: a kind, a pattern, or one entry."""
+    return f"{KIND_WORDS[what]}/*" if what in KIND_WORDS else what or "*"
 
 
 def initialised(path: Path, *, changed: bool) -> View:

@@ -15,7 +15,7 @@ from mlreg.ids import TransactionHash, is_lower_hex
 
 KEY = "mlreg.json"
 FORMAT = 1
-FEATURES: frozenset[str] = frozenset()
+FEATURES: frozenset[str] = frozenset({"annotations"})
 """Names of the features this release can read and write."""
 MAX_BYTES = 64 * 1024
 _FIELDS = {"created", "features", "format", "hash", "repository"}

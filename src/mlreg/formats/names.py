@@ -220,6 +220,11 @@ class Entry(NamedTuple):
         return cls(KIND_WORDS[word], name)
 
 
+def is_entry(entry: Entry) -> bool:
+    """Tell whether kind and name of an entry are legal."""
+    return entry.kind in KINDS and not _name_fault(entry.name)
+
+
 def _no_kind(text: str) -> UsageError:
     name = "NAME" if _name_fault(text) else text
     return UsageError(

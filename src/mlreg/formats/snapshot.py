@@ -53,6 +53,14 @@ class PackState(NamedTuple):
     is_dropped: bool
 
 
+class NoteState(NamedTuple):
+    """An annotation, as it stands in the log."""
+
+    note: dict[str, Any]
+    number: int
+    """The slot that brought it."""
+
+
 class Snapshot(NamedTuple):
     """Everything a reader must know about slots 1 to `number`."""
 
@@ -68,6 +76,8 @@ class Snapshot(NamedTuple):
     """Live and dropped packs, in the order in which they were added."""
     reaped: tuple[str, ...]
     """Ids of packs that are gone, sorted."""
+    annotations: tuple[NoteState, ...] = ()
+    """Sorted by id."""
 
     def encode(self) -> bytes:
         """Return the bytes of the snapshot; equal states have equal bytes.
@@ -75,8 +85,11 @@ class Snapshot(NamedTuple):
         Raises:
             RefusedError: `snapshot_too_large`.
         """
+        # Only if there are any: without them, a release that knows none has the same document.
+        notes = {"annotations": [list(state) for state in self.annotations]} if self.annotations else {}
         plain = canonical.encode(
             {
+                **notes,
                 "generation": self.generation,
                 "head": str(self.head),
                 "number": self.number,
@@ -122,6 +135,7 @@ class Snapshot(NamedTuple):
 def _read(fields: dict[str, Any]) -> Snapshot:
     numbers = [fields["number"], fields["generation"], *(row[3] for row in fields["refs"])]
     numbers.extend(row[at] for row in fields["packs"] for at in (1, 2, 3, 5, 6))
+    numbers.extend(number for _, number in fields.get("annotations", []))
     if any(type(number) is not int or number < 0 for number in numbers):
         raise ValueError("a number is not a number")
     if not all(is_lower_hex(pack, ID_DIGITS) for pack in (*fields["reaped"], *(row[0] for row in fields["packs"]))):
@@ -136,6 +150,7 @@ def _read(fields: dict[str, Any]) -> Snapshot:
         refs=tuple(RefState(name, _commit(target), _commit(gone), at) for name, target, gone, at in fields["refs"]),
         packs=tuple(map(_read_pack, fields["packs"])),
         reaped=tuple(fields["reaped"]),
+        annotations=tuple(NoteState(dict(note), number) for note, number in fields.get("annotations", [])),
     )
 
 

@@ -11,6 +11,7 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe, shifted
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.tree import Child, File, Node, walk
+from mlreg.formats.versions import is_release
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -19,18 +20,39 @@ Wanted = tuple[Sort, ObjectId]
 
 
 def versions_of(view: View, entry: Entry) -> dict[str, RefState]:
-    """Return every version name that an entry ever had, removed ones too, with what it points to."""
-    return _leaves(view, f"version/{entry}/")
+    """Return every version name that an entry ever had, removed ones too, with what it points to, the newest first."""
+    return {leaf_of(ref): ref for ref in newest_first(view, entry)}
+
+
+def newest_first(view: View, entry: Entry, before: str = "") -> Iterator[RefState]:
+    """Yield the versions of an entry, removed ones too, the newest first; only those older than `before`, if given."""
+    return view.newest_first(f"version/{entry}/", before)
+
+
+def version_of(view: View, entry: Entry, version: str) -> RefState | None:
+    """Return what the name of a version is; None if the entry never had it."""
+    return view.ref(f"version/{entry}/{version}")
+
+
+def latest_of(view: View, entry: Entry) -> RefState | None:
+    """Return the newest release, or the newest pre-release if there is no release; None if there is no version."""
+    live = (ref for ref in newest_first(view, entry) if ref.target)
+    first = next(live, None)
+    if first is None or is_release(leaf_of(first)):
+        return first
+    return next((ref for ref in live if is_release(leaf_of(ref))), first)
+
+
+def leaf_of(ref: RefState) -> str:
+    """Return the version or the tag that a name of the log ends in."""
+    return ref.name.rpartition("/")[2]
 
 
 def tags_of(view: View, entry: Entry) -> dict[str, RefState]:
-    """Return every tag that an entry ever had, removed ones too, with what it points to."""
-    return {name: ref for name, ref in _leaves(view, f"tag/{entry}/").items() if known_ref_name(ref.name)}
-
-
-def _leaves(view: View, prefix: str) -> dict[str, RefState]:
-    """Return the names right below a prefix; those of entries whose name goes on are left out."""
-    return {leaf: ref for ref in view.refs(prefix) if "/" not in (leaf := ref.name[len(prefix) :])}
+    """Return every tag that an entry ever had, removed ones too, with what it points to, sorted."""
+    prefix = f"tag/{entry}/"
+    found = {ref.name[len(prefix) :]: ref for ref in view.refs(prefix) if known_ref_name(ref.name)}
+    return {leaf: ref for leaf, ref in found.items() if "/" not in leaf}
 
 
 def read_commit(repository: Repository, commit: CommitId) -> Commit:

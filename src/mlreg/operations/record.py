@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from mlreg.errors import (
@@ -18,15 +19,23 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.formats import canonical
+from mlreg.formats.annotation import about_entry, facts_of
 from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
 from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
 from mlreg.formats.tree import Child
-from mlreg.formats.versions import VersionScheme, latest
+from mlreg.formats.versions import VersionFormat
 from mlreg.ids import CommitId
-from mlreg.operations.history import needs_of, read_commit, versions_of
+from mlreg.operations.history import (
+    latest_of,
+    leaf_of,
+    needs_of,
+    newest_first,
+    read_commit,
+    version_of,
+)
 from mlreg.operations.ingest import Report, Source, ingest
 from mlreg.repository.log import Draft, now
 from mlreg.repository.packing import PackWriter
@@ -39,7 +48,8 @@ class NewVersion:
     """A version that wants to be registered. Either `version` or `bump` is given."""
 
     entry: Entry
-    scheme: VersionScheme
+    versions: VersionFormat
+    """How versions of the entry are called."""
     sources: Sequence[Source]
     """In any order."""
     form: str
@@ -53,6 +63,8 @@ class NewVersion:
     message: str = ""
     tags: Sequence[str] = ()
     """Tags that point to the version from the same transaction on."""
+    may_be_older: bool = False
+    """Whether the version may be older than another one of its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +98,12 @@ def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
     Raises:
         ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
         UsageError: `metadata_too_large`, `commit_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
+        RefusedError: `version_goes_back`.
     """
     for name in new.tags:
         check_tag(name)
     if new.version:
-        new.scheme.check(new.version)
+        new.versions.check(new.version)
     if len(canonical.encode(dict(new.metadata))) > MAX_METADATA:
         raise UsageError(
             "metadata_too_large", f"the metadata has more than {MAX_METADATA} bytes", fix="register it as a file"
@@ -165,19 +178,19 @@ class _Attempt:
         if view.generation != self._generation:
             raise _Collected
         new = self._new
-        names = versions_of(view, new.entry)
-        version = self._named(names) if new.version else self._bumped(names)
+        version = self._named(view) if new.version else self._bumped(view)
         if version != self._version:
-            self._pack_commit(version, names)
+            self._pack_commit(version, view)
         refs = [RefChange(version_ref(new.entry, version), None, self.commit_id)]
         refs.extend(_move(view, tag_ref(new.entry, name), self.commit_id) for name in dict.fromkeys(new.tags))
         return Draft(new.author, new.message or f"add {new.entry}@{version}", tuple(refs), tuple(self._packs))
 
-    def _named(self, names: Mapping[str, RefState]) -> str:
+    def _named(self, view: View) -> str:
         """Return the version name that was asked for, if it is free."""
         version = self._new.version
-        found = names.get(version)
+        found = version_of(view, self._new.entry, version)
         if found is None:
+            self._refuse_older(view, version)
             return version
         if found.target is None:
             raise _is_removed(self._new.entry, version)
@@ -186,21 +199,36 @@ class _Attempt:
             raise _Registered(found.target)
         raise _exists(self._new.entry, existing, self._commit(version))
 
-    def _bumped(self, names: Mapping[str, RefState]) -> str:
+    def _refuse_older(self, view: View, version: str) -> None:
+        new = self._new
+        newer = view.next_newer(f"version/{new.entry}/", version)
+        # Versions of one line stand together in the order: if none is next, none is newer.
+        if newer is None or new.may_be_older or new.versions.line(leaf_of(newer)) != new.versions.line(version):
+            return
+        raise RefusedError(
+            "version_goes_back",
+            f"{new.entry}@{version} would be older than {leaf_of(newer)}, which is there",
+            why="versions of one line go forward, so that the newest is the last",
+            fix=(
+                f"mlreg add {new.entry} --bump {new.versions.parts[-1]} ...",
+                "if it is meant to be so: mlreg add --older ...",
+            ),
+        )
+
+    def _bumped(self, view: View) -> str:
         """Return the next version name, unless the newest version has the same content."""
         from datetime import date
 
-        newest = _newest(self._new.scheme, names)
-        if newest and read_commit(self._repository, newest).has_same_content(self._commit("")):
-            raise _Registered(newest)
+        entry = self._new.entry
+        newest = latest_of(view, entry)
+        if newest and newest.target and read_commit(self._repository, newest.target).has_same_content(self._commit("")):
+            raise _Registered(newest.target)
         today = date.fromisoformat(now()[:10])
-        return self._new.scheme.next(list(names), self._new.bump, today)
+        return self._new.versions.next(map(leaf_of, newest_first(view, entry)), self._new.bump, today)
 
-    def _pack_commit(self, version: str, names: Mapping[str, RefState]) -> None:
-        key = self._new.scheme.key
-        earlier = [name for name, ref in names.items() if ref.target and key(name) < key(version)]
-        before = names[max(earlier, key=key)].target if earlier else None
-        self.commit = self._commit(version, parents=(before,) if before else ())
+    def _pack_commit(self, version: str, view: View) -> None:
+        earlier = (ref.target for ref in newest_first(view, self._new.entry, before=version) if ref.target)
+        self.commit = self._commit(version, parents=tuple(islice(earlier, 1)))
         body = self.commit.encode()
         if len(body) > MAX_BYTES:
             raise UsageError(
@@ -242,11 +270,6 @@ class _Attempt:
         self._writer.take_back(self._packs)
 
 
-def _newest(scheme: VersionScheme, names: Mapping[str, RefState]) -> CommitId | None:
-    newest = latest(scheme, [name for name, ref in names.items() if ref.target])
-    return names[newest].target if newest else None
-
-
 def _exists(entry: Entry, existing: Commit, wanted: Commit) -> ConflictError:
     what = "metadata"
     if existing.tree != wanted.tree or existing.form != wanted.form:
@@ -284,12 +307,17 @@ def tag(
     check_tag(name)
 
     def refs(view: View) -> list[RefChange]:
-        if not any(ref.target == commit_id for ref in versions_of(view, entry).values()):
+        if not _has_version(view, entry, commit_id):
             raise NotFoundError("version_missing", f"{entry} has no version with the id {commit_id}")
         change = _move(view, tag_ref(entry, name), commit_id)
         return [change] if change.old != change.new else []
 
     return _change(repository, author, message or f"tag {entry}@{name}", refs)
+
+
+def _has_version(view: View, entry: Entry, commit_id: CommitId) -> bool:
+    prefix = f"version/{entry}/"
+    return any(name.startswith(prefix) and "/" not in name[len(prefix) :] for name in view.names_of(commit_id))
 
 
 def untag(repository: Repository, entry: Entry, name: str, author: str, message: str = "") -> Transaction | None:
@@ -315,15 +343,16 @@ def remove(
 
     Raises:
         NotFoundError: `version_missing`.
-        RefusedError: `version_tagged`.
+        RefusedError: `version_tagged`, `version_frozen`.
     """
 
     def refs(view: View) -> list[RefChange]:
-        names = versions_of(view, entry)
+        names = _named(view, entry, versions)
         for version in versions:
             if version not in names:
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
+            _refuse_frozen(view, entry, version)
         live = (names[version] for version in dict.fromkeys(versions))
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
@@ -346,6 +375,16 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
         )
 
 
+def _refuse_frozen(view: View, entry: Entry, version: str) -> None:
+    for shown, about in ((f"{entry}@{version}", version_ref(entry, version)), (str(entry), about_entry(entry))):
+        if facts_of(view.annotations(about)).get("frozen"):
+            raise RefusedError(
+                "version_frozen",
+                f"{entry}@{version} cannot be removed: {shown} is frozen",
+                fix=(f"mlreg meta log {shown}", f"mlreg unfreeze {shown}"),
+            )
+
+
 def restore(
     repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str
 ) -> Transaction | None:
@@ -357,7 +396,7 @@ def restore(
     """
 
     def refs(view: View) -> list[RefChange]:
-        names = versions_of(view, entry)
+        names = _named(view, entry, versions)
         changes = []
         for version in dict.fromkeys(versions):
             if version not in names:
@@ -370,6 +409,11 @@ def restore(
         return changes
 
     return _change(repository, author, message or f"restore {_listed(entry, versions)}", refs)
+
+
+def _named(view: View, entry: Entry, versions: Sequence[str]) -> dict[str, RefState]:
+    found = {version: version_of(view, entry, version) for version in versions}
+    return {version: ref for version, ref in found.items() if ref}
 
 
 def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:

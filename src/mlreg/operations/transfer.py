@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from blake3 import blake3
 
@@ -45,15 +45,35 @@ class Move(NamedTuple):
     """What the name must be there for the move to be safe; None means absent."""
 
 
+class Sending(NamedTuple):
+    """What the target is to get."""
+
+    moves: Sequence[Move]
+    notes: Sequence[dict[str, Any]] = ()
+    """Statements that it lacks, about what it has or gets."""
+
+    def first(self, limit: int) -> Sending:
+        """Return at most so many moves and notes; the moves come first, since the notes are about them."""
+        moves = self.moves[:limit]
+        return Sending(moves, self.notes[: limit - len(moves)])
+
+
 @dataclass(frozen=True, slots=True)
 class Transferred:
     """What a transfer did."""
 
     moves: tuple[Move, ...]
     """Names that were set; empty if the target had everything."""
+    notes: int
+    """Statements that travelled."""
     packs: int
     size: int
     """Bytes that travelled."""
+
+    def with_step(self, step: Transferred) -> Transferred:
+        """Return what both did together."""
+        moves, notes = self.moves + step.moves, self.notes + step.notes
+        return Transferred(moves, notes, self.packs + step.packs, self.size + step.size)
 
 
 class _Settled(Exception):
@@ -63,7 +83,7 @@ class _Settled(Exception):
 def transfer(
     source: Repository,
     target: Repository,
-    plan: Callable[[View], Sequence[Move]],
+    plan: Callable[[View], Sending],
     author: str,
     message: str,
     report: Report,
@@ -73,8 +93,8 @@ def transfer(
     Args:
         source: refreshed.
         target: gets the packs and the transaction.
-        plan: says from the newest state of the target which names are to be set; raises ConflictError
-            if one cannot be. Called again when someone else was faster.
+        plan: says from the newest state of the target which names are to be set, and what is to be stated;
+            raises ConflictError if that cannot be. Called again when someone else was faster.
         author: of the transaction.
         message: of the transaction.
         report: told about progress.
@@ -83,7 +103,7 @@ def transfer(
         ConflictError: from `plan`.
         IntegrityError: `object_missing`, the source does not have what it should.
     """
-    done, limit = Transferred((), 0, 0), MOVES
+    done, limit = Transferred((), 0, 0, 0), MOVES
     while True:
         try:
             step = _transfer(source, target, partial(_first, plan, limit), author, message, report)
@@ -96,52 +116,54 @@ def transfer(
                 raise
             limit //= 2
         else:
-            done = Transferred(done.moves + step.moves, done.packs + step.packs, done.size + step.size)
-            if len(step.moves) < limit:
+            done = done.with_step(step)
+            if len(step.moves) + step.notes < limit:
                 return done
 
 
-def _first(plan: Callable[[View], Sequence[Move]], limit: int, view: View) -> Sequence[Move]:
-    return plan(view)[:limit]
+def _first(plan: Callable[[View], Sending], limit: int, view: View) -> Sending:
+    return plan(view).first(limit)
 
 
 def _transfer(
     source: Repository,
     target: Repository,
-    plan: Callable[[View], Sequence[Move]],
+    plan: Callable[[View], Sending],
     author: str,
     message: str,
     report: Report,
 ) -> Transferred:
     view = target.log.refresh()
     generation = view.generation
-    moves = plan(view)
-    if not moves:
-        return Transferred((), 0, 0)
+    planned = plan(view)
+    moves = planned.moves
+    if not moves and not planned.notes:
+        return Transferred((), 0, 0, 0)
     copying = _Copying(source, target, report)
     copying.copy(missing_at(source, target, [move.new for move in moves]))
-    done: list[Move] = []
+    done = Sending(())
 
     def build(view: View) -> Draft:
         if view.generation != generation:
             raise ConflictError("objects_collected", f"objects were collected at {target.url}", fix="try again")
-        done[:] = plan(view)
+        nonlocal done
+        done = plan(view)
         known = {move.new for move in moves}
         # The plan may shrink because another pusher was faster; what it adds was not copied.
-        if any(move.new not in known for move in done):
+        if any(move.new not in known for move in done.moves):
             raise ConflictError("objects_collected", f"{target.url} changed while it was written to", fix="try again")
-        if not done:
+        if not done.moves and not done.notes:
             raise _Settled
-        refs = tuple(RefChange(move.name, move.expected, move.new) for move in done)
+        refs = tuple(RefChange(move.name, move.expected, move.new) for move in done.moves)
         # Another pusher, from a clone of the same repository, may have brought the same packs meanwhile.
         packs = tuple(pack for pack in copying.packs if not _is_named(view, pack))
-        return Draft(author, message, refs, packs)
+        return Draft(author, message, refs, packs, notes=tuple(done.notes))
 
     try:
         target.log.append(build)
     except _Settled:
-        return Transferred((), 0, copying.size)
-    return Transferred(tuple(done), len(copying.packs), copying.size)
+        return Transferred((), 0, 0, copying.size)
+    return Transferred(tuple(done.moves), len(done.notes), len(copying.packs), copying.size)
 
 
 def _is_named(view: View, pack: PackEntry) -> bool:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlreg.formats.names import Entry
-from mlreg.formats.versions import SCHEMES, VersionScheme
-
 
 class Kind(NamedTuple):
     """A kind of entry."""
 
     name: str
-    scheme: VersionScheme
-    """How its versions are called and ordered."""
+    version_format: str
+    """How its versions are called, if the settings do not say."""
 
 
 KINDS: dict[str, Kind] = {
-    "model": Kind("model", SCHEMES["semver"]),
-    "data": Kind("data", SCHEMES["calver"]),
+    "model": Kind("model", "major.minor.patch"),
+    "data": Kind("data", "YYYY.MM.DD"),
 }
-
-
-def scheme_of(entry: Entry) -> VersionScheme:
-    """Return how the versions of an entry are called and ordered."""
-    return KINDS[entry.kind].scheme

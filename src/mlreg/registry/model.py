@@ -12,7 +12,8 @@ from mlreg.adapters.adapter import Adapter, Stored
 from mlreg.errors import NoRepositoryError
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
-from mlreg.registry.registry import Registry, init, silent
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry, silent
 from mlreg.registry.results import Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
@@ -29,9 +30,10 @@ class ModelRegistry:
         author: str | Callable[[], str],
         cache: str | Path | None = None,
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first model makes it."""
-        self.registry = Registry(path, author, cache, remotes)
+        self.registry = Registry(path, author, cache, remotes, formats)
 
     def register_model(
         self,
@@ -45,6 +47,7 @@ class ModelRegistry:
         inputs: Iterable[tuple[str, str]] = (),
         message: str = "",
         tags: Sequence[str] = (),
+        may_be_older: bool = False,
     ) -> VersionInfo:
         """Register a model: all of it is durable when this returns.
 
@@ -52,7 +55,8 @@ class ModelRegistry:
             model: a path, bytes, a mapping from names to numpy arrays, or an object of a framework: the table
                 is in `docs/models.md`.
             name: `suture_detector`, without the kind.
-            version: SemVer, `1.0.0`; registering the same model under the same version again is no error.
+            version: SemVer, `1.0.0`, unless the settings say otherwise, or `auto` for the next one; registering the
+                same model under the same version again is no error.
             metadata: JSON values, such as description, metrics and hyperparameters. What the adapter knows is
                 added: `adapter`, and `framework` and `signature` unless they are given.
             adapter: what keeps it, if not the first to recognise it: a name, or an adapter of the caller's own,
@@ -61,9 +65,11 @@ class ModelRegistry:
             inputs: (role, ref) of what the model was made from: `("data", "data/frames@2026.11.23")`.
             message: why.
             tags: tags that point to the version from the same moment on.
+            may_be_older: whether the version may be older than another one of its line.
 
         Raises:
             ConflictError: `version_exists` with other content.
+            RefusedError: `version_goes_back`.
             UnsupportedError: `missing_extra`.
             UsageError: `bad_name`, `bad_version`, `unknown_model_object`, `cannot_keep`, `bad_json`,
                 `reserved_metadata`, `no_adapter`.
@@ -83,6 +89,7 @@ class ModelRegistry:
                 inputs=inputs,
                 message=message,
                 tags=tags,
+                may_be_older=may_be_older,
             )
         return added.version
 
@@ -209,6 +216,22 @@ class ModelRegistry:
             NotFoundError: `ref_not_found`.
         """
         return self.registry.lineage(f"model/{name}@{version}")
+
+    def search(self, where: str = "", *words: str, sort: str = "", limit: int = 0) -> list[VersionInfo]:
+        """Return the versions of models that fit, by name and the newest first unless `sort` says otherwise.
+
+        Args:
+            where: `meta.metrics.map > .9 and labels.team = 'vision'`; all if empty.
+            words: all of them stand somewhere in name, message, metadata, labels or tags, in any case.
+            sort: `-meta.metrics.map,name`.
+            limit: the most that are returned; 0 for all.
+
+        Raises:
+            UsageError: `bad_expression`, `bad_sort`.
+        """
+        from mlreg.registry.searching import search
+
+        return search(self.registry, "model/*", where, sort, words, limit)
 
     def delete(self, name: str, version: str, message: str = "") -> Changed:
         """Take a version's name away; its bytes stay, and `mlreg restore` brings it back.

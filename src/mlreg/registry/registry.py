@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlreg.errors import MlregError, NoRepositoryError, NotFoundError, RefusedError, UsageError
-from mlreg.formats.commit import Commit, Input
-from mlreg.formats.identity import KEY
+from mlreg.errors import NotFoundError, RefusedError, UsageError
+from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry, check_role, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
-from mlreg.formats.versions import latest
-from mlreg.ids import CommitId
+from mlreg.formats.versions import AUTO, VersionFormat, version_format
 from mlreg.operations import history
 from mlreg.registry import results
-from mlreg.registry.kinds import scheme_of
+from mlreg.registry.describe import entry_info, event, statements_of, version_info, version_names
+from mlreg.registry.kinds import KINDS
 from mlreg.registry.resolve import Target, entries_of, resolve, resolve_entry
-from mlreg.repository.repository import Repository, create_repository
+from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
 from mlreg.stores import open_store
 
@@ -35,73 +35,9 @@ if TYPE_CHECKING:
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
 
-DIRECTORY = ".mlreg"
-"""Where the repository of a project lies."""
-
 
 def silent(size: int) -> None:
     """Report nothing."""
-
-
-def init(directory: Path, *, shared: bool) -> tuple[Path, bool]:
-    """Make an empty repository; return where it is, and False if it was there already.
-
-    Args:
-        directory: a project, whose repository becomes `.mlreg` in it.
-        shared: make the directory itself the repository, to push to and clone from.
-    """
-    from mlreg.stores.directory import DirectoryStore, make_directory
-
-    store = DirectoryStore(directory if shared else directory / DIRECTORY)
-    make_directory(store.root)
-    return store.root, create_repository(store)
-
-
-def find_repository(start: Path) -> Path:
-    """Return the repository of the directory `start`: `.mlreg` in it or in the nearest parent, or itself.
-
-    Raises:
-        NoRepositoryError: `no_repository`.
-    """
-    for directory in (start, *start.parents):
-        if found := _repository_in(directory):
-            return found
-    raise _no_repository(f"in {start} or above it")
-
-
-def repository_of(directory: Path) -> Path:
-    """Return the repository of a directory that was named outright: `.mlreg` in it, or itself.
-
-    Raises:
-        NoRepositoryError: `no_repository`.
-    """
-    if found := _repository_in(directory):
-        return found
-    raise _no_repository(f"in {directory}")
-
-
-def _repository_in(directory: Path) -> Path | None:
-    return next((place for place in (directory / DIRECTORY, directory) if (place / KEY).is_file()), None)
-
-
-def _no_repository(where: str) -> NoRepositoryError:
-    return NoRepositoryError(
-        "no_repository",
-        f"there is no mlreg repository {where}",
-        fix=("mlreg init", "mlreg clone URL", "say where it is: mlreg -C DIR ..."),
-    )
-
-
-def full_url(url: str) -> str:
-    """Return a URL that means the same from everywhere: a path is made absolute, a project's repository found.
-
-    Raises:
-        UsageError: `bad_url`, `unknown_scheme`.
-    """
-    place = open_store(url).url
-    inside = f"{place}/{DIRECTORY}"
-    is_project = open_store(place).size(KEY) is None and open_store(inside).size(KEY) is not None
-    return inside if is_project else place
 
 
 class Registry:
@@ -113,6 +49,7 @@ class Registry:
         author: str | Callable[[], str],
         cache: str | Path | None = None,
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -122,11 +59,13 @@ class Registry:
             author: who the changes are by; a function is asked when there is a change.
             cache: a directory on a local disk for what can be rebuilt; None keeps it in memory.
             remotes: from name to URL; a function is asked when a remote is needed.
+            formats: how versions are called, by kind; a function is asked when a version is named.
         """
         self._path = path
         self._author = author
         self.cache = None if cache is None else Path(cache)
         self._remotes = remotes or {}
+        self._formats = formats or {}
         self._elsewhere: dict[str, Repository] = {}
 
     @cached_property
@@ -143,6 +82,15 @@ class Registry:
     def remotes(self) -> Mapping[str, str]:
         """From the name of each remote to its URL."""
         return self._remotes() if callable(self._remotes) else self._remotes
+
+    def format_of(self, entry: Entry) -> VersionFormat:
+        """Return how the versions of an entry are called.
+
+        Raises:
+            UsageError: `bad_version_format`.
+        """
+        formats = self._formats() if callable(self._formats) else self._formats
+        return version_format(formats.get(entry.kind) or KINDS[entry.kind].version_format)
 
     @cached_property
     def repository(self) -> Repository:
@@ -196,6 +144,7 @@ class Registry:
         inputs: Iterable[tuple[str, str]] = (),
         message: str = "",
         tags: Sequence[str] = (),
+        may_be_older: bool = False,
         report: Report = silent,
     ) -> results.Added:
         """Register files as a version of an entry.
@@ -209,6 +158,7 @@ class Registry:
             inputs: (role, ref) of what the version was made from.
             message: why.
             tags: tags that point to it from the same moment on.
+            may_be_older: whether it may be older than another version of its line.
             report: told about progress.
         """
         from mlreg.operations.ingest import sources_below
@@ -225,6 +175,7 @@ class Registry:
             inputs=inputs,
             message=message,
             tags=tags,
+            may_be_older=may_be_older,
             report=report,
         )
 
@@ -240,6 +191,7 @@ class Registry:
         inputs: Iterable[tuple[str, str]] = (),
         message: str = "",
         tags: Sequence[str] = (),
+        may_be_older: bool = False,
         report: Report = silent,
     ) -> results.Added:
         """Register sources, which may be files or bytes in memory, as `add` does.
@@ -254,6 +206,7 @@ class Registry:
             inputs: (role, ref).
             message: why.
             tags: set in the same step.
+            may_be_older: as for `add`.
             report: told about progress.
         """
         from mlreg.formats.plain import plain
@@ -262,7 +215,7 @@ class Registry:
         named = Entry.parse(entry)
         new = record.NewVersion(
             entry=named,
-            scheme=scheme_of(named),
+            versions=self.format_of(named),
             sources=sources,
             form=form,
             author=self.author,
@@ -272,6 +225,7 @@ class Registry:
             inputs=tuple(self._input(role, ref) for role, ref in inputs),
             message=message,
             tags=tags,
+            may_be_older=may_be_older,
         )
         return self._record(new, report)
 
@@ -301,14 +255,14 @@ class Registry:
         from mlreg.operations.ingest import Source
 
         repository, ref, target = self._resolve(text)
-        _refuse_remote(ref)
+        refuse_remote(ref)
         commit = history.read_commit(repository, target.commit_id)
         read = repository.objects.read_whole
         named = Entry.parse(entry) if entry else target.entry
         files = self._files(repository, target, ref.path)
         new = record.NewVersion(
             entry=named,
-            scheme=scheme_of(named),
+            versions=self.format_of(named),
             sources=[Source(file.path, partial(read, file.id, file.size), file.mode) for file in files],
             form=commit.form,
             author=self.author,
@@ -324,12 +278,14 @@ class Registry:
     def _record(self, new: NewVersion, report: Report) -> results.Added:
         from mlreg.operations import record
 
+        if new.version == AUTO:
+            new = replace(new, version="", bump=new.bump or AUTO)
         if bool(new.version) == bool(new.bump):
             why = "both --version and --bump were given" if new.version else "neither --version nor --bump was given"
-            fix = ("leave one of them out",) if new.version else tuple(f"--bump {part}" for part in new.scheme.parts)
+            fix = ("leave one of them out",) if new.version else tuple(f"--bump {part}" for part in new.versions.parts)
             raise UsageError("version_or_bump", f"say which version of {new.entry} this is", why=why, fix=fix)
         done = record.add(self.repository, new, report)
-        return results.Added(self._version_info(self.repository, done.commit_id, done.commit), done.is_changed)
+        return results.Added(version_info(self.repository, done.commit_id, done.commit), done.is_changed)
 
     def _input(self, role: str, text: str) -> Input:
         check_role(role)
@@ -357,7 +313,10 @@ class Registry:
         files = list(self._files(repository, target, ref.path))
         done = checkout(repository, files, Path(directory), report)
         removed = remove_strays(files, Path(directory)) if delete else 0
-        return results.Got(str(target), str(directory), done.written, done.unchanged, removed, done.size)
+        warning = version_info(
+            repository, target.commit_id, history.read_commit(repository, target.commit_id)
+        ).deprecated
+        return results.Got(str(target), str(directory), done.written, done.unchanged, removed, done.size, warning)
 
     def cat(self, text: str) -> Iterator[bytes]:
         """Yield the bytes of one file of a version, verified piece by piece.
@@ -389,7 +348,8 @@ class Registry:
     def entries(self, pattern: str = "*") -> list[results.EntryInfo]:
         """Return the entries whose `kind/name` matches a shell pattern, sorted."""
         view = self.repository.log.refresh()
-        return [self._entry_info(view, entry) for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
+        found = [entry for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
+        return [entry_info(self.repository, entry) for entry in found]
 
     def versions(self, text: str) -> list[results.VersionInfo]:
         """Return the versions of an entry, the newest first."""
@@ -397,10 +357,10 @@ class Registry:
         repository = self._at(ref)
         view = repository.log.view
         entry = resolve_entry(view, ref)
-        live = {name: found.target for name, found in history.versions_of(view, entry).items() if found.target}
-        commits = history.read_commits(repository, live.values())
-        names = sorted(live, key=scheme_of(entry).key, reverse=True)
-        return [self._version_info(repository, live[name], commits[live[name]]) for name in names]
+        live = [ref.target for ref in history.newest_first(view, entry) if ref.target]
+        commits = history.read_commits(repository, live)
+        stated = statements_of(view, entry)
+        return [version_info(repository, commit_id, commits[commit_id], stated) for commit_id in live]
 
     def files(self, text: str) -> list[results.FileInfo]:
         """Return the files of a version, sorted by path."""
@@ -413,7 +373,7 @@ class Registry:
     def show(self, text: str) -> results.VersionInfo:
         """Return everything that is known of a version."""
         repository, _, target = self._resolve(text)
-        return self._version_info(repository, target.commit_id, history.read_commit(repository, target.commit_id))
+        return version_info(repository, target.commit_id, history.read_commit(repository, target.commit_id))
 
     def rev_parse(self, text: str) -> Target:
         """Return the version that a ref names."""
@@ -442,11 +402,11 @@ class Registry:
         if ref:
             logged = _logged_name(repository, ref)
             moves = [move for move in moves if _is_of(move, logged)]
-        names = _version_names(repository, {commit for move in moves for commit in (move.old, move.new) if commit})
+        names = version_names(repository, {commit for move in moves for commit in (move.old, move.new) if commit})
         met: set[str] = set()
         events = []
         for move in sorted(moves, key=lambda move: (move.number, move.name)):
-            events.append(_event(move, names, is_first=move.name not in met))
+            events.append(event(move, names, is_first=move.name not in met))
             met.add(move.name)
         return events[::-1]
 
@@ -462,7 +422,7 @@ class Registry:
             for name, tag in history.tags_of(view, entry).items()
             if tag.target
         ]
-        names = _version_names(repository, {commit for _, _, commit in found})
+        names = version_names(repository, {commit for _, _, commit in found})
         return [results.TagInfo(f"{entry}@{name}", names[commit]) for entry, name, commit in found]
 
     # Changes.
@@ -472,7 +432,7 @@ class Registry:
         from mlreg.operations import record
 
         _, ref, target = self._resolve(text)
-        _refuse_remote(ref)
+        refuse_remote(ref)
         previous = self._tagged(target.entry, name)
         done = record.tag(self.repository, target.entry, name, target.commit_id, self.author, message)
         return results.Tagged(f"{target.entry}@{name}", previous, str(target), done is not None)
@@ -482,7 +442,7 @@ class Registry:
         from mlreg.operations import record
 
         ref = parse_ref(text)
-        _refuse_remote(ref)
+        refuse_remote(ref)
         entry = resolve_entry(self.repository.log.refresh(), ref)
         if not ref.selector or ref.steps:
             raise UsageError("no_tag", f"say which tag of {entry}", fix=f"mlreg tag ls {entry}")
@@ -492,7 +452,7 @@ class Registry:
 
     def _tagged(self, entry: Entry, name: str) -> str:
         found = history.tags_of(self.repository.log.view, entry).get(name)
-        return _version_names(self.repository, {found.target})[found.target] if found and found.target else ""
+        return version_names(self.repository, {found.target})[found.target] if found and found.target else ""
 
     def remove(self, refs: Sequence[str], message: str = "") -> results.Changed:
         """Remove versions; `restore` brings them back until their bytes are collected."""
@@ -518,47 +478,13 @@ class Registry:
 
     def _named_version(self, view: View, ref: Ref) -> tuple[Entry, str]:
         """Return the version a ref names outright: removing what `latest` happens to be is not asked for lightly."""
-        _refuse_remote(ref)
+        refuse_remote(ref)
         entry = resolve_entry(view, ref)
         if ref.selector in history.versions_of(view, entry) and not ref.steps:
             return entry, ref.selector or ""
         if ref.selector is None:
             raise RefusedError("no_version", f"say which version of {entry}", fix=f"mlreg ls {entry}")
         return entry, resolve(self.repository, ref).version
-
-    # What a commit looks like.
-
-    def _entry_info(self, view: View, entry: Entry) -> results.EntryInfo:
-        live = {name: found.target for name, found in history.versions_of(view, entry).items() if found.target}
-        newest = latest(scheme_of(entry), list(live)) or ""
-        commit_id = live.get(newest)
-        commit = history.read_commit(self.repository, commit_id) if commit_id else None
-        by_commit = {target: name for name, target in live.items()}
-        tags = {name: by_commit.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target}
-        size, time = (commit.size, commit.time) if commit else (0, "")
-        return results.EntryInfo(str(entry), newest, len(live), tags, size, time)
-
-    def _version_info(self, repository: Repository, commit_id: CommitId, commit: Commit) -> results.VersionInfo:
-        entry = Entry.parse(commit.entry)
-        names = map(known_ref_name, repository.log.view.names_of(commit_id))
-        return results.VersionInfo(
-            ref=f"{entry}@{commit.version}",
-            kind=entry.kind,
-            name=entry.name,
-            version=commit.version,
-            id=str(commit_id),
-            tree=str(commit.tree),
-            files=commit.files,
-            size=commit.size,
-            form=commit.form,
-            tags=tuple(n.leaf for n in names if n and n.remote is None and (n.sort, n.entry) == ("tag", entry)),
-            author=commit.author,
-            time=commit.time,
-            message=commit.message,
-            metadata=commit.metadata,
-            inputs=tuple(results.InputInfo(item.role, item.ref, str(item.commit)) for item in commit.inputs),
-            parents=tuple(map(str, commit.parents)),
-        )
 
     # The repository as a whole.
 
@@ -589,7 +515,12 @@ class Registry:
         )
 
 
-def _refuse_remote(ref: Ref) -> None:
+def refuse_remote(ref: Ref) -> None:
+    """Refuse a change of another repository.
+
+    Raises:
+        UsageError: `remote_change`.
+    """
     if ref.remote is not None:
         raise UsageError(
             "remote_change",
@@ -615,34 +546,3 @@ def _logged_name(repository: Repository, ref: Ref) -> str:
 def _is_of(move: Change, logged: str) -> bool:
     name = parse_ref_name(move.name)
     return str(name.entry) == logged or f"{name.entry}@{name.leaf}" == logged
-
-
-def _version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:
-    """Return how each commit is called; its id if it cannot be read any more."""
-    names: dict[CommitId, str] = {}
-    for commit_id in commits:
-        try:
-            commit = history.read_commit(repository, commit_id)
-        except MlregError:
-            names[commit_id] = f"b3:{commit_id}"
-        else:
-            names[commit_id] = f"{commit.entry}@{commit.version}"
-    return names
-
-
-def _event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> results.Event:
-    name = parse_ref_name(move.name)
-    if name.sort == "tag":
-        change = "tag" if move.new else "untag"
-    else:
-        change = ("add" if is_first else "restore") if move.new else "remove"
-    return results.Event(
-        number=move.number,
-        time=move.time,
-        author=move.author,
-        message=move.message,
-        ref=f"{name.entry}@{name.leaf}",
-        change=change,
-        previous=names[move.old] if move.old else "",
-        target=names[move.new] if move.new else "",
-    )

@@ -6,16 +6,16 @@ versions and ids cannot look alike (`mlreg.formats.names`), so the order never d
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.names import Entry, is_id_prefix, known_ref_name, parse_ref_name, tag_ref
+from mlreg.formats.names import Entry, is_entry, is_id_prefix, known_ref_name, parse_ref_name, tag_ref
 from mlreg.formats.ref import Ref, Step
 from mlreg.formats.snapshot import RefState
-from mlreg.formats.versions import latest
 from mlreg.ids import CommitId
-from mlreg.operations.history import read_commit, tags_of, versions_of
-from mlreg.registry.kinds import KINDS, scheme_of
+from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
+from mlreg.registry.kinds import KINDS
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
@@ -70,7 +70,7 @@ def resolve_entry(view: View, ref: Ref) -> Entry:
     """
     kinds = [ref.kind] if ref.kind else list(KINDS)
     entries = [Entry(kind, ref.name) for kind in kinds]
-    found = [entry for entry in entries if versions_of(view, entry)]
+    found = [entry for entry in entries if next(newest_first(view, entry), None)]
     if len(found) == 1:
         return found[0]
     if found:
@@ -93,50 +93,50 @@ def _near(view: View, name: str) -> tuple[str, ...]:
 
 def entries_of(view: View) -> list[Entry]:
     """Return all entries that have a version, sorted by kind and name."""
-    names = (known_ref_name(ref.name) for ref in view.refs("version/") if ref.target)
-    return sorted({name.entry for name in names if name})
+    names = (family.removeprefix("version/").removesuffix("/").partition("/") for family in view.families())
+    return sorted(entry for kind, _, name in names if is_entry(entry := Entry(kind, name)))
 
 
 def _select(view: View, entry: Entry, selector: str) -> Target:
-    versions = {name: found for name, found in versions_of(view, entry).items() if found.target}
     if selector == "latest":
-        newest = latest(scheme_of(entry), list(versions))
+        newest = latest_of(view, entry)
         if newest is None:
-            raise _not_found(entry, f"{entry} has no version any more", versions)
-        return _target(entry, newest, versions[newest])
-    if selector in versions:
-        return _target(entry, selector, versions[selector])
-    tagged = tags_of(view, entry).get(selector)
+            raise _not_found(view, entry, f"{entry} has no version any more")
+        return _target(entry, newest)
+    found = version_of(view, entry, selector)
+    if found and found.target:
+        return _target(entry, found)
+    tagged = view.ref(f"tag/{entry}/{selector}")
     if tagged and tagged.target:
-        return _version_with(entry, tagged.target, versions)
+        return _version_with(view, entry, tagged.target)
     if is_id_prefix(selector):
         return _by_id(view, selector, entry)
-    removed = versions_of(view, entry).get(selector)
-    if removed is not None:
+    if found:
         raise NotFoundError(
             "version_removed", f"{entry}@{selector} was removed", fix=f"mlreg restore {entry}@{selector}"
         )
-    raise _not_found(entry, f"{entry} has no version and no tag {selector}", versions)
+    raise _not_found(view, entry, f"{entry} has no version and no tag {selector}")
 
 
-def _not_found(entry: Entry, message: str, versions: dict[str, RefState]) -> NotFoundError:
-    scheme = scheme_of(entry)
-    shown = sorted(versions, key=scheme.key, reverse=True)[:5]
+def _not_found(view: View, entry: Entry, message: str) -> NotFoundError:
+    live = (leaf_of(ref) for ref in newest_first(view, entry) if ref.target)
+    shown = list(islice(live, 5))
     why = f"its newest versions are {', '.join(shown)}" if shown else "all of them were removed"
     return NotFoundError("ref_not_found", message, why=why, fix=f"mlreg ls {entry}")
 
 
-def _target(entry: Entry, version: str, found: RefState) -> Target:
+def _target(entry: Entry, found: RefState) -> Target:
     assert found.target is not None  # noqa: S101 - callers pass live versions
     # The log may be someone else's work: what is printed and written from here on is a legal name.
-    parse_ref_name(found.name)
-    return Target(entry, version, found.target)
+    return Target(entry, parse_ref_name(found.name).leaf, found.target)
 
 
-def _version_with(entry: Entry, commit_id: CommitId, versions: dict[str, RefState]) -> Target:
-    for name, found in versions.items():
-        if found.target == commit_id:
-            return _target(entry, name, found)
+def _version_with(view: View, entry: Entry, commit_id: CommitId) -> Target:
+    prefix = f"version/{entry}/"
+    for name in view.names_of(commit_id):
+        if name.startswith(prefix) and "/" not in (leaf := name.removeprefix(prefix)):
+            parse_ref_name(name)
+            return Target(entry, leaf, commit_id)
     raise NotFoundError("version_removed", f"the version of {entry} with the id {commit_id} was removed")
 
 
@@ -157,7 +157,7 @@ def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
 
 def _named(state: RefState) -> Target | None:
     name = known_ref_name(state.name)
-    return _target(name.entry, name.leaf, state) if name else None
+    return _target(name.entry, state) if name else None
 
 
 def _take(repository: Repository, start: Target, step: Step) -> Target:

@@ -41,8 +41,43 @@ class VersionInfo(NamedTuple):
     time: str
     message: str
     metadata: Mapping[str, Any]
+    """As it was registered, with all corrections."""
     inputs: tuple[InputInfo, ...]
     parents: tuple[str, ...]
+    labels: Mapping[str, Any]
+    deprecated: str
+    """Why it should not be used any more; empty if it may be."""
+    frozen: bool
+    """Whether it cannot be removed."""
+    disputed: tuple[str, ...]
+    """Facts that two people corrected differently without knowing of each other: `metadata.metrics.map`."""
+
+
+class Annotated(NamedTuple):
+    """A version or an entry after something was stated about it."""
+
+    ref: str
+    changed: bool
+    """False if it was so already, and nothing was written."""
+    facts: Mapping[str, Any]
+    """What holds now: metadata, labels, deprecated, frozen."""
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """What it is about."""
+        return (self.ref,)
+
+
+class StatementInfo(NamedTuple):
+    """One statement about a version or an entry."""
+
+    ref: str
+    id: str
+    author: str
+    time: str
+    message: str
+    patch: Mapping[str, Any]
+    """What changed; null takes a key away."""
 
 
 class Added(NamedTuple):
@@ -151,6 +186,8 @@ class Got(NamedTuple):
     removed: int
     size: int
     """Bytes written."""
+    deprecated: str
+    """Why the version should not be used any more; empty if it may be."""
 
     @property
     def changed(self) -> bool:
@@ -174,6 +211,8 @@ class Synced(NamedTuple):
     """Refs of the versions that travelled."""
     tags: tuple[str, ...]
     """Refs of the tags that moved at the receiver."""
+    notes: int
+    """Corrections, labels and other statements that travelled."""
     packs: int
     size: int
     """Bytes that travelled."""
@@ -181,7 +220,7 @@ class Synced(NamedTuple):
     @property
     def changed(self) -> bool:
         """Whether the receiver has anything new."""
-        return bool(self.versions or self.tags)
+        return bool(self.versions or self.tags or self.notes)
 
     @property
     def refs(self) -> tuple[str, ...]:

@@ -7,21 +7,22 @@ content is a conflict. A tag moves, so it is compared with where it was when bot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from mlreg.errors import ConflictError, IntegrityError, NotFoundError, UsageError
+from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.formats.annotation import ABOUT_ENTRY
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import RefName, known_ref_name, parse_ref_name, remote_ref, tag_ref, version_ref
+from mlreg.formats.names import Entry, RefName, known_ref_name, parse_ref_name, remote_ref, tag_ref, version_ref
 from mlreg.formats.pack import Sort
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange
+from mlreg.formats.versions import AUTO, VersionFormat, order
 from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, tags_of, versions_of
-from mlreg.operations.transfer import Move, Transferred, transfer
+from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.registry import pins, results
-from mlreg.registry.kinds import scheme_of
 from mlreg.registry.registry import Registry, Report, silent
 from mlreg.registry.resolve import entries_of, resolve, resolve_entry
 from mlreg.repository.log import Draft
@@ -39,6 +40,10 @@ class Chosen(NamedTuple):
     def has(self, name: str) -> bool:
         """Tell whether a name of the sender is to be sent."""
         return self.names is None or name in self.names
+
+    def has_below(self, prefix: str) -> bool:
+        """Tell whether any name with a prefix is to be sent."""
+        return self.names is None or any(name.startswith(prefix) for name in self.names)
 
     @property
     def is_explicit(self) -> bool:
@@ -94,9 +99,9 @@ class Sync:
         chosen = _choose(self._here, refs)
         agreed = self._agreed(self._here.log.view)
 
-        def plan(view: View) -> list[Move]:
-            united = _Union(self._here, there, view, chosen, self.name, is_push=True)
-            return [*united.versions, *united.tags(agreed, force=force_tags)]
+        def plan(view: View) -> Sending:
+            united = _Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
+            return Sending([*united.versions, *united.tags(agreed, force=force_tags)], united.notes())
 
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
         self._note_agreement(there)
@@ -154,12 +159,13 @@ class Sync:
         there = self._meet()
         chosen = _choose(there, refs)
 
-        def plan(view: View) -> list[Move]:
-            united = _Union(there, self._here, view, chosen, self.name, is_push=False)
+        def plan(view: View) -> Sending:
+            united = _Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
             if not with_tags:
-                return united.versions
+                return Sending(united.versions, united.notes())
             tags = list(united.tags(self._agreed(view), force=force_tags))
-            return [*united.versions, *tags, *united.agreed({move.name for move in tags})]
+            moves = [*united.versions, *tags, *united.agreed({move.name for move in tags})]
+            return Sending(moves, united.notes())
 
         message = f"{'pull' if with_tags else 'fetch'} from {self.name}"
         done = transfer(there, self._here, plan, self._registry.author, message, report)
@@ -174,6 +180,7 @@ class Sync:
             url=receiver.url if receiver is not self._here else self.url,
             versions=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "version"),
             tags=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "tag"),
+            notes=done.notes,
             packs=done.packs,
             size=done.size,
         )
@@ -187,13 +194,22 @@ class _Union:
     """The names of a sender, compared with those of a receiver in its newest state."""
 
     def __init__(
-        self, sender: Repository, receiver: Repository, view: View, chosen: Chosen, remote: str, *, is_push: bool
+        self,
+        sender: Repository,
+        receiver: Repository,
+        view: View,
+        chosen: Chosen,
+        remote: str,
+        format_of: Callable[[Entry], VersionFormat],
+        *,
+        is_push: bool,
     ) -> None:
         self._sender = sender
         self._receiver = receiver
         self._view = view
         self._chosen = chosen
         self._remote = remote
+        self._format_of = format_of
         self._is_push = is_push
         self.versions = list(self._versions())
         """The versions that the receiver is to get."""
@@ -221,10 +237,6 @@ class _Union:
         shown = f"{name.entry}@{name.leaf}"
         if (commit.entry, commit.version) != (str(name.entry), name.leaf):
             raise _wrong("wrong_commit", f"{shown} points to {commit.entry}@{commit.version}", self._sender)
-        try:
-            scheme_of(name.entry).check(name.leaf)
-        except UsageError as error:
-            raise _wrong("bad_ref_name", error.message, self._sender) from error
 
     def _parse(self, ref: str) -> RefName:
         try:
@@ -268,8 +280,8 @@ class _Union:
         name = self._parse(ref.name)
         here = self._sender if self._is_push else self._receiver
         taken = {**versions_of(self._sender.log.view, name.entry), **versions_of(self._view, name.entry)}
-        scheme = scheme_of(name.entry)
-        free = scheme.next(list(taken), scheme.parts[-1], date.fromisoformat(mine.time[:10]))
+        newest_first = sorted(taken, key=order, reverse=True)
+        free = self._format_of(name.entry).next(newest_first, AUTO, date.fromisoformat(mine.time[:10]))
         tags = "".join(
             f" --tag {tag}"
             for tag, found in tags_of(here.log.view, name.entry).items()
@@ -312,6 +324,26 @@ class _Union:
                 continue
             if ref.name in moved or target == _target(self._view, ref.name):
                 yield Move(name, target, _target(self._view, name))
+
+    def notes(self) -> list[dict[str, Any]]:
+        """Return the statements that the receiver lacks, about entries and versions that it has or gets."""
+        view = self._view
+        stated = self._sender.log.view.all_annotations()
+        return [
+            one.note()
+            for about, some in stated.items()
+            if self._is_known(about)
+            for one in some
+            if not view.has_annotation(one.id)
+        ]
+
+    def _is_known(self, about: str) -> bool:
+        """Tell whether the receiver has, or gets, what a statement is about, and it was asked for."""
+        if about.startswith(ABOUT_ENTRY):
+            family = f"version/{about.removeprefix(ABOUT_ENTRY)}/"
+            is_there = next(self._view.newest_first(family), None) is not None
+            return self._chosen.has_below(family) and (is_there or any(n.startswith(family) for n in self._sent))
+        return self._chosen.has(about) and (about in self._sent or _target(self._view, about) is not None)
 
     def _is_version(self, commit: CommitId | None, base: CommitId | None) -> bool:
         """Tell whether two commits are the same version of an entry, perhaps registered in both places apart."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from itertools import islice, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlreg.errors import (
     ConflictError,
@@ -24,6 +24,7 @@ from mlreg.errors import (
     UnavailableError,
 )
 from mlreg.formats import snapshot as snapshots
+from mlreg.formats.annotation import FEATURE, parse_annotation
 from mlreg.formats.identity import Identity, refuse_unknown
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.snapshot import Snapshot, snapshot_key
@@ -50,6 +51,7 @@ class Draft(NamedTuple):
     drop: tuple[str, ...] = ()
     reap: tuple[str, ...] = ()
     is_lossy: bool = False
+    notes: tuple[dict[str, Any], ...] = ()
 
 
 class Log:
@@ -212,7 +214,8 @@ class Log:
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
             RefusedError: `transaction_too_large`.
-            IntegrityError: `bad_log`, `bad_transaction`, `bad_ref_name`, a draft that no reader could fold;
+            IntegrityError: `bad_log`, `bad_transaction`, `bad_ref_name`, `bad_annotation`: a draft that no reader could
+                fold;
                 nothing was written.
             UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
         """
@@ -226,6 +229,7 @@ class Log:
                 previous=head or self._identity.origin,
                 id=os.urandom(16).hex(),
                 time=now(),
+                requires=(FEATURE,) if draft.notes else (),
                 **draft._asdict(),
             )
             _refuse_unreadable(slot)
@@ -291,6 +295,8 @@ def _refuse_unreadable(slot: Transaction) -> None:
     Transaction.decode(data)
     for ref in slot.refs:
         parse_ref_name(ref.name)
+    for note in slot.notes:
+        parse_annotation(note)
 
 
 def now() -> str:

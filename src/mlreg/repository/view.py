@@ -7,24 +7,29 @@ never trusted beyond the slot it was built at. It lies on a local disk, outside 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError, NotFoundError
+from mlreg.formats.annotation import Annotation, in_order, known_annotation
 from mlreg.formats.pack import PackIndex, PackKind, Sort
-from mlreg.formats.snapshot import PackState, RefState, Snapshot
+from mlreg.formats.snapshot import NoteState, PackState, RefState, Snapshot
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
+from mlreg.formats.versions import order
 from mlreg.ids import CommitId, ObjectId, TransactionHash
 from mlreg.repository.database import Database, Layout
 
 LIVE, DROPPED, REAPED = 0, 1, 2
 
 _LAYOUT = Layout(
-    1,
+    2,
     """
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER) WITHOUT ROWID;
+    CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)
+        WITHOUT ROWID;
+    CREATE INDEX refs_rank ON refs(family, rank) WHERE rank IS NOT NULL;
+    CREATE INDEX refs_target ON refs(target) WHERE target IS NOT NULL;
     CREATE TABLE transactions(number INTEGER PRIMARY KEY, id TEXT, time TEXT, author TEXT, message TEXT);
     CREATE TABLE changes(name TEXT, number INTEGER, old BLOB, new BLOB, PRIMARY KEY(name, number)) WITHOUT ROWID;
     CREATE TABLE packs(row INTEGER PRIMARY KEY, id TEXT UNIQUE, kind INTEGER, size INTEGER, index_size INTEGER,
@@ -32,10 +37,16 @@ _LAYOUT = Layout(
     CREATE INDEX packs_unread ON packs(kind) WHERE content IS NULL AND state = 0;
     CREATE TABLE objects(id BLOB, sort INTEGER, pack INTEGER, slot INTEGER, PRIMARY KEY(id, sort, pack)) WITHOUT ROWID;
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
+    CREATE TABLE annotations(id TEXT PRIMARY KEY, about TEXT, number INTEGER, note TEXT) WITHOUT ROWID;
+    CREATE INDEX annotations_about ON annotations(about);
     """,
 )
-_TABLES = ("state", "refs", "transactions", "changes", "packs", "objects", "commits")
+_TABLES = ("state", "refs", "transactions", "changes", "packs", "objects", "commits", "annotations")
+_REF = "name, target, removed, number"
 _PACK = "id, kind, size, index_size, sum, objects"
+_VERSIONS = "version/"
+PAGE = 64
+"""Versions that are read at a time when only the newest are wanted."""
 
 
 class Change(NamedTuple):
@@ -151,6 +162,9 @@ class View:
     def _fold(self, transaction: Transaction) -> None:
         for ref in transaction.refs:
             self._fold_ref(transaction, ref)
+        # One that is there already came by two ways; what no release writes is passed over.
+        known = [NoteState(note, transaction.number) for note in transaction.notes if known_annotation(note)]
+        self._db.run_for_each("INSERT OR IGNORE INTO annotations VALUES(?, ?, ?, ?)", map(_note_row, known))
         for pack in transaction.add:
             self._add_pack(transaction, pack)
         for pack_id in transaction.drop:
@@ -167,8 +181,7 @@ class View:
         if (found.target if found else None) != ref.old:
             raise _misfit(transaction, f"it moves {ref.name!r} from where it was not")
         removed = ref.old if ref.new is None else None
-        row = (ref.name, ref.new, removed, transaction.number)
-        self._db.run("INSERT OR REPLACE INTO refs VALUES(?, ?, ?, ?)", row)
+        self._db.run(_PUT_REF, _ref_row(RefState(ref.name, ref.new, removed, transaction.number)))
 
     def _add_pack(self, transaction: Transaction, pack: PackEntry) -> None:
         state = self.pack_state(pack.id)
@@ -219,7 +232,8 @@ class View:
         self._db.step(restart)
 
     def _load(self, snapshot: Snapshot) -> None:
-        self._db.run_for_each("INSERT INTO refs VALUES(?, ?, ?, ?)", snapshot.refs)
+        self._db.run_for_each(_PUT_REF, map(_ref_row, snapshot.refs))
+        self._db.run_for_each("INSERT INTO annotations VALUES(?, ?, ?, ?)", map(_note_row, snapshot.annotations))
         rows = ((*s.pack, s.number, DROPPED if s.is_dropped else LIVE) for s in snapshot.packs)
         self._db.run_for_each(f"INSERT INTO packs({_PACK}, number, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
         gone = ((pack, REAPED) for pack in snapshot.reaped)
@@ -258,6 +272,7 @@ class View:
             refs=tuple(self.refs("")),
             packs=tuple(PackState(_pack(row[:6]), row[6], row[7] == DROPPED) for row in packs),
             reaped=tuple(row[0] for row in reaped),
+            annotations=tuple(NoteState(json.loads(row[1]), row[2]) for row in self._notes("id IS NOT NULL", ())),
         )
 
     def fits(self, transaction: Transaction) -> bool:
@@ -284,13 +299,39 @@ class View:
 
     def ref(self, name: str) -> RefState | None:
         """Return what a name is, or None if the log never named it."""
-        row = self._db.row("SELECT * FROM refs WHERE name = ?", (name,))
+        row = self._db.row(f"SELECT {_REF} FROM refs WHERE name = ?", (name,))
         return _ref(row) if row else None
 
     def refs(self, prefix: str) -> list[RefState]:
         """Return the names that begin with `prefix`, removed ones too, sorted."""
-        query = "SELECT * FROM refs WHERE name >= ? AND name < ? ORDER BY name"
+        query = f"SELECT {_REF} FROM refs WHERE name >= ? AND name < ? ORDER BY name"
         return [_ref(row) for row in self._db.rows(query, (prefix, prefix + "\U0010ffff"))]
+
+    def families(self) -> list[str]:
+        """Return the prefixes that live versions stand below, `version/model/net/`, sorted."""
+        query = "SELECT DISTINCT family FROM refs WHERE rank IS NOT NULL AND target IS NOT NULL ORDER BY family"
+        return [row[0] for row in self._db.rows(query)]
+
+    def newest_first(self, family: str, before: str = "") -> Iterator[RefState]:
+        """Yield the versions right below a prefix, removed ones too, the newest first; few are read at a time.
+
+        Args:
+            family: `version/model/net/`.
+            before: a version, which need not be there; all that are not older are passed over.
+        """
+        query = f"SELECT {_REF}, rank FROM refs WHERE family = ? AND rank < ? ORDER BY rank DESC LIMIT {PAGE}"
+        rank = order(before) if before else b"\xff"
+        while rows := self._db.rows(query, (family, rank)):
+            yield from (_ref(row[:4]) for row in rows)
+            rank = rows[-1][4]
+
+    def next_newer(self, family: str, version: str) -> RefState | None:
+        """Return the oldest of the versions right below a prefix that are newer and not removed."""
+        row = self._db.row(
+            f"SELECT {_REF} FROM refs WHERE family = ? AND rank > ? AND target IS NOT NULL ORDER BY rank LIMIT 1",
+            (family, order(version)),
+        )
+        return _ref(row) if row else None
 
     def changes(self, prefix: str) -> list[Change]:
         """Return the moves of all names that begin with `prefix`, oldest first."""
@@ -304,6 +345,30 @@ class View:
     def names_of(self, commit: CommitId) -> list[str]:
         """Return the names that point to a commit, sorted."""
         return [row[0] for row in self._db.rows("SELECT name FROM refs WHERE target = ? ORDER BY name", (commit,))]
+
+    # Annotations.
+
+    def annotations(self, about: str) -> list[Annotation]:
+        """Return what was stated about one thing, in the order of `mlreg.formats.annotation.in_order`."""
+        return self._annotations("about = ?", (about,)).get(about, [])
+
+    def all_annotations(self, prefix: str = "") -> dict[str, list[Annotation]]:
+        """Return what was stated about the things whose names begin with `prefix`, by name; each in its order."""
+        return self._annotations("about >= ? AND about < ?", (prefix, prefix + "\U0010ffff"))
+
+    def _annotations(self, condition: str, values: Sequence[str]) -> dict[str, list[Annotation]]:
+        found: dict[str, list[Annotation]] = {}
+        for about, note, _ in self._notes(condition, values):
+            if one := known_annotation(json.loads(note)):
+                found.setdefault(about, []).append(one)
+        return {about: in_order(some) for about, some in found.items()}
+
+    def _notes(self, condition: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+        return self._db.rows(f"SELECT about, note, number FROM annotations WHERE {condition} ORDER BY id", values)
+
+    def has_annotation(self, annotation_id: str) -> bool:
+        """Tell whether a statement is here."""
+        return self._db.row("SELECT 1 FROM annotations WHERE id = ?", (annotation_id,)) is not None
 
     # Packs and objects.
 
@@ -380,7 +445,21 @@ class _Fits(Exception):
     """A transaction could be folded."""
 
 
-def _ref(row: tuple[str, bytes | None, bytes | None, int]) -> RefState:
+_PUT_REF = "INSERT OR REPLACE INTO refs VALUES(?, ?, ?, ?, ?, ?)"
+
+
+def _ref_row(ref: RefState) -> tuple[object, ...]:
+    """Return a row of `refs`; a version has a place in the order of those beside it."""
+    family, slash, leaf = ref.name.rpartition("/")
+    rank = order(leaf) if ref.name.startswith(_VERSIONS) else None
+    return (*ref, family + slash, rank)
+
+
+def _note_row(state: NoteState) -> tuple[object, ...]:
+    return state.note["id"], state.note["about"], state.number, json.dumps(state.note)
+
+
+def _ref(row: Sequence[Any]) -> RefState:
     return RefState(row[0], _commit(row[1]), _commit(row[2]), row[3])
 
 

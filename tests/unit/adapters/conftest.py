@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.registry import ModelRegistry
-from mlreg.registry.registry import init
+from mlreg.registry.places import init
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats import canonical
 from mlreg.formats.pack import PackKind
-from mlreg.formats.snapshot import MAGIC, MAX_BYTES, PackState, RefState, Snapshot, snapshot_key
+from mlreg.formats.snapshot import MAGIC, MAX_BYTES, NoteState, PackState, RefState, Snapshot, snapshot_key
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import CommitId, TransactionHash
 from tests.unit.formats.damage import check_small_refusal, cuts, damaged
@@ -38,6 +38,7 @@ SNAPSHOT = Snapshot(
     reaped=("cd" * 16,),
 )
 
+notes = st.dictionaries(texts, texts | st.integers(0, 9), max_size=3)
 snapshots = st.builds(
     Snapshot,
     number=numbers,
@@ -46,6 +47,7 @@ snapshots = st.builds(
     requires=st.just(()),
     refs=st.lists(st.builds(RefState, texts, commits, commits, numbers), max_size=3).map(tuple),
     packs=st.lists(st.builds(PackState, packs, numbers, st.booleans()), max_size=3).map(tuple),
+    annotations=st.lists(st.builds(NoteState, notes, numbers), max_size=3).map(tuple),
     reaped=st.lists(hexes, max_size=2).map(tuple),
 )
 

@@ -1,4 +1,4 @@
-"""Version schemes: what a version is, which is newer, and what the next one is called."""
+"""Versions: which is newer, how a format spells them, and what the next one is called."""
 
 from __future__ import annotations
 
@@ -17,12 +17,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg.errors import UsageError
-from mlreg.formats.versions import SCHEMES, CalVer, SemVer, VersionScheme, latest
+from mlreg.formats.versions import AUTO, VersionFormat, is_release, latest, order, version_format
 
 TODAY = date(2026, 11, 23)
-SEMVER, CALVER = SemVer(), CalVer()
+SEMVER, CALVER, INTEGER = version_format("semver"), version_format("calver"), version_format("integer")
+FORMATS = {
+    name: version_format(name)
+    for name in ("semver", "calver", "integer", "major.minor", "YYYY.MM.N", "vN", "YY.MM-patch", "YYYY.MM")
+}
 
-every_scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+every_format = pytest.mark.parametrize("form", FORMATS.values(), ids=FORMATS)
 
 numbers = st.integers(0, 3) | st.integers(0, 10**20)
 words = st.from_regex(r"0|[1-9][0-9]{0,2}|[0-9]*[a-zA-Z-][0-9a-zA-Z-]{0,2}", fullmatch=True)
@@ -37,7 +41,7 @@ days = st.dates() | st.dates(date(2026, 11, 22), date(2026, 11, 24))
 calvers = st.builds(
     lambda day, number: day.isoformat().replace("-", ".") + (f".{number}" if number else ""), days, numbers
 )
-versions = {"semver": semvers, "calver": calvers}
+patterns = st.from_regex(r"v?(0|[1-9][0-9]{0,3})([.-](0|[1-9][0-9]?)){0,2}", fullmatch=True)
 
 # Near misses: the characters of versions, what Python takes for digits, and ends that a careless match lets through.
 noise = st.text(st.sampled_from("019.-+av_ \n٣²"), max_size=12) | st.text(max_size=5)
@@ -50,12 +54,16 @@ damaged = st.builds(
 texts = semvers | calvers | noise | damaged
 
 
-def is_accepted(scheme: VersionScheme, text: str) -> bool:
+def is_accepted(form: VersionFormat, text: str) -> bool:
     try:
-        scheme.check(text)
+        form.check(text)
     except UsageError as error:
         return error.code != "bad_version"
     return True
+
+
+def newest_first(existing: Iterable[str]) -> list[str]:
+    return sorted(existing, key=order, reverse=True)
 
 
 # What is refused
@@ -134,29 +142,24 @@ HOSTILE_CALVER = {
 
 
 @pytest.mark.parametrize("text", (HOSTILE_ANYWHERE | HOSTILE_SEMVER).values(), ids=HOSTILE_ANYWHERE | HOSTILE_SEMVER)
-def test_what_is_not_a_semver_version_is_refused_and_older_than_every_version(text: str) -> None:
+def test_what_is_not_a_semver_version_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         SEMVER.check(text)
     assert caught.value.code == "bad_version"
     assert caught.value.why
-    assert SEMVER.key(text) < SEMVER.key("0.0.0-0")
-    assert not SEMVER.is_release(text)
 
 
 @pytest.mark.parametrize("text", (HOSTILE_ANYWHERE | HOSTILE_CALVER).values(), ids=HOSTILE_ANYWHERE | HOSTILE_CALVER)
-def test_what_is_not_a_calver_version_is_refused_and_older_than_every_version(text: str) -> None:
+def test_what_is_not_a_calver_version_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         CALVER.check(text)
     assert caught.value.code == "bad_version"
     assert caught.value.why
-    assert CALVER.key(text) < CALVER.key("0001.01.01")
-    assert not CALVER.is_release(text)
 
 
 @pytest.mark.parametrize("text", ["0.0.0", "1.0.0-0", "1.0.0--", "1.0.0-0a.-1", "1.0.0+001", "10.20.30-rc.1+build.5-x"])
 def test_odd_semver_versions_are_accepted(text: str) -> None:
     SEMVER.check(text)
-    assert SEMVER.key(text) >= SEMVER.key("0.0.0-0")
 
 
 @pytest.mark.parametrize("text", ["0001.01.01", "2000.02.29", "2026.12.31", "2026.12.31.1", "9999.12.31.10"])
@@ -165,7 +168,7 @@ def test_odd_calver_versions_are_accepted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "text", "meant"),
+    ("form", "text", "meant"),
     [
         (SEMVER, "v1.2.3", "1.2.3"),
         (SEMVER, "1.2", "1.2.0"),
@@ -174,21 +177,22 @@ def test_odd_calver_versions_are_accepted(text: str) -> None:
         (CALVER, "2026-11-05", "2026.11.05"),
         (CALVER, "2026.1.5", "2026.01.05"),
         (CALVER, "1.0.0", "2026.11.23"),
+        (INTEGER, "v7", "7"),
     ],
 )
-def test_a_refusal_shows_the_spelling_that_was_perhaps_meant(scheme: VersionScheme, text: str, meant: str) -> None:
+def test_a_refusal_shows_the_spelling_that_was_perhaps_meant(form: VersionFormat, text: str, meant: str) -> None:
     with pytest.raises(UsageError) as caught:
-        scheme.check(text)
+        form.check(text)
     assert caught.value.fix[0].endswith(f" {meant}")
 
 
-@every_scheme
+@every_format
 @given(text=texts)
-def test_a_refusal_shows_a_spelling_that_is_accepted(scheme: VersionScheme, text: str) -> None:
+def test_a_refusal_shows_a_spelling_that_is_accepted(form: VersionFormat, text: str) -> None:
     try:
-        scheme.check(text)
+        form.check(text)
     except UsageError as error:
-        scheme.check(error.fix[0].rpartition(" ")[2])
+        form.check(error.fix[0].rpartition(" ")[2])
 
 
 @given(text=semvers)
@@ -204,26 +208,18 @@ def test_every_calver_version_is_accepted(text: str) -> None:
 # Order
 
 
-@every_scheme
-@given(text=texts)
-def test_the_key_of_a_text_tells_what_check_says(scheme: VersionScheme, text: str) -> None:
-    assert scheme.key(text)[0] is is_accepted(scheme, text)
-    assert is_accepted(scheme, text) or not scheme.is_release(text)
+@given(some=st.lists(texts | patterns, max_size=8))
+def test_the_order_is_total_and_does_not_depend_on_where_one_starts(some: list[str]) -> None:
+    ordered, turned = sorted(some, key=order), some[::-1]
 
-
-@every_scheme
-@given(some=st.lists(texts, max_size=8))
-def test_the_order_is_total_and_does_not_depend_on_where_one_starts(scheme: VersionScheme, some: list[str]) -> None:
-    ordered, turned = sorted(some, key=scheme.key), some[::-1]
-
-    assert sorted(turned, key=scheme.key) == ordered
+    assert sorted(turned, key=order) == ordered
     for one, other in pairwise(ordered):
-        assert one == other or scheme.key(one) < scheme.key(other)
+        assert one == other or order(one) < order(other)
 
 
 @given(one=semvers, other=semvers)
 def test_semver_versions_are_in_the_order_of_the_library(one: str, other: str) -> None:
-    mine, its = SEMVER.key(one), SEMVER.key(other)
+    mine, its = order(one), order(other)
     library = semver.Version.parse(one).compare(other)
 
     if library:
@@ -237,11 +233,11 @@ def test_the_example_of_the_semver_page_is_in_its_order() -> None:
     page = [*(f"1.0.0-{words}" for words in before), "1.0.0"]
     turned = page[::-1]
 
-    assert sorted(turned, key=SEMVER.key) == page
+    assert sorted(turned, key=order) == page
 
 
 def test_versions_that_differ_in_their_build_alone_are_in_the_order_of_their_text() -> None:
-    assert sorted(["1.0.0+b", "1.0.1", "1.0.0+a.2", "1.0.0"], key=SEMVER.key) == [
+    assert sorted(["1.0.0+b", "1.0.1", "1.0.0+a.2", "1.0.0"], key=order) == [
         "1.0.0",
         "1.0.0+a.2",
         "1.0.0+b",
@@ -253,7 +249,7 @@ def test_calver_versions_are_in_the_order_of_their_days_and_of_their_numbers_in_
     ordered = ["2025.12.31.12", "2026.01.01", "2026.01.01.2", "2026.01.01.10", "2026.01.02"]
     turned = ordered[::-1]
 
-    assert sorted(turned, key=CALVER.key) == ordered
+    assert sorted(turned, key=order) == ordered
 
 
 def test_ten_thousand_versions_are_sorted_in_well_under_a_second() -> None:
@@ -262,15 +258,15 @@ def test_ten_thousand_versions_are_sorted_in_well_under_a_second() -> None:
     many = [f"{rng.randrange(9)}.{rng.randrange(99)}.{n}{rng.choice(suffix)}" for n in range(10_000)]
 
     started = time.process_time()
-    sorted(many, key=SEMVER.key)
-    latest(SEMVER, many)
+    sorted(many, key=order)
+    latest(many)
     assert time.process_time() - started < 1
 
 
 def test_importing_and_ordering_do_not_load_the_semver_library() -> None:
     program = (
-        "import sys; from mlreg.formats.versions import SCHEMES, latest;"
-        "latest(SCHEMES['semver'], ['1.0.0', '2.0.0-rc.1']); sys.exit('semver' in sys.modules)"
+        "import sys; from mlreg.formats.versions import latest, version_format;"
+        "version_format('semver'); latest(['1.0.0', '2.0.0-rc.1']); sys.exit('semver' in sys.modules)"
     )
 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
@@ -289,19 +285,20 @@ def test_importing_and_ordering_do_not_load_the_semver_library() -> None:
         (["1.0.0", "2.0.0-rc.1"], "1.0.0"),
         (["1.0.0-rc.1", "2.0.0-rc.2", "2.0.0-rc.10"], "2.0.0-rc.10"),
         (["1.0.0+a", "1.0.0+b-1", "1.0.0"], "1.0.0+b-1"),
-        (["not a version", "1.0.0-rc.1"], "1.0.0-rc.1"),
-        (["99.0", "1.0.0"], "1.0.0"),
+        (["1.0.0", "2026.11.23"], "2026.11.23"),
+        (["2026.11.23", "2026.11.23.1"], "2026.11.23.1"),
+        (["9", "10"], "10"),
     ],
     ids=str,
 )
 def test_the_newest_semver_version_is_a_release_if_there_is_one(some: list[str], newest: str | None) -> None:
-    assert latest(SEMVER, some) == newest
-    assert latest(SEMVER, reversed(some)) == newest
+    assert latest(some) == newest
+    assert latest(reversed(some)) == newest
 
 
 @given(some=st.lists(calvers, min_size=1, max_size=8))
 def test_the_newest_calver_version_is_the_last_in_their_order(some: list[str]) -> None:
-    assert latest(CALVER, some) == sorted(some, key=CALVER.key)[-1]
+    assert latest(some) == sorted(some, key=order)[-1]
 
 
 # The next one
@@ -326,7 +323,7 @@ def test_the_newest_calver_version_is_the_last_in_their_order(some: list[str]) -
     ids=str,
 )
 def test_a_part_of_the_newest_release_grows(existing: list[str], part: str, wanted: str) -> None:
-    assert SEMVER.next(existing, part, TODAY) == wanted
+    assert SEMVER.next(newest_first(existing), part, TODAY) == wanted
 
 
 @pytest.mark.parametrize(
@@ -343,48 +340,112 @@ def test_a_part_of_the_newest_release_grows(existing: list[str], part: str, want
     ],
     ids=str,
 )
-@pytest.mark.parametrize("part", CALVER.parts)
+@pytest.mark.parametrize("part", [*CALVER.parts, AUTO])
 def test_the_first_of_a_day_is_the_day_and_the_others_are_counted(part: str, existing: list[str], wanted: str) -> None:
-    assert CALVER.next(existing, part, TODAY) == wanted
+    assert CALVER.next(newest_first(existing), part, TODAY) == wanted
 
 
 def test_the_count_begins_again_with_every_day() -> None:
     names: list[str] = []
     for day in (TODAY, TODAY, TODAY, TODAY + timedelta(1), TODAY + timedelta(1)):
-        names.append(CALVER.next(names, "date", day))
+        names.append(CALVER.next(newest_first(names), "date", day))
 
     assert names == ["2026.11.23", "2026.11.23.1", "2026.11.23.2", "2026.11.24", "2026.11.24.1"]
 
 
-@every_scheme
+@every_format
 @given(data=st.data())
-def test_the_next_version_is_new_and_a_release(scheme: VersionScheme, data: st.DataObject) -> None:
-    existing = data.draw(st.lists(versions[scheme.name] | texts, max_size=8))
-    part, today = data.draw(st.sampled_from(scheme.parts)), data.draw(days)
+def test_the_next_version_is_new_and_a_release(form: VersionFormat, data: st.DataObject) -> None:
+    existing = data.draw(st.lists(semvers | calvers | texts | patterns, max_size=8))
+    part, today = data.draw(st.sampled_from([*form.parts, AUTO])), data.draw(days)
 
-    name = scheme.next(iter(existing), part, today)
-    scheme.check(name)
+    name = form.next(newest_first(existing), part, today)
+    form.check(name)
     assert name not in existing
-    assert scheme.is_release(name)
+    assert is_release(name)
 
 
-@given(existing=st.lists(semvers, max_size=8), part=st.sampled_from(SEMVER.parts))
-def test_the_next_semver_version_is_newer_than_every_release(existing: Iterable[str], part: str) -> None:
-    name = SEMVER.next(existing, part, TODAY)
+@given(existing=st.lists(semvers, max_size=8), part=st.sampled_from([*SEMVER.parts, AUTO]))
+def test_the_next_semver_version_is_newer_than_every_release(existing: list[str], part: str) -> None:
+    name = SEMVER.next(newest_first(existing), part, TODAY)
 
-    assert all(SEMVER.key(name) > SEMVER.key(text) for text in existing if SEMVER.is_release(text))
+    assert all(order(name) > order(text) for text in existing if is_release(text))
 
 
-@every_scheme
-@pytest.mark.parametrize("part", ["", "Major", "patch ", "prerelease", "next", "\x1b[2J"])
-def test_another_word_is_refused_and_the_right_ones_are_named(scheme: VersionScheme, part: str) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "existing", "part", "wanted"),
+    [
+        ("integer", [], "auto", "1"),
+        ("integer", ["9", "10", "x"], "number", "11"),
+        ("vN", ["v9", "v10"], "auto", "v11"),
+        ("major.minor", ["1.9", "1.10"], "minor", "1.11"),
+        ("major.minor", ["1.9", "1.10"], "major", "2.0"),
+        ("major.minor", [], "major", "1.0"),
+        ("YYYY.MM.N", ["2026.10.4", "2026.11.2"], "auto", "2026.11.3"),
+        ("YYYY.MM.N", ["2026.10.4"], "number", "2026.11.1"),
+        ("YYYY.MM.N", ["2026.12.4", "2026.11.2"], "date", "2026.11.3"),
+        ("YYYY.MM", ["2026.11"], "date", "2026.11.1"),
+        ("semver", [], "auto", "0.1.0"),
+        ("semver", ["1.2.3"], "auto", "1.2.4"),
+    ],
+    ids=str,
+)
+def test_the_next_version_of_a_pattern(pattern: str, existing: list[str], part: str, wanted: str) -> None:
+    assert version_format(pattern).next(newest_first(existing), part, TODAY) == wanted
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "x",
+        "N.N",
+        "YYYYMMDD",
+        "YYYY.YY",
+        ".N",
+        "N.",
+        "N..N",
+        "rN",
+        "N-v",
+        "major minor",
+        "v",
+        "v.N",
+        "N" * 5000,
+        "{N}",
+    ],
+    ids=lambda pattern: pattern[:9],
+)
+def test_what_is_no_format_is_refused_with_one_that_is(pattern: str) -> None:
     with pytest.raises(UsageError) as caught:
-        scheme.next([], part, TODAY)
+        version_format(pattern)
+    assert caught.value.code == "bad_version_format"
+    for fix in caught.value.fix:
+        version_format(fix.removeprefix("use "))
+
+
+@pytest.mark.parametrize("text", ["12345678", "2026112312", "deadbeef"])
+def test_a_number_that_reads_as_an_id_is_no_version(text: str) -> None:
+    assert not is_accepted(INTEGER, text)
+
+
+@pytest.mark.parametrize(
+    ("form", "one", "other", "is_same"),
+    [
+        (SEMVER, "1.2.3", "1.2.9-rc.1+gpu.2", True),
+        (SEMVER, "1.2.3", "1.3.0", False),
+        (CALVER, "2026.11.23", "2025.01.01.4", True),
+        (INTEGER, "3", "7", True),
+    ],
+)
+def test_a_line_is_what_goes_forward(form: VersionFormat, one: str, other: str, is_same: bool) -> None:
+    assert (form.line(one) == form.line(other)) is is_same
+
+
+@every_format
+@pytest.mark.parametrize("part", ["", "Major", "patch ", "prerelease", "next", "\x1b[2J"])
+def test_another_word_is_refused_and_the_right_ones_are_named(form: VersionFormat, part: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        form.next([], part, TODAY)
     assert caught.value.code == "bad_bump"
-    assert [fix.rpartition(" ")[2] for fix in caught.value.fix] == list(scheme.parts)
+    assert [fix.rpartition(" ")[2] for fix in caught.value.fix] == list(form.parts)
     assert "\x1b" not in caught.value.message
-
-
-@every_scheme
-def test_a_scheme_is_found_under_its_name(scheme: VersionScheme) -> None:
-    assert SCHEMES[scheme.name] is scheme

@@ -15,7 +15,7 @@ from mlreg.formats.recipe import paginate
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
 from mlreg.formats.tree import File, Mode, build
-from mlreg.formats.versions import SCHEMES
+from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId, ContentId, TreeId
 from mlreg.operations.check import Checked, Problem, check
 from mlreg.operations.ingest import Source
@@ -46,7 +46,7 @@ class Scene:
 
     def add(self, version: str, files: dict[str, bytes], **fields: Any) -> None:
         sources = [Source(path, lambda data=data: [data]) for path, data in files.items()]  # type: ignore[misc] # bound now
-        new = NewVersion(NET, SCHEMES["semver"], sources, "directory", "Ann", version=version, **fields)
+        new = NewVersion(NET, version_format("semver"), sources, "directory", "Ann", version=version, **fields)
         add(self.repository, new, silent)
 
     def pack(self, kind: PackKind, version: int) -> PackEntry:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import RefusedError
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 
 NAMES = ("a/b/c/deep", "a/b/middle", "top", "a/other/deep")
 

@@ -8,7 +8,8 @@ import pytest
 
 from mlreg.errors import RefusedError
 from mlreg.operations.ingest import Source
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlreg.formats.pack import PackKind
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 from mlreg.repository.objects import pack_key
 

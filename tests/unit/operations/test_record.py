@@ -11,7 +11,7 @@ from mlreg.errors import MlregError, UnavailableError
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry
 from mlreg.formats.pack import PackKind
-from mlreg.formats.versions import SCHEMES
+from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId
 from mlreg.operations.check import check
 from mlreg.operations.history import read_commit, tags_of, versions_of
@@ -41,7 +41,7 @@ def new(data: bytes = b"weights", /, **fields: Any) -> NewVersion:
     """Return a version of one file, 1.0.0 unless the fields say otherwise."""
     name = {} if "bump" in fields else {"version": "1.0.0"}
     sources = [Source("w", lambda: [data])]
-    return NewVersion(NET, SCHEMES["semver"], sources, "directory", "Ann", **name | fields)
+    return NewVersion(NET, version_format("semver"), sources, "directory", "Ann", **name | fields)
 
 
 def register(repository: Repository, wanted: NewVersion, report: Callable[[int], None] = lambda size: None) -> Recorded:

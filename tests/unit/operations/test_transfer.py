@@ -14,7 +14,8 @@ from mlreg.formats import transaction as transactions
 from mlreg.formats.pack import Sort
 from mlreg.ids import ContentId
 from mlreg.operations.check import check
-from mlreg.registry.registry import Registry, init
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
 from mlreg.repository import log, packing
 from mlreg.repository.objects import pack_key

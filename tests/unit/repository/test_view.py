@@ -527,7 +527,7 @@ def test_what_a_second_interrupt_left_of_a_step_is_undone_before_the_next_questi
     view = View(path)
     view._db._connection.execute("BEGIN IMMEDIATE")
     view._db._is_stepping = True
-    view._db.run("INSERT INTO refs VALUES('tag/phantom', x'00', NULL, 1)")
+    view._db.run("INSERT INTO refs(name, target) VALUES('tag/phantom', x'00')")
 
     assert view.position == (0, None)
     assert view.refs("") == []

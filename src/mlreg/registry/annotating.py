@@ -1,0 +1,142 @@
+"""What is said of entries and versions after they were made: corrections, labels, deprecations, freezes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.annotation import about_entry, facts_of
+from mlreg.formats.plain import plain
+from mlreg.formats.ref import Ref, parse_ref
+from mlreg.operations.annotate import annotate, version_name
+from mlreg.operations.history import latest_of, read_commit
+from mlreg.registry import results
+from mlreg.registry.registry import Registry, refuse_remote
+from mlreg.registry.resolve import resolve, resolve_entry
+from mlreg.repository.view import View
+
+
+class _Subject:
+    """An entry, or a version, that something is said about."""
+
+    def __init__(self, registry: Registry, text: str) -> None:
+        ref = parse_ref(text)
+        refuse_remote(ref)
+        self._registry = registry
+        self._repository = registry.repository
+        view = self._repository.log.refresh()
+        self._find(view, ref)
+
+    def _find(self, view: View, ref: Ref) -> None:
+        if ref.name and ref.selector is None:
+            entry = resolve_entry(view, ref)
+            if latest_of(view, entry) is None:
+                raise NotFoundError("ref_not_found", f"{entry} has no version any more", fix=f"mlreg ls {entry}")
+            self.ref, self.about = str(entry), about_entry(entry)
+            self.is_version, self._start = False, {}
+            return
+        target = resolve(self._repository, ref)
+        self.ref, self.about = str(target), version_name(view, target.entry, target.version)
+        self.is_version = True
+        self._start = {"metadata": read_commit(self._repository, target.commit_id).metadata}
+
+    def facts(self) -> dict[str, Any]:
+        return facts_of(self._repository.log.view.annotations(self.about), self._start)
+
+    def state(self, patch: Mapping[str, Any], message: str) -> results.Annotated:
+        done = annotate(self._repository, self.about, patch, self._registry.author, message, lambda view: self._start)
+        return results.Annotated(self.ref, changed=done is not None, facts=self.facts())
+
+
+def correct(
+    registry: Registry, text: str, changes: Mapping[str, Any], unset: Iterable[str] = (), message: str = ""
+) -> results.Annotated:
+    """Correct the metadata of a version; what it was registered with is kept.
+
+    Args:
+        registry: where.
+        text: a ref of a version.
+        changes: JSON values, nested as in the metadata; mappings are merged, other values replaced.
+        unset: dotted keys that are taken away.
+        message: why.
+
+    Raises:
+        UsageError: `no_version_named`, the ref is an entry; `bad_json`.
+    """
+    subject = _Subject(registry, text)
+    if not subject.is_version:
+        raise UsageError(
+            "no_version_named",
+            f"say which version of {subject.ref} is corrected",
+            why="metadata belongs to a version; an entry has labels",
+            fix=(f"mlreg ls {subject.ref}", f"mlreg label {subject.ref} KEY=VALUE"),
+        )
+    patch = plain(dict(changes))
+    for key in unset:
+        _take_away(patch, key)
+    return subject.state({"metadata": patch}, message or f"correct {subject.ref}")
+
+
+def _take_away(patch: dict[str, Any], key: str) -> None:
+    """Put the removal of a dotted key into a merge patch."""
+    *parents, last = key.split(".")
+    below: Any = patch
+    for parent in parents:
+        below = below.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise UsageError("bad_meta", f"{key} is taken away, and {parent} is set", fix="do one after the other")
+    below[last] = None
+
+
+def label(
+    registry: Registry, text: str, labels: Mapping[str, Any], unset: Iterable[str] = (), message: str = ""
+) -> results.Annotated:
+    """Label an entry or a version: `team=vision`. Labels of an entry hold for all its versions."""
+    subject = _Subject(registry, text)
+    return subject.state({"labels": {**labels, **dict.fromkeys(unset)}}, message or f"label {subject.ref}")
+
+
+def deprecate(registry: Registry, text: str, why: str) -> results.Annotated:
+    """Say that an entry or a version should not be used any more, and why.
+
+    Raises:
+        UsageError: `no_reason`.
+    """
+    if not why:
+        raise UsageError("no_reason", f"say why {text} should not be used", fix=f"mlreg deprecate {text} -m 'WHY'")
+    return _Subject(registry, text).state({"deprecated": why}, why)
+
+
+def undeprecate(registry: Registry, text: str, message: str = "") -> results.Annotated:
+    """Say that an entry or a version may be used again."""
+    subject = _Subject(registry, text)
+    return subject.state({"deprecated": None}, message or f"undeprecate {subject.ref}")
+
+
+def freeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
+    """Keep an entry or a version from being removed."""
+    subject = _Subject(registry, text)
+    return subject.state({"frozen": True}, message or f"freeze {subject.ref}")
+
+
+def unfreeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
+    """Let an entry or a version be removed again."""
+    subject = _Subject(registry, text)
+    return subject.state({"frozen": None}, message or f"unfreeze {subject.ref}")
+
+
+def facts(registry: Registry, text: str) -> results.Annotated:
+    """Return what holds of an entry or a version."""
+    subject = _Subject(registry, text)
+    return results.Annotated(subject.ref, changed=False, facts=subject.facts())
+
+
+def statements(registry: Registry, text: str) -> list[results.StatementInfo]:
+    """Return what was stated about an entry or a version, the last first."""
+    subject = _Subject(registry, text)
+    found = registry.repository.log.view.annotations(subject.about)
+    return [
+        results.StatementInfo(subject.ref, one.id, one.author, one.time, one.message, one.patch)
+        for one in reversed(found)
+    ]

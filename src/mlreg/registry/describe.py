@@ -1,0 +1,119 @@
+"""How entries, versions and events look to a user: results made of commits, names and statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from mlreg.errors import MlregError
+from mlreg.formats.annotation import Annotation, about_entry, disputes, facts_of
+from mlreg.formats.commit import Commit
+from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_ref
+from mlreg.ids import CommitId
+from mlreg.operations import history
+from mlreg.registry import results
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import Change, View
+
+Statements = Mapping[str, list[Annotation]]
+"""By what they are about, each list in order."""
+
+
+def statements_of(view: View, entry: Entry) -> Statements:
+    """Return what was stated about an entry and all its versions."""
+    about = about_entry(entry)
+    return {**view.all_annotations(f"version/{entry}/"), about: view.annotations(about)}
+
+
+def version_info(
+    repository: Repository, commit_id: CommitId, commit: Commit, stated: Statements | None = None
+) -> results.VersionInfo:
+    """Return what is known of a version.
+
+    Args:
+        repository: where it is.
+        commit_id: of the version.
+        commit: the version as it was registered.
+        stated: of its entry, if it is known already.
+    """
+    entry, view = Entry.parse(commit.entry), repository.log.view
+    name = version_ref(entry, commit.version)
+    stated = {about: view.annotations(about) for about in (name, about_entry(entry))} if stated is None else stated
+    own, of_entry = stated.get(name, []), facts_of(stated.get(about_entry(entry), []))
+    facts = facts_of(own, {"metadata": commit.metadata})
+    names = map(known_ref_name, view.names_of(commit_id))
+    return results.VersionInfo(
+        ref=f"{entry}@{commit.version}",
+        kind=entry.kind,
+        name=entry.name,
+        version=commit.version,
+        id=str(commit_id),
+        tree=str(commit.tree),
+        files=commit.files,
+        size=commit.size,
+        form=commit.form,
+        tags=tuple(n.leaf for n in names if n and n.remote is None and (n.sort, n.entry) == ("tag", entry)),
+        author=commit.author,
+        time=commit.time,
+        message=commit.message,
+        metadata=_mapping(facts.get("metadata")),
+        inputs=tuple(results.InputInfo(item.role, item.ref, str(item.commit)) for item in commit.inputs),
+        parents=tuple(map(str, commit.parents)),
+        labels={**_mapping(of_entry.get("labels")), **_mapping(facts.get("labels"))},
+        deprecated=str(facts.get("deprecated") or of_entry.get("deprecated") or ""),
+        frozen=bool(facts.get("frozen") or of_entry.get("frozen")),
+        disputed=tuple(".".join(dispute.path) for dispute in disputes(own)),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    # A statement may be someone else's work: what should be a mapping is one.
+    return value if isinstance(value, Mapping) else {}
+
+
+def entry_info(repository: Repository, entry: Entry) -> results.EntryInfo:
+    """Return where an entry stands."""
+    view = repository.log.view
+    versions = {ref.target: history.leaf_of(ref) for ref in history.newest_first(view, entry) if ref.target}
+    newest = history.latest_of(view, entry)
+    commit = history.read_commit(repository, newest.target) if newest and newest.target else None
+    tags = {name: versions.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target}
+    size, time = (commit.size, commit.time) if commit else (0, "")
+    return results.EntryInfo(str(entry), history.leaf_of(newest) if newest else "", len(versions), tags, size, time)
+
+
+def version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:
+    """Return how each commit is called; its id if it cannot be read any more."""
+    names: dict[CommitId, str] = {}
+    for commit_id in commits:
+        try:
+            commit = history.read_commit(repository, commit_id)
+        except MlregError:
+            names[commit_id] = f"b3:{commit_id}"
+        else:
+            names[commit_id] = f"{commit.entry}@{commit.version}"
+    return names
+
+
+def event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> results.Event:
+    """Return a move of a name as a user reads it.
+
+    Args:
+        move: of a version or a tag.
+        names: how the commits are called.
+        is_first: whether the name was never set before.
+    """
+    name = parse_ref_name(move.name)
+    if name.sort == "tag":
+        change = "tag" if move.new else "untag"
+    else:
+        change = ("add" if is_first else "restore") if move.new else "remove"
+    return results.Event(
+        number=move.number,
+        time=move.time,
+        author=move.author,
+        message=move.message,
+        ref=f"{name.entry}@{name.leaf}",
+        change=change,
+        previous=names[move.old] if move.old else "",
+        target=names[move.new] if move.new else "",
+    )

@@ -1,0 +1,123 @@
+"""Find versions by what is known of them: `meta.metrics.map > .9`, in an order, or by words."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlreg.formats.annotation import about_entry, facts_of
+from mlreg.formats.expression import parse_expression, parse_sort
+from mlreg.formats.matching import matches, sorted_by
+from mlreg.formats.names import Entry, known_ref_name
+from mlreg.formats.snapshot import RefState
+from mlreg.ids import CommitId
+from mlreg.operations import history
+from mlreg.registry import results
+from mlreg.registry.describe import Statements, version_info
+from mlreg.registry.registry import Registry
+from mlreg.registry.resolve import entries_of
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import View
+
+FIELDS = (
+    *("author", "deprecated", "files", "form", "frozen", "inputs", "kind", "labels", "message", "meta", "name", "size"),
+    *("tags", "time", "version"),
+)
+"""What expressions may speak of. Sizes are bytes; `inputs` is from role to ref; `tags` a list."""
+
+
+class _Found(NamedTuple):
+    """A version, and what expressions see of it."""
+
+    commit_id: CommitId
+    document: Mapping[str, Any]
+
+
+def search(
+    registry: Registry, pattern: str = "*", where: str = "", sort: str = "", words: Sequence[str] = (), limit: int = 0
+) -> list[results.VersionInfo]:
+    """Return the versions that fit; without `sort`, by entry and the newest first.
+
+    Args:
+        registry: where to look.
+        pattern: of `kind/name`, as in a shell.
+        where: an expression (`docs/expressions.md`); all if empty.
+        sort: keys, as in `-meta.metrics.map,name`.
+        words: all of them must stand somewhere in name, message, metadata, labels or tags, in any case.
+        limit: the most that are returned; 0 for all.
+
+    Raises:
+        UsageError: `bad_expression`, `bad_sort`.
+    """
+    wanted = parse_expression(where, FIELDS) if where else None
+    keys = parse_sort(sort, FIELDS) if sort else ()
+    view = registry.repository.log.refresh()
+    entries = [entry for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
+    found = _documents(registry.repository, view, entries)
+    fitting = [one for one in found if wanted is None or matches(wanted, one.document)]
+    fitting = [one for one in fitting if _has_words(one.document, words)]
+    ordered = sorted_by(fitting, keys, lambda one: one.document)[: limit or None]
+    commits = history.read_commits(registry.repository, [one.commit_id for one in ordered])
+    return [version_info(registry.repository, one.commit_id, commits[one.commit_id]) for one in ordered]
+
+
+def _documents(repository: Repository, view: View, entries: Iterable[Entry]) -> Iterator[_Found]:
+    stated, tags = view.all_annotations(), _tags(view)
+    for entry in entries:
+        live = [ref for ref in history.newest_first(view, entry) if ref.target]
+        of_entry = facts_of(stated.get(about_entry(entry), []))
+        bodies = repository.objects.read_commits([ref.target for ref in live if ref.target])
+        for ref in live:
+            assert ref.target is not None  # noqa: S101 - only live ones
+            yield _Found(ref.target, _document(entry, ref, bodies[ref.target], of_entry, stated, tags))
+
+
+def _tags(view: View) -> Mapping[tuple[Entry, CommitId], list[str]]:
+    found: dict[tuple[Entry, CommitId], list[str]] = {}
+    for ref in view.refs("tag/"):
+        name = known_ref_name(ref.name)
+        if name and ref.target:
+            found.setdefault((name.entry, ref.target), []).append(name.leaf)
+    return found
+
+
+def _document(
+    entry: Entry,
+    ref: RefState,
+    body: bytes,
+    of_entry: Mapping[str, Any],
+    stated: Statements,
+    tags: Mapping[tuple[Entry, CommitId], list[str]],
+) -> Mapping[str, Any]:
+    # Read without the checks of `Commit.decode`: the bytes have their id, and what is shown is read again with them.
+    commit = json.loads(body)
+    own = stated.get(ref.name, [])
+    facts = facts_of(own, {"metadata": commit["metadata"]}) if own else {"metadata": commit["metadata"]}
+    assert ref.target is not None  # noqa: S101 - only live ones
+    return {
+        "kind": entry.kind,
+        "name": entry.name,
+        "version": commit["version"],
+        "author": commit["author"],
+        "time": commit["time"],
+        "message": commit["message"],
+        "size": commit["size"],
+        "files": commit["files"],
+        "form": commit["form"],
+        "meta": facts.get("metadata"),
+        "labels": {**of_entry.get("labels", {}), **facts.get("labels", {})},
+        "deprecated": facts.get("deprecated") or of_entry.get("deprecated"),
+        "frozen": bool(facts.get("frozen") or of_entry.get("frozen")),
+        "tags": tags.get((entry, ref.target), []),
+        "inputs": {item["role"]: item["ref"] for item in commit["inputs"]},
+    }
+
+
+def _has_words(document: Mapping[str, Any], words: Sequence[str]) -> bool:
+    if not words:
+        return True
+    shown = ("kind", "name", "version", "message", "meta", "labels", "tags", "deprecated")
+    text = json.dumps([document[field] for field in shown], ensure_ascii=False).casefold()
+    return all(word.casefold() in text for word in words)
