@@ -71,7 +71,10 @@ SURROUNDINGS = {
         "pwd",
     ),
 }
-SEEN_BY_FACES = ("registry", "config", "errors", "ids", "formats.names", "formats.ref", "formats.yaml_document")
+SEEN_BY_FACES = (
+    *("registry", "config", "errors", "ids"),
+    *("formats.card", "formats.names", "formats.ref", "formats.yaml_document"),  # what users write
+)
 
 MAY_DELETE_FROM_A_STORE = {
     "operations/collect.py": "the only deleter: what a dry run listed",

@@ -41,6 +41,9 @@ def add(
     bump: Bump = "",
     meta: Meta = None,
     meta_file: MetaFile = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", metavar="FILE", help="A model or dataset card: Markdown with front matter.")
+    ] = None,
     inputs: Inputs = None,
     tag: Tags = None,
     message: Message = "",
@@ -64,7 +67,7 @@ def add(
     mode = mode_of(as_json=as_json, quiet=quiet)
     config = open_config(repo)
     registry = registry_of(config)
-    metadata = read_metadata(meta or (), meta_file or ())
+    metadata = read_metadata(meta or (), meta_file or (), card)
     with output.progress(f"add {entry}", mode) as report:
         result = registry.add(
             entry,
@@ -78,6 +81,7 @@ def add(
             may_be_older=older,
             report=report,
         )
+    output.warn("; ".join(result.hints))
     output.show("add", result, views.added(result), mode)
 
 

@@ -52,13 +52,15 @@ def ls(
 
 def show(
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    card: Annotated[bool, typer.Option("--card", help="Print it as a card: Markdown with front matter.")] = False,
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what is known of a version: files, metadata, inputs, tags, author."""
+    """Show what is known of a version: files, metadata, labels, inputs, tags, author."""
     result = open_registry(repo).show(ref)
-    output.show("show", result, views.version(result), mode_of(as_json=as_json, quiet=quiet))
+    view = views.card(result) if card else views.version(result)
+    output.show("show", result, view, mode_of(as_json=as_json, quiet=quiet))
 
 
 def log(

@@ -10,14 +10,14 @@ from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.yaml_document import parse_yaml, scalar
 
 
-def read_metadata(pairs: Iterable[str], files: Iterable[Path]) -> dict[str, Any]:
-    """Return the metadata of all files and pairs; a pair comes after all files, and the later one wins.
+def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None = None) -> dict[str, Any]:
+    """Return the metadata of a card, all files and all pairs, in this order; the later one wins.
 
     Raises:
         UsageError: `bad_meta`, `bad_yaml`.
         NotFoundError: `file_missing`.
     """
-    found: dict[str, Any] = {}
+    found = read_card(card)
     for path in files:
         found.update(_read_file(path))
     for pair in pairs:
@@ -28,14 +28,32 @@ def read_metadata(pairs: Iterable[str], files: Iterable[Path]) -> dict[str, Any]
     return found
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def read_card(path: Path | None) -> dict[str, Any]:
+    """Return the metadata that a card holds: its front matter, and its text as `card`; nothing without a card.
+
+    Raises:
+        UsageError: `bad_card`, `bad_meta`, `bad_yaml`.
+        NotFoundError: `file_missing`.
+    """
+    if path is None:
+        return {}
+    from mlreg.formats.card import parse_card
+
+    card = parse_card(_read_text(path), str(path))
+    return {**card.fields, "card": card.body}
+
+
+def _read_text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except (OSError, ValueError) as error:
         raise UsageError("bad_meta", f"{path} cannot be read", why=str(error)) from error
-    document = parse_yaml(text, str(path))
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    document = parse_yaml(_read_text(path), str(path))
     if not isinstance(document, dict):
         raise UsageError("bad_meta", f"{path} does not hold a mapping", fix="write KEY: VALUE lines")
     return document

@@ -57,7 +57,7 @@ class NewVersion:
     author: str
     version: str = ""
     bump: str = ""
-    """Which part of the version name grows, in the words of the scheme."""
+    """Which part of the version name grows, in the words of the format."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     inputs: Sequence[Input] = ()
     message: str = ""

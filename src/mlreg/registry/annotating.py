@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.annotation import about_entry, facts_of
+from mlreg.formats.annotation import about_entry, facts_of, merge_patch
+from mlreg.formats.fields import check_fields
 from mlreg.formats.plain import plain
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.operations.annotate import annotate, version_name
@@ -62,7 +63,7 @@ def correct(
         message: why.
 
     Raises:
-        UsageError: `no_version_named`, the ref is an entry; `bad_json`.
+        UsageError: `no_version_named`, the ref is an entry; `bad_json`, `bad_field`.
     """
     subject = _Subject(registry, text)
     if not subject.is_version:
@@ -75,6 +76,8 @@ def correct(
     patch = plain(dict(changes))
     for key in unset:
         _take_away(patch, key)
+    corrected = merge_patch(subject.facts(), {"metadata": patch})
+    check_fields(corrected.get("metadata", {}))
     return subject.state({"metadata": patch}, message or f"correct {subject.ref}")
 
 

@@ -152,7 +152,7 @@ class Registry:
         Args:
             entry: `model/NAME` or `data/NAME`.
             paths: a directory stands for what is in it; a file, or each of several paths, for itself.
-            version: the name of the version, in the scheme of the kind.
+            version: the name of the version, in the format of the kind.
             bump: instead of a name, which part of the newest one grows.
             metadata: JSON values; numbers of numpy are taken as numbers.
             inputs: (role, ref) of what the version was made from.
@@ -209,10 +209,12 @@ class Registry:
             may_be_older: as for `add`.
             report: told about progress.
         """
+        from mlreg.formats.fields import check_fields
         from mlreg.formats.plain import plain
         from mlreg.operations import record
 
-        named = Entry.parse(entry)
+        named, described = Entry.parse(entry), plain(dict(metadata or {}))
+        hints = check_fields(described)
         new = record.NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -221,13 +223,13 @@ class Registry:
             author=self.author,
             version=version,
             bump=bump,
-            metadata=plain(dict(metadata or {})),
+            metadata=described,
             inputs=tuple(self._input(role, ref) for role, ref in inputs),
             message=message,
             tags=tags,
             may_be_older=may_be_older,
         )
-        return self._record(new, report)
+        return self._record(new, report)._replace(hints=tuple(hints))
 
     def copy(
         self,

@@ -86,6 +86,8 @@ class Added(NamedTuple):
     version: VersionInfo
     changed: bool
     """False if it was registered already, and nothing was written."""
+    hints: tuple[str, ...] = ()
+    """Keys of the metadata that are perhaps misspelt standard fields."""
 
     @property
     def refs(self) -> tuple[str, ...]:
