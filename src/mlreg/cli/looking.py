@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output, views
-from mlreg.cli.options import REF, AsJson, Quiet, Repo, mode_of, open_registry
+from mlreg.cli.options import REF, AsJson, At, Quiet, Repo, mode_of, open_registry, open_registry_at
 
 
 def ls(
@@ -19,6 +19,7 @@ def ls(
     ] = None,
     sort: Annotated[str, typer.Option("--sort", metavar="KEYS", help="Versions, e.g. by -meta.metrics.map,name.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many versions.")] = 0,
+    at: At = "",
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -43,22 +44,23 @@ def ls(
     if where or words or sort or limit:
         from mlreg.registry.searching import search
 
-        chosen = search(open_registry(repo), views.pattern_of(what), where, sort, words or (), limit)
+        chosen = search(open_registry_at(repo, at), views.pattern_of(what), where, sort, words or (), limit)
         found, view = chosen, views.versions(chosen)
     else:
-        found, view = views.listed(open_registry(repo), what)
+        found, view = views.listed(open_registry_at(repo, at), what)
     output.show("ls", found, view, mode_of(as_json=as_json, quiet=quiet))
 
 
 def show(
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     card: Annotated[bool, typer.Option("--card", help="Print it as a card: Markdown with front matter.")] = False,
+    at: At = "",
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Show what is known of a version: files, metadata, labels, inputs, tags, author."""
-    result = open_registry(repo).show(ref)
+    result = open_registry_at(repo, at).show(ref)
     view = views.card(result) if card else views.version(result)
     output.show("show", result, view, mode_of(as_json=as_json, quiet=quiet))
 

@@ -31,6 +31,8 @@ Inputs = Annotated[list[str] | None, typer.Option("--in", metavar="ROLE=REF", he
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Tag it in the same step.")]
 ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
 
+At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
+
 REF = "[KIND/]NAME[@VERSION|@TAG]"
 
 
@@ -54,6 +56,12 @@ def open_registry(repo: Path | None) -> Registry:
     """Return the registry of a directory; an error at first use if there is none."""
     config = open_config(repo)
     return registry_of(config)
+
+
+def open_registry_at(repo: Path | None, moment: str) -> Registry:
+    """Return the registry of a directory, as it was at a time if one is given."""
+    registry = open_registry(repo)
+    return registry.at(moment) if moment else registry
 
 
 def registry_of(config: Config) -> Registry:

@@ -33,13 +33,16 @@ def set_(
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The tag, e.g. production.")],
     message: Message = "",
+    expect: Annotated[
+        str, typer.Option("--expect", metavar="REF", help="Only if it points there now, or `none`; else exit code 5.")
+    ] = "",
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Point a tag at a version; the same as `mlreg tag REF NAME`. Every move is kept in the log."""
     mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_registry(repo).tag(ref, name, message)
+    result = open_registry(repo).tag(ref, name, message, expect)
     output.show("tag", result, views.tagged(result), mode)
 
 

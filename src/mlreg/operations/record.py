@@ -6,7 +6,7 @@ changes nothing and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -296,11 +296,28 @@ def _is_removed(entry: Entry, version: str) -> ConflictError:
 
 
 def tag(
-    repository: Repository, entry: Entry, name: str, commit_id: CommitId, author: str, message: str = ""
+    repository: Repository,
+    entry: Entry,
+    name: str,
+    commit_id: CommitId,
+    author: str,
+    message: str = "",
+    *,
+    expected: Collection[CommitId | None] | None = None,
 ) -> Transaction | None:
     """Point a tag at a version; None if it does already.
 
+    Args:
+        repository: where.
+        entry: whose tag.
+        name: of the tag.
+        commit_id: of the version.
+        author: who.
+        message: why.
+        expected: where the tag may point to now, None for nowhere; anywhere if left out.
+
     Raises:
+        ConflictError: `tag_moved`, it points elsewhere.
         NotFoundError: `version_missing`, the commit is not a version of the entry any more.
         UsageError: `bad_tag`.
     """
@@ -310,9 +327,23 @@ def tag(
         if not _has_version(view, entry, commit_id):
             raise NotFoundError("version_missing", f"{entry} has no version with the id {commit_id}")
         change = _move(view, tag_ref(entry, name), commit_id)
-        return [change] if change.old != change.new else []
+        if change.old == change.new:
+            return []
+        if expected is not None and change.old not in expected:
+            raise _is_moved(entry, name, change.old)
+        return [change]
 
     return _change(repository, author, message or f"tag {entry}@{name}", refs)
+
+
+def _is_moved(entry: Entry, name: str, present: CommitId | None) -> ConflictError:
+    where = f"points to the version with the id {present}" if present else "does not exist"
+    return ConflictError(
+        "tag_moved",
+        f"{entry}@{name} is not where it was expected: it {where}",
+        why="someone else was there first",
+        fix=(f"mlreg tag log {entry}@{name}", f"mlreg show {entry}@{name}") if present else f"mlreg tag ls {entry}",
+    )
 
 
 def _has_version(view: View, entry: Entry, commit_id: CommitId) -> bool:

@@ -23,7 +23,7 @@ from mlreg.operations import history
 from mlreg.registry import results
 from mlreg.registry.describe import entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
-from mlreg.registry.resolve import Target, entries_of, resolve, resolve_entry
+from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
 from mlreg.stores import open_store
@@ -96,6 +96,21 @@ class Registry:
     def repository(self) -> Repository:
         """The repository, opened when it is first needed."""
         return Repository(open_store(self.path), self.cache)
+
+    def at(self, moment: str) -> Registry:
+        """Return the registry as it was: names, tags, corrections, all.
+
+        Args:
+            moment: a day, which means its end, or a time; UTC unless it says otherwise.
+
+        Raises:
+            UsageError: `bad_ref`, no such time.
+        """
+        from mlreg.repository.past import repository_at
+
+        past = Registry(self.path, self.author, self.cache, self.remotes, self._formats)
+        past.repository = repository_at(self.repository, moment_of(moment))
+        return past
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.
@@ -429,14 +444,28 @@ class Registry:
 
     # Changes.
 
-    def tag(self, text: str, name: str, message: str = "") -> results.Tagged:
-        """Point a tag of an entry at one of its versions."""
+    def tag(self, text: str, name: str, message: str = "", expect: str = "") -> results.Tagged:
+        """Point a tag of an entry at one of its versions.
+
+        Args:
+            text: a ref of the version.
+            name: of the tag.
+            message: why.
+            expect: a ref of the version that the tag points to now, or `none`; from elsewhere it does not
+                move.
+
+        Raises:
+            ConflictError: `tag_moved`, the tag is not where it was expected.
+        """
         from mlreg.operations import record
 
         _, ref, target = self._resolve(text)
         refuse_remote(ref)
         previous = self._tagged(target.entry, name)
-        done = record.tag(self.repository, target.entry, name, target.commit_id, self.author, message)
+        expected = None if not expect else {None} if expect == "none" else {self._resolve(expect)[2].commit_id}
+        done = record.tag(
+            self.repository, target.entry, name, target.commit_id, self.author, message, expected=expected
+        )
         return results.Tagged(f"{target.entry}@{name}", previous, str(target), done is not None)
 
     def untag(self, text: str, message: str = "") -> results.Tagged:

@@ -202,11 +202,20 @@ def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Targe
     if step.value.isdigit():
         before = moves[: max(0, len(moves) - int(step.value))]
     else:
-        moment = _utc(step.value if "T" in step.value else f"{step.value}T23:59:59Z")
+        moment = moment_of(step.value)
         before = [change for change in moves if change.time <= moment]
     if not before or before[-1].new is None:
         raise NotFoundError("ref_not_found", f"{entry}@{tag} did not exist then", fix=f"mlreg tag log {entry}@{tag}")
     return _of_commit(repository, before[-1].new)
+
+
+def moment_of(text: str) -> str:
+    """Return a day, which means its end, or a time as UTC: `2026-11-23T06:28:00Z`.
+
+    Raises:
+        UsageError: `bad_ref`.
+    """
+    return _utc(text if "T" in text else f"{text}T23:59:59Z")
 
 
 def _utc(moment: str) -> str:

@@ -295,6 +295,11 @@ class View:
             return True
         return False
 
+    def last_number(self, moment: str) -> int:
+        """Return the last slot that says it was written by a time, or 0; the history must be complete."""
+        row = self._db.row("SELECT max(number) FROM transactions WHERE time <= ?", (moment,))
+        return row[0] or 0 if row else 0
+
     # Names.
 
     def ref(self, name: str) -> RefState | None:
