@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output, views
-from mlreg.cli.options import REF, AsJson, At, Quiet, Repo, mode_of, open_registry, open_registry_at
+from mlreg.cli.options import REF, AsJson, At, Quiet, Repo, mode_of, open_place, open_registry, open_registry_at
 
 
 def ls(
-    what: Annotated[str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, or a version.")] = "",
+    what: Annotated[
+        str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, a version; REMOTE::, a URL.")
+    ] = "",
     where: Annotated[str, typer.Option("--where", metavar="EXPR", help="Versions for which this holds.")] = "",
     words: Annotated[
         list[str] | None, typer.Option("--search", metavar="WORD", help="Versions that have all of these words.")
@@ -38,16 +40,19 @@ def ls(
 
       mlreg ls model/detector@production
 
+      mlreg ls file:///srv/registry
+
       mlreg ls --where "meta.metrics.map > .9 and labels.team = 'vision'" --sort -meta.metrics.map
     """
     found: Sequence[object]
+    registry, what = open_place(repo, what, at)
     if where or words or sort or limit:
         from mlreg.registry.searching import search
 
-        chosen = search(open_registry_at(repo, at), views.pattern_of(what), where, sort, words or (), limit)
+        chosen = search(registry, views.pattern_of(what), where, sort, words or (), limit)
         found, view = chosen, views.versions(chosen)
     else:
-        found, view = views.listed(open_registry_at(repo, at), what)
+        found, view = views.listed(registry, what)
     output.show("ls", found, view, mode_of(as_json=as_json, quiet=quiet))
 
 
@@ -72,7 +77,8 @@ def log(
     quiet: Quiet = False,
 ) -> None:
     """Show what happened, the newest first: versions and tags, who, when and why."""
-    result = open_registry(repo).log(ref)
+    registry, what = open_place(repo, ref)
+    result = registry.log(what)
     output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))
 
 

@@ -11,6 +11,7 @@ import typer
 from mlreg.cli.output import Mode
 from mlreg.config import Config
 from mlreg.errors import UsageError
+from mlreg.formats.ref import split_place
 from mlreg.registry.registry import Registry
 
 Repo = Annotated[Path | None, typer.Option("-C", "--repo", metavar="DIR", help="Work as if started in DIR.")]
@@ -62,6 +63,14 @@ def open_registry_at(repo: Path | None, moment: str) -> Registry:
     """Return the registry of a directory, as it was at a time if one is given."""
     registry = open_registry(repo)
     return registry.at(moment) if moment else registry
+
+
+def open_place(repo: Path | None, text: str, moment: str = "") -> tuple[Registry, str]:
+    """Return the registry that a text speaks of, here or elsewhere, and what of it."""
+    place, rest = split_place(text)
+    registry = open_registry(repo)
+    found = registry.elsewhere(place) if place else registry
+    return found.at(moment) if moment else found, rest
 
 
 def registry_of(config: Config) -> Registry:

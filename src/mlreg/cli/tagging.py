@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlreg.cli import output, views
-from mlreg.cli.options import REF, AsJson, Message, Quiet, Repo, mode_of, open_registry
+from mlreg.cli.options import REF, AsJson, Message, Quiet, Repo, mode_of, open_place, open_registry
 
 
 class _TagGroup(TyperGroup):
@@ -68,7 +68,8 @@ def ls(
     quiet: Quiet = False,
 ) -> None:
     """List tags and what they point to."""
-    result = open_registry(repo).tags(entry)
+    registry, what = open_place(repo, entry)
+    result = registry.tags(what)
     output.show("tag-ls", result, views.tags(result), mode_of(as_json=as_json, quiet=quiet))
 
 

@@ -111,6 +111,17 @@ def parse_ref(text: str) -> Ref:
         raise UsageError("bad_ref", f"{quoted(text)} is not a ref", why=why, fix=fix) from error
 
 
+def split_place(text: str) -> tuple[str, str]:
+    """Return the remote that a text speaks of, empty for the repository here, and what of it.
+
+    `origin::model`, `file:///srv/registry::model/net`, and a URL or a path alone, which is all of it.
+    """
+    place, mark, rest = text.rpartition("::")
+    if mark:
+        return place, rest
+    return (text, "") if "://" in text or text.startswith(("/", "./", "../")) else ("", text)
+
+
 def _wrong(reason: str) -> UsageError:
     return UsageError("bad_ref", reason)
 

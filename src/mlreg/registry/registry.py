@@ -23,6 +23,7 @@ from mlreg.operations import history
 from mlreg.registry import results
 from mlreg.registry.describe import entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
+from mlreg.registry.places import full_url
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
@@ -112,6 +113,16 @@ class Registry:
         past.repository = repository_at(self.repository, moment_of(moment))
         return past
 
+    def elsewhere(self, place: str) -> Registry:
+        """Return the registry at a remote, a URL or a path, read as it is there, without a clone.
+
+        Raises:
+            NotFoundError: `no_remote`.
+            UsageError: `bad_url`, `unknown_scheme`.
+        """
+        url = full_url(self._url_of(place))
+        return Registry(url, self._author, self.cache, self._remotes, self._formats)
+
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.
 
@@ -126,7 +137,7 @@ class Registry:
         if ref.remote is None:
             repository = self.repository
         else:
-            url = self._url_of(ref.remote)
+            url = full_url(self._url_of(ref.remote))
             repository = self._elsewhere.setdefault(url, Repository(open_store(url), self.cache))
         repository.log.refresh()
         return repository
@@ -529,7 +540,7 @@ class Registry:
         """
         from mlreg.operations.check import check
 
-        repository = Repository(open_store(self.remotes.get(place, place))) if place else self.repository
+        repository = Repository(open_store(full_url(self.remotes.get(place, place)))) if place else self.repository
         found = check(repository, share, report)
         return results.Verified(
             url=repository.url,
