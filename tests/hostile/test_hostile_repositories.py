@@ -420,7 +420,7 @@ METADATA: dict[str, object] = {
 @pytest.mark.parametrize("name", METADATA)
 def test_metadata_that_cannot_be_kept_is_refused_by_path(name: str, registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(MlregError) as caught:
-        registry.add("model/other", [tmp_path / "good"], version="1.0.0", metadata={"metrics": {"map": METADATA[name]}})
+        registry.add("model/other", [tmp_path / "good"], version="1.0.0", metadata={"remarks": {"map": METADATA[name]}})
 
     assert caught.value.code in ("bad_json", "metadata_too_large")
     assert [entry.ref for entry in registry.entries()] == ["model/good"]

@@ -235,11 +235,13 @@ class Registry:
             may_be_older: as for `add`.
             report: told about progress.
         """
+        from mlreg.formats.canonical import check as check_json
         from mlreg.formats.fields import check_fields
         from mlreg.formats.plain import plain
         from mlreg.operations import record
 
         named, described = Entry.parse(entry), plain(dict(metadata or {}))
+        check_json(described)
         hints = check_fields(described)
         new = record.NewVersion(
             entry=named,
