@@ -152,7 +152,8 @@ class Registry:
             )
         return self.remotes.get(remote, remote)
 
-    def _resolve(self, text: str) -> tuple[Repository, Ref, Target]:
+    def find(self, text: str) -> tuple[Repository, Ref, Target]:
+        """Return the repository that a ref speaks of, the ref taken apart, and the version it names."""
         ref = parse_ref(text)
         repository = self._at(ref)
         return repository, ref, resolve(repository, ref)
@@ -284,7 +285,7 @@ class Registry:
         from mlreg.operations import record
         from mlreg.operations.ingest import Source
 
-        repository, ref, target = self._resolve(text)
+        repository, ref, target = self.find(text)
         refuse_remote(ref)
         commit = history.read_commit(repository, target.commit_id)
         read = repository.objects.read_whole
@@ -339,7 +340,7 @@ class Registry:
         """
         from mlreg.operations.checkout import checkout, remove_strays
 
-        repository, ref, target = self._resolve(text)
+        repository, ref, target = self.find(text)
         files = list(self._files(repository, target, ref.path))
         done = checkout(repository, files, Path(directory), report)
         removed = remove_strays(files, Path(directory)) if delete else 0
@@ -355,7 +356,7 @@ class Registry:
             NotFoundError: `path_not_found`.
             UsageError: `no_path`.
         """
-        repository, ref, target = self._resolve(text)
+        repository, ref, target = self.find(text)
         if not ref.path:
             raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
         file = self._files(repository, target, ref.path)[0]
@@ -394,7 +395,7 @@ class Registry:
 
     def files(self, text: str) -> list[results.FileInfo]:
         """Return the files of a version, sorted by path."""
-        repository, ref, target = self._resolve(text)
+        repository, ref, target = self.find(text)
         return [
             results.FileInfo(f"{target}:{f.path}", f.path, f.size, f.mode is Mode.EXECUTABLE, str(f.id))
             for f in self._files(repository, target, ref.path)
@@ -402,16 +403,16 @@ class Registry:
 
     def show(self, text: str) -> results.VersionInfo:
         """Return everything that is known of a version."""
-        repository, _, target = self._resolve(text)
+        repository, _, target = self.find(text)
         return version_info(repository, target.commit_id, history.read_commit(repository, target.commit_id))
 
     def rev_parse(self, text: str) -> Target:
         """Return the version that a ref names."""
-        return self._resolve(text)[2]
+        return self.find(text)[2]
 
     def lineage(self, text: str) -> list[results.LineageNode]:
         """Return a version and everything it was made from, depth first."""
-        repository, _, target = self._resolve(text)
+        repository, _, target = self.find(text)
         return [
             results.LineageNode(
                 ref=f"{node.commit.entry}@{node.commit.version}" if node.commit else "",
@@ -472,7 +473,7 @@ class Registry:
         """
         from mlreg.operations import record
 
-        _, ref, target = self._resolve(text)
+        _, ref, target = self.find(text)
         refuse_remote(ref)
         previous = self._tagged(target.entry, name)
         expected = None if not expect else {None} if expect == "none" else {self._resolve(expect)[2].commit_id}
