@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "upkeep": ("init", "status", "verify", "config"),
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
+    "comparing": ("diff",),
     "tagging": ("tag",),
     "stating": ("meta", "label", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),

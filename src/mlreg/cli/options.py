@@ -31,10 +31,21 @@ MetaFile = Annotated[list[Path] | None, typer.Option("--meta-file", metavar="FIL
 Inputs = Annotated[list[str] | None, typer.Option("--in", metavar="ROLE=REF", help="What it was made from.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Tag it in the same step.")]
 ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
+ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the answer is no.")]
 
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
 
 REF = "[KIND/]NAME[@VERSION|@TAG]"
+
+
+ANSWER_IS_NO = 3
+"""The exit status of a question whose answer is no; nothing went wrong."""
+
+
+def answer(yes: bool) -> None:
+    """End with the exit status of an answer: `ANSWER_IS_NO`, or go on if it is yes."""
+    if not yes:
+        raise typer.Exit(ANSWER_IS_NO)
 
 
 def mode_of(*, as_json: bool, quiet: bool) -> Mode:

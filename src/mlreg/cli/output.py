@@ -34,6 +34,8 @@ class Style(Enum):
     TEXT = "text"
     SIZE = "size"
     COUNT = "count"
+    LONG = "long"
+    """Text of any length: a terminal shows its beginning."""
 
 
 class Column(NamedTuple):
@@ -41,6 +43,10 @@ class Column(NamedTuple):
 
     heading: str
     style: Style = Style.TEXT
+
+
+LONGEST = 32
+"""Characters that a terminal shows of a long text."""
 
 
 class View(NamedTuple):
@@ -86,7 +92,7 @@ def _document(result: object) -> dict[str, Any]:
 def _fields(result: object) -> dict[str, Any]:
     if isinstance(result, dict):
         return result
-    derived = {name: getattr(result, name) for name in ("changed", "is_clean") if hasattr(result, name)}
+    derived = {name: getattr(result, name) for name in ("changed", "is_clean", "same") if hasattr(result, name)}
     plain: dict[str, Any] = _plain(result)
     return plain | derived
 
@@ -185,7 +191,9 @@ def _table(view: View) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in view.columns:
-        table.add_column(column.heading, justify="left" if column.style is Style.TEXT else "right", overflow="fold")
+        table.add_column(
+            column.heading, justify="right" if column.style in (Style.SIZE, Style.COUNT) else "left", overflow="fold"
+        )
     for row in view.rows:
         cells = zip(view.columns, row, strict=True)
         # Text, not markup: a name in brackets is a name.
@@ -195,6 +203,8 @@ def _table(view: View) -> None:
 
 def readable(style: Style, cell: object) -> str:
     """Return a cell as a person reads it."""
+    if style is Style.LONG and len(str(cell)) > LONGEST:
+        return str(cell)[: LONGEST - 1] + "…"
     return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)
 
 

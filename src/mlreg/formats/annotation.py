@@ -187,7 +187,7 @@ def disputes(annotations: Sequence[Annotation]) -> list[Dispute]:
     known_to: dict[str, set[str]] = {}
     for one in annotations:
         known_to[one.id] = {*one.after, *(early for late in one.after for early in known_to.get(late, ()))}
-        for path, value in _leaves(one.patch):
+        for path, value in leaves(one.patch):
             earlier = setters.get(path, [])
             setters[path] = [*((who, what) for who, what in earlier if who.id not in known_to[one.id]), (one, value)]
     found: list[Dispute] = []
@@ -199,12 +199,13 @@ def disputes(annotations: Sequence[Annotation]) -> list[Dispute]:
 
 def paths_of(patch: Mapping[str, Any]) -> set[tuple[str, ...]]:
     """Return the facts that a patch sets or takes away, each as the keys that lead to it."""
-    return {path for path, _ in _leaves(patch)}
+    return {path for path, _ in leaves(patch)}
 
 
-def _leaves(patch: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
-    for key, value in patch.items():
+def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
+    """Yield the values of nested mappings, each behind the keys that lead to it; an empty mapping is a value."""
+    for key, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*above, key))
+            yield from leaves(value, (*above, key))
         else:
             yield (*above, key), value

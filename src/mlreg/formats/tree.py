@@ -216,12 +216,7 @@ def _walk(
 ) -> Iterator[File]:
     if node_id in skip:
         return
-    node = Node.decode(load(node_id))
-    if above and (node.level != above[0] - 1 or _row_of(node) != above[1][:3]):
-        raise _bad("a node is not what the node above it says")
-    # In order no node can stand in a tree twice, so a small tree cannot claim a vast number of files.
-    if above and node.rows and _name(node.rows[0]) <= before:
-        raise _bad("its nodes are not in order")
+    node = _open(node_id, load, above, before)
     for row in node.rows:
         if isinstance(row, File):
             yield row
@@ -230,9 +225,98 @@ def _walk(
         before = _name(row)
 
 
+def _open(node_id: TreeId, load: Callable[[TreeId], bytes], above: tuple[int, Child] | None, before: str) -> Node:
+    """Return a node that stands where the node above says, behind the path `before`."""
+    node = Node.decode(load(node_id))
+    if above and (node.level != above[0] - 1 or _row_of(node) != above[1][:3]):
+        raise _bad("a node is not what the node above it says")
+    # In order no node can stand in a tree twice, so a small tree cannot claim a vast number of files.
+    if above and node.rows and _name(node.rows[0]) <= before:
+        raise _bad("its nodes are not in order")
+    return node
+
+
 def _row_of(node: Node) -> tuple[str, int, int]:
     """Return what the node above says of a node, besides its id."""
     return _name(node.rows[-1]) if node.rows else "", node.files, node.size
+
+
+Load = Callable[[TreeId], bytes]
+"""Returns the verified bytes of a node."""
+
+
+def differences(before: TreeId, after: TreeId, load_before: Load, load_after: Load) -> Iterator[Difference]:
+    """Yield the files in which two trees differ, in the order of their paths.
+
+    Nodes that stand in both trees are not read: what is read grows with the differences, not with the files.
+
+    Raises:
+        IntegrityError: `bad_tree`, a node that was read does not stand where its parent says.
+    """
+    if before == after:
+        return
+    old, new = _Cursor(before, load_before), _Cursor(after, load_after)
+    while old.rows or new.rows:
+        if old.row == new.row:
+            old.step()
+            new.step()
+        elif highest := max(old.height, new.height):
+            for cursor in (old, new):
+                if cursor.height == highest:
+                    cursor.descend()
+        else:
+            yield _first(old, new)
+
+
+class Difference(NamedTuple):
+    """A path at which two trees differ."""
+
+    before: File | None
+    """None if there is no such path."""
+    after: File | None
+    """None if there is no such path any more."""
+
+
+def _first(old: _Cursor, new: _Cursor) -> Difference:
+    """Step behind the path that comes first; both cursors stand at a file, or at the end."""
+    path = min(_name(cursor.row) for cursor in (old, new) if cursor.row)
+    return Difference(*(cursor.step() if cursor.row and _name(cursor.row) == path else None for cursor in (old, new)))
+
+
+class _Cursor:
+    """A place between two rows of a tree."""
+
+    def __init__(self, root: TreeId, load: Load) -> None:
+        self._load = load
+        self._reached = ""
+        self.rows: list[tuple[int, File | Child]] = []
+        """What is still to come, the next one last, each with the level of its node."""
+        self._put(_open(root, load, None, ""))
+
+    def _put(self, node: Node) -> None:
+        rows: tuple[File | Child, ...] = node.rows
+        self.rows.extend((node.level, row) for row in reversed(rows))
+
+    @property
+    def row(self) -> File | Child | None:
+        return self.rows[-1][1] if self.rows else None
+
+    @property
+    def height(self) -> int:
+        """How many levels lie below the row; 0 for a file, and at the end."""
+        return self.rows[-1][0] if self.rows else 0
+
+    def descend(self) -> None:
+        """Go to the first row of the node that the row names."""
+        level, row = self.rows.pop()
+        assert isinstance(row, Child)  # noqa: S101 - callers look at the height
+        self._put(_open(row.id, self._load, (level, row), self._reached))
+
+    def step(self) -> File | None:
+        """Go behind the row; return it if it is a file."""
+        _, row = self.rows.pop()
+        self._reached = _name(row)
+        return row if isinstance(row, File) else None
 
 
 def _bad(reason: str) -> IntegrityError:

@@ -311,3 +311,57 @@ class RemoteInfo(NamedTuple):
 
     name: str
     url: str
+
+
+class FileChange(NamedTuple):
+    """A file that differs between two versions."""
+
+    change: str
+    """`added`, `removed`, `changed` or `renamed`."""
+    path: str
+    """The new one, if it was renamed."""
+    before: FileInfo | None
+    after: FileInfo | None
+
+
+class ValueChange(NamedTuple):
+    """A value of metadata that differs between two versions."""
+
+    change: str
+    """`added`, `removed` or `changed`."""
+    path: tuple[str, ...]
+    """The keys that lead to it."""
+    before: Any
+    """A JSON value; null if it was added."""
+    after: Any
+
+
+class InputChange(NamedTuple):
+    """An input that differs between two versions."""
+
+    change: str
+    """`added`, `removed` or `changed`."""
+    role: str
+    before: InputInfo | None
+    after: InputInfo | None
+
+
+class Difference(NamedTuple):
+    """What differs between two versions; None in place of what was not asked for."""
+
+    before: str
+    """Ref of a version; of another repository, with its name: `origin::model/suture_detector@1.0.0`."""
+    before_id: str
+    after: str
+    after_id: str
+    files: tuple[FileChange, ...] | None
+    """Sorted by path."""
+    metadata: tuple[ValueChange, ...] | None
+    """With all corrections, sorted by path."""
+    inputs: tuple[InputChange, ...] | None
+    """Sorted by role."""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs of what was asked for."""
+        return not (self.files or self.metadata or self.inputs)

@@ -1,0 +1,95 @@
+"""Comparing: diff."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from mlreg.cli import output
+from mlreg.cli.options import REF, AsJson, ExitCode, Quiet, Repo, answer, mode_of, open_registry
+from mlreg.cli.output import Column, Style, View
+from mlreg.registry import results
+from mlreg.registry.comparing import PARTS, compare
+
+SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
+
+
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help=f"{REF}, also of another repository: REMOTE::REF.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
+    files: Annotated[bool, typer.Option("--files", help="Only files; may stand beside the next two.")] = False,
+    meta: Annotated[bool, typer.Option("--meta", help="Only metadata.")] = False,
+    inputs: Annotated[bool, typer.Option("--inputs", help="Only what they were made from.")] = False,
+    exit_code: ExitCode = False,
+    repo: Repo = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show what differs between two versions: files, metadata, and what they were made from.
+
+    + is only in B, - only in A, ~ differs, > was renamed. With --exit-code, the exit code is 3 if anything differs.
+
+    Examples:
+
+      mlreg diff model/detector@1.0.0 model/detector@1.1.0
+
+      mlreg diff --meta model/detector@production~1 model/detector@production
+
+      mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
+    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs))
+    output.show("diff", result, difference(result), mode)
+    answer(result.same or not exit_code)
+
+
+def chosen(*wanted: bool) -> Sequence[str]:
+    """Return the parts that are asked for, all if none is."""
+    return [part for part, is_wanted in zip(PARTS, wanted, strict=True) if is_wanted] or PARTS
+
+
+def difference(result: results.Difference) -> View:
+    """Two versions, a difference a row; `-q` prints what differs, without its values."""
+    columns = (Column(""), Column("WHAT"), Column("NAME"), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG))
+    rows = [*_files(result), *_metadata(result), *_inputs(result)]
+    summary = f"no difference between {result.before} and {result.after}" if result.same else ""
+    return View(columns, rows, list(dict.fromkeys(row[2] for row in rows)), summary)
+
+
+Row = tuple[str, str, str, str, str]
+
+
+def _files(result: results.Difference) -> Iterator[Row]:
+    for one in result.files or ():
+        cells = (one.before.path, one.path) if one.before and one.change == "renamed" else _ids(one)
+        yield SIGNS[one.change], "file", one.path, *cells
+
+
+def _ids(one: results.FileChange) -> tuple[str, str]:
+    before, after = (file.id + " executable" * file.executable if file else "" for file in (one.before, one.after))
+    return before, after
+
+
+def _metadata(result: results.Difference) -> Iterator[Row]:
+    for one in result.metadata or ():
+        before = "" if one.change == "added" else _text(one.before)
+        after = "" if one.change == "removed" else _text(one.after)
+        yield SIGNS[one.change], "meta", ".".join(one.path), before, after
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _inputs(result: results.Difference) -> Iterator[Row]:
+    for one in result.inputs or ():
+        before, after = (item.ref if item else "" for item in (one.before, one.after))
+        yield SIGNS[one.change], "input", one.role, before, after
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Put the commands of this file into the tree."""
+    app.command()(diff)

@@ -1,0 +1,112 @@
+"""What differs between two versions of any entries, each here or in a remote."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from mlreg.errors import UsageError
+from mlreg.formats.commit import Commit, Input
+from mlreg.formats.tree import Difference, File, Mode
+from mlreg.operations import compare as versions
+from mlreg.operations.history import read_commit
+from mlreg.registry import results
+from mlreg.registry.describe import version_info
+from mlreg.registry.registry import Registry
+from mlreg.repository.repository import Repository
+
+PARTS = ("files", "metadata", "inputs")
+"""What is compared of two versions. Message, author, time and labels are not: they say nothing of the content."""
+
+
+class _Side(NamedTuple):
+    ref: str
+    id: str
+    repository: Repository
+    commit: Commit
+    info: results.VersionInfo
+
+
+def compare(registry: Registry, a: str, b: str, parts: Collection[str] = PARTS) -> results.Difference:
+    """Return what differs between two versions.
+
+    Args:
+        registry: where refs begin.
+        a: a ref of the version before.
+        b: a ref of the version after.
+        parts: some of `PARTS`; the others are not looked at.
+
+    Raises:
+        UsageError: `path_in_diff`.
+        NotFoundError: `ref_not_found` and what else a ref may raise.
+        IntegrityError: what must be read is damaged or gone.
+    """
+    before, after = _side(registry, a), _side(registry, b)
+    return results.Difference(
+        before.ref,
+        before.id,
+        after.ref,
+        after.id,
+        files=_files(before, after) if "files" in parts else None,
+        metadata=_metadata(before, after) if "metadata" in parts else None,
+        inputs=_inputs(before, after) if "inputs" in parts else None,
+    )
+
+
+def _side(registry: Registry, text: str) -> _Side:
+    repository, ref, target = registry.find(text)
+    if ref.path is not None:
+        raise UsageError(
+            "path_in_diff",
+            f"{text} names a file, and versions are compared as a whole",
+            fix=f"mlreg diff {ref._replace(path=None)} …",
+        )
+    shown = str(target) if ref.remote is None else f"{ref.remote}::{target}"
+    commit = read_commit(repository, target.commit_id)
+    return _Side(shown, str(target.commit_id), repository, commit, version_info(repository, target.commit_id, commit))
+
+
+def _files(before: _Side, after: _Side) -> tuple[results.FileChange, ...]:
+    found = versions.compare_files((before.repository, before.commit), (after.repository, after.commit))
+    return tuple(_file_change(one, before.ref, after.ref) for one in found)
+
+
+def _file_change(one: Difference, before: str, after: str) -> results.FileChange:
+    old, new = _file_info(before, one.before), _file_info(after, one.after)
+    path = new.path if new else old.path if old else ""
+    change = "renamed" if old and new and old.path != new.path else _change(old, new)
+    return results.FileChange(change, path, old, new)
+
+
+def _file_info(ref: str, file: File | None) -> results.FileInfo | None:
+    if file is None:
+        return None
+    return results.FileInfo(f"{ref}:{file.path}", file.path, file.size, file.mode is Mode.EXECUTABLE, str(file.id))
+
+
+def _change(before: object, after: object) -> str:
+    return "added" if before is None else "removed" if after is None else "changed"
+
+
+def _metadata(before: _Side, after: _Side) -> tuple[results.ValueChange, ...]:
+    found = versions.compare_metadata(before.info.metadata, after.info.metadata)
+    return tuple(
+        results.ValueChange(
+            _change(*(None if value is versions.ABSENT else True for value in (one.before, one.after))),
+            one.path,
+            *(None if value is versions.ABSENT else value for value in (one.before, one.after)),
+        )
+        for one in found
+    )
+
+
+def _inputs(before: _Side, after: _Side) -> tuple[results.InputChange, ...]:
+    found = versions.compare_inputs(before.commit.inputs, after.commit.inputs)
+    return tuple(
+        results.InputChange(_change(one.before, one.after), one.role, _input_info(one.before), _input_info(one.after))
+        for one in found
+    )
+
+
+def _input_info(item: Input | None) -> results.InputInfo | None:
+    return results.InputInfo(item.role, item.ref, str(item.commit)) if item else None
