@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats import tree
-from mlreg.formats.tree import MAX_LEVEL, MAX_ROWS, Child, File, Mode, Node, build, walk
+from mlreg.formats.tree import MAX_LEVEL, MAX_ROWS, Child, Difference, File, Mode, Node, build, differences, walk
 from mlreg.ids import ContentId, ObjectId, TreeId
 
 ONE = ContentId.of(b"one")
@@ -279,9 +279,8 @@ def test_a_leaf_that_hangs_too_high_or_too_low_is_refused(two_levels: tuple[Node
     refused(nodes, with_rows(root, Child("b2", 4, 4, TreeId.of(inner.encode())), rows_of(root)[2]))
 
 
-def test_a_small_tree_cannot_claim_a_vast_number_of_files() -> None:
+def bomb_in(nodes: Nodes) -> TreeId:
     """Each of eight levels names the one below 16 times, under names in order: 16 ** 8 files in 10 kB."""
-    nodes = Nodes()
     leaf = Node(0, 1, 1, (File("a", Mode.FILE, 1, ONE),))
     child = Child("a", 1, 1, TreeId.of(leaf.encode()))
     nodes.keep(child.id, leaf.encode())
@@ -289,10 +288,16 @@ def test_a_small_tree_cannot_claim_a_vast_number_of_files() -> None:
         node = with_rows(Node(level, 0, 0, ()), *(child._replace(last=f"{n:02d}") for n in range(16)))
         child = Child("15", node.files, node.size, TreeId.of(node.encode()))
         nodes.keep(child.id, node.encode())
-
     assert child.files == 16**MAX_LEVEL
+    return child.id
+
+
+def test_a_small_tree_cannot_claim_a_vast_number_of_files() -> None:
+    nodes = Nodes()
+    bomb = bomb_in(nodes)
+
     with pytest.raises(IntegrityError) as caught:
-        nodes.files_of(child.id)
+        nodes.files_of(bomb)
     assert caught.value.code == "bad_tree"
 
 
@@ -311,3 +316,82 @@ def test_whatever_a_node_is_replaced_by_a_walk_is_in_order_or_refused() -> None:
                 continue
             assert paths == sorted(set(paths))
         nodes[node_id] = data
+
+
+# What differs between two trees.
+
+few_paths = st.sampled_from([f"{number:02d}" for number in range(40)])
+rows = st.builds(File, few_paths, st.sampled_from(Mode), st.integers(0, 1), st.sampled_from([ONE, TWO]))
+alike = st.lists(rows, max_size=40, unique_by=lambda file: file.path)
+
+
+def compared(before: list[File], after: list[File]) -> list[Difference]:
+    nodes = Nodes()
+    ids = nodes.root_of(before).id, nodes.root_of(after).id
+    return list(differences(*ids, nodes.__getitem__, nodes.__getitem__))
+
+
+@pytest.mark.usefixtures("small_nodes")
+@given(before=alike, after=alike)
+def test_a_difference_is_what_one_tree_has_and_the_other_does_not(before: list[File], after: list[File]) -> None:
+    old, new = ({file.path: file for file in files} for files in (before, after))
+    paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+
+    assert compared(before, after) == [Difference(old.get(path), new.get(path)) for path in paths]
+
+
+@pytest.mark.parametrize("change", ["replace", "insert", "remove"])
+def test_comparing_reads_a_few_of_many_nodes(change: str, many: tuple[list[File], Nodes, TreeId]) -> None:
+    files, nodes, before = many
+    chooser = random.Random(change)
+    for _ in range(5):
+        at = chooser.randrange(MANY)
+        new = {
+            "replace": [files[at]._replace(id=TWO)],
+            "insert": [files[at], files[at]._replace(path=files[at].path + ".txt")],
+            "remove": [],
+        }[change]
+        after = Nodes(nodes)
+        root = after.root_of([*files[:at], *new, *files[at + 1 :]]).id
+        read: list[TreeId] = []
+
+        def load(node: TreeId, after: Nodes = after, read: list[TreeId] = read) -> bytes:
+            read.append(node)
+            return after[node]
+
+        assert len(list(differences(before, root, load, load))) == 1
+        # On each side the nodes above the file, and a neighbour where a border comes or goes.
+        assert len(read) <= 8
+        assert len(nodes) > 40
+
+
+def test_equal_trees_are_compared_without_a_look(many: tuple[list[File], Nodes, TreeId]) -> None:
+    _, _, root = many
+
+    assert list(differences(root, root, Nodes().__getitem__, Nodes().__getitem__)) == []
+
+
+@pytest.mark.parametrize("changes", [{"files": 3}, {"size": 3}, {"last": "b3"}, {"last": "b15"}])
+def test_a_forged_node_is_refused_where_trees_are_compared(
+    two_levels: tuple[Nodes, Node], changes: dict[str, int]
+) -> None:
+    nodes, root = two_levels
+    rows = rows_of(root)
+    rows[1] = rows[1]._replace(**changes)  # type: ignore[arg-type] # a number or a text, as the field wants it
+    forged, empty = with_rows(root, *rows).encode(), Node(0, 0, 0, ()).encode()
+    for data in (forged, empty):
+        nodes.keep(TreeId.of(data), data)
+
+    with pytest.raises(IntegrityError) as caught:
+        list(differences(TreeId.of(empty), TreeId.of(forged), nodes.__getitem__, nodes.__getitem__))
+    assert caught.value.code == "bad_tree"
+
+
+def test_comparing_with_a_small_tree_of_a_vast_number_of_files_ends() -> None:
+    nodes = Nodes()
+    bomb = bomb_in(nodes)
+    empty = nodes.root_of([]).id
+
+    with pytest.raises(IntegrityError) as caught:
+        list(differences(empty, bomb, nodes.__getitem__, nodes.__getitem__))
+    assert caught.value.code == "bad_tree"

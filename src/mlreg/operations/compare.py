@@ -108,10 +108,11 @@ def _is_same(before: object, after: object) -> bool:
 
 def compare_inputs(before: Sequence[Input], after: Sequence[Input]) -> list[InputChange]:
     """Return the inputs that differ in role, commit or ref, sorted by role; those of one role are paired in order."""
-    gone = [item for item in before if item not in after]
-    come = [item for item in after if item not in before]
+    old, new = frozenset(before), frozenset(after)
+    gone = [item for item in before if item not in new]
+    come = [item for item in after if item not in old]
     pairs, gone, come = _pair(gone, come, lambda item: item.role)
-    changes = [InputChange(old.role, old, new) for old, new in pairs]
+    changes = [InputChange(was.role, was, becomes) for was, becomes in pairs]
     changes += [InputChange(item.role, item, None) for item in gone]
     changes += [InputChange(item.role, None, item) for item in come]
     return sorted(changes, key=lambda change: change.role)
