@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from blake3 import blake3
 
-from tests.cli.calling import Call
+from mlreg.tensors.safetensors import encode_arrays
+from tests.cli.calling import Call, on_terminal
 
 TWO = ("model/tree@1.0.0", "model/tree@2.0.0")
 
@@ -110,3 +114,95 @@ def test_a_correction_of_metadata_is_a_difference(two: Call) -> None:
     assert two("meta", "set", "model/tree@1.1.0", "a.x=5").status == 0
 
     assert two("diff", TWO[0], "model/tree@1.1.0").rows == [["~", "meta", "a.x", "1", "5"]]
+
+
+# Tensors.
+
+
+def put_tensors(mlreg: Call, version: str, name: str = "w.safetensors", **arrays: Any) -> str:
+    put(version, **{name: b"".join(map(bytes, encode_arrays(arrays)))})
+    assert mlreg("add", "model/tensors", version, "--version", version).status == 0
+    return f"model/tensors@{version}"
+
+
+ONES, ZEROS = np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
+
+
+def test_tensors_of_changed_files_are_compared_by_their_headers(mlreg: Call) -> None:
+    one = put_tensors(mlreg, "1.0.0", kept=ONES, edited=ONES, gone=ONES, wide=ONES)
+    two = put_tensors(mlreg, "2.0.0", kept=ONES, edited=ZEROS, come=ONES, wide=ONES.astype("float16"))
+
+    assert mlreg("diff", one, two).rows[1:] == [
+        ["+", "tensor", "w.safetensors:come", "", "F32[2, 3]"],
+        ["-", "tensor", "w.safetensors:gone", "F32[2, 3]", ""],
+        ["~", "tensor", "w.safetensors:wide", "F32[2, 3]", "F16[2, 3]"],
+        ["=", "tensor", "w.safetensors", "2 tensors of the same dtype and shape", ""],
+    ]
+    assert mlreg("diff", one, two, "-q").out == "w.safetensors\n"
+
+
+def test_the_bytes_of_tensors_are_compared_if_it_is_asked_for(mlreg: Call) -> None:
+    one = put_tensors(mlreg, "1.0.0", kept=ONES, edited=ONES)
+    two = put_tensors(mlreg, "2.0.0", kept=ONES, edited=ZEROS)
+
+    run = mlreg("diff", one, two, "--tensors")
+
+    ids = [name_of(array.tobytes()) for array in (ONES, ZEROS)]
+    assert run.rows[1:] == [
+        ["~", "tensor", "w.safetensors:edited", f"F32[2, 3] {ids[0]}", f"F32[2, 3] {ids[1]}"],
+        ["=", "tensor", "w.safetensors", "2 tensors of the same dtype and shape", "1 of the same bytes"],
+    ]
+    (table,) = mlreg("diff", one, two, "--tensors", "--json").document["tensors"]
+    assert (table["path"], table["same_shape"], table["same_bytes"]) == ("w.safetensors", 2, 1)
+    assert table["changes"][0]["before"] == {"dtype": "F32", "shape": [2, 3], "id": ids[0]}
+
+
+def test_a_file_of_another_name_is_searched_for_tensors_if_it_is_asked_for(mlreg: Call) -> None:
+    one, two = (put_tensors(mlreg, f"{n}.0.0", "weights", a=array) for n, array in enumerate([ONES, ZEROS], 1))
+
+    assert {row[1] for row in mlreg("diff", one, two).rows} == {"file"}
+    assert {row[1] for row in mlreg("diff", one, two, "--tensors").rows} == {"file", "tensor"}
+
+
+def test_a_file_that_is_called_so_and_is_cut_is_a_changed_file_and_no_more(mlreg: Call) -> None:
+    one = put_tensors(mlreg, "1.0.0", a=ONES)
+    whole = Path("1.0.0/w.safetensors").read_bytes()
+    put("cut", **{"w.safetensors": whole[:-1]})
+    assert mlreg("add", "model/tensors", "cut", "--version", "2.0.0").status == 0
+
+    run = mlreg("diff", one, "model/tensors@2.0.0", "--tensors")
+
+    assert run.rows == [["~", "file", "w.safetensors", name_of(whole), name_of(whole[:-1])]]
+
+
+# What people may have put there.
+
+
+def test_nothing_that_is_stored_is_obeyed_by_a_terminal(mlreg: Call) -> None:
+    evil = "\x1b[2J\u202e\t\n"
+    one = put_tensors(mlreg, "1.0.0", a=ONES)
+    put("2.0.0", **{"w.safetensors": b"".join(map(bytes, encode_arrays({evil: ONES})))})
+    Path("meta.json").write_text(json.dumps({evil: evil}))
+    assert mlreg("add", "model/tensors", "2.0.0", "--version", "2.0.0", "--meta-file", "meta.json").status == 0
+    words = ("diff", one, "model/tensors@2.0.0")
+
+    shown = r"\x1b[2J\u202e\t\n"
+    run = mlreg(*words)
+    assert run.rows[-1] == ["+", "meta", shown, "", r'"\u001b[2J\u202e\t\n"']
+    assert run.rows[1] == ["+", "tensor", f"w.safetensors:{shown}", "", "F32[2, 3]"]
+    assert len(mlreg(*words, "-q").out.splitlines()) == 2
+    terminal = on_terminal(*words).out
+    assert "\x1b[2J" not in terminal
+    assert "\u202e" not in terminal
+
+
+def test_a_terminal_shows_the_beginning_of_a_huge_value_and_a_program_gets_all_of_it(mlreg: Call) -> None:
+    huge = "x" * 500_000
+    Path("meta.json").write_text(json.dumps({"huge": huge}))
+    assert mlreg("add", "model/net", "weights", "--version", "2.0.0", "--meta-file", "meta.json").status == 0
+    words = ("diff", "model/net@1.0.0", "model/net@2.0.0", "--meta")
+
+    assert ["+", "meta", "huge", "", f'"{huge}"'] in mlreg(*words).rows
+    terminal = on_terminal(*words).out
+    assert '"xxx' in terminal
+    assert len(terminal) < 2000

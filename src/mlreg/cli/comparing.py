@@ -23,6 +23,9 @@ def diff(
     files: Annotated[bool, typer.Option("--files", help="Only files; may stand beside the next two.")] = False,
     meta: Annotated[bool, typer.Option("--meta", help="Only metadata.")] = False,
     inputs: Annotated[bool, typer.Option("--inputs", help="Only what they were made from.")] = False,
+    tensors: Annotated[
+        bool, typer.Option("--tensors", help="Compare the bytes of tensors, in files of any name.")
+    ] = False,
     exit_code: ExitCode = False,
     repo: Repo = None,
     as_json: AsJson = False,
@@ -41,7 +44,7 @@ def diff(
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
-    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs))
+    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs), tensors=tensors)
     output.show("diff", result, difference(result), mode)
     answer(result.same or not exit_code)
 
@@ -54,9 +57,11 @@ def chosen(*wanted: bool) -> Sequence[str]:
 def difference(result: results.Difference) -> View:
     """Two versions, a difference a row; `-q` prints what differs, without its values."""
     columns = (Column(""), Column("WHAT"), Column("NAME"), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG))
-    rows = [*_files(result), *_metadata(result), *_inputs(result)]
+    files, others = list(_files(result)), [*_metadata(result), *_inputs(result)]
+    # A tensor is part of a file, which has a name.
+    names = list(dict.fromkeys(row[2] for row in (*files, *others)))
     summary = f"no difference between {result.before} and {result.after}" if result.same else ""
-    return View(columns, rows, list(dict.fromkeys(row[2] for row in rows)), summary)
+    return View(columns, [*files, *_tensors(result), *others], names, summary)
 
 
 Row = tuple[str, str, str, str, str]
@@ -71,6 +76,19 @@ def _files(result: results.Difference) -> Iterator[Row]:
 def _ids(one: results.FileChange) -> tuple[str, str]:
     before, after = (file.id + " executable" * file.executable if file else "" for file in (one.before, one.after))
     return before, after
+
+
+def _tensors(result: results.Difference) -> Iterator[Row]:
+    for table in result.tensors or ():
+        for one in table.changes:
+            yield SIGNS[one.change], "tensor", f"{table.path}:{one.name}", _tensor(one.before), _tensor(one.after)
+        alike = f"{output.count_of(table.same_shape, 'tensor')} of the same dtype and shape"
+        equal = "" if table.same_bytes is None else f"{table.same_bytes} of the same bytes"
+        yield "=", "tensor", table.path, alike, equal
+
+
+def _tensor(tensor: results.TensorInfo | None) -> str:
+    return f"{tensor.dtype}{list(tensor.shape)} {tensor.id}".rstrip() if tensor else ""
 
 
 def _metadata(result: results.Difference) -> Iterator[Row]:

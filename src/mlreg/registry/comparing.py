@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from mlreg.errors import UsageError
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.tree import Difference, File, Mode
+from mlreg.ids import ContentId
 from mlreg.operations import compare as versions
+from mlreg.operations.compare_tensors import Headers, Stored, TensorChange, compare_bytes, compare_headers
 from mlreg.operations.history import read_commit
 from mlreg.registry import results
 from mlreg.registry.describe import version_info
 from mlreg.registry.registry import Registry
 from mlreg.repository.repository import Repository
+from mlreg.tensors.safetensors import SUFFIX, TensorInfo
 
 PARTS = ("files", "metadata", "inputs")
 """What is compared of two versions. Message, author, time and labels are not: they say nothing of the content."""
@@ -27,7 +30,9 @@ class _Side(NamedTuple):
     info: results.VersionInfo
 
 
-def compare(registry: Registry, a: str, b: str, parts: Collection[str] = PARTS) -> results.Difference:
+def compare(
+    registry: Registry, a: str, b: str, parts: Collection[str] = PARTS, *, tensors: bool = False
+) -> results.Difference:
     """Return what differs between two versions.
 
     Args:
@@ -35,6 +40,8 @@ def compare(registry: Registry, a: str, b: str, parts: Collection[str] = PARTS) 
         a: a ref of the version before.
         b: a ref of the version after.
         parts: some of `PARTS`; the others are not looked at.
+        tensors: whether to read the bytes of tensors, and to look for tensors in every changed file; if not, in
+            the headers of those that are called `.safetensors`.
 
     Raises:
         UsageError: `path_in_diff`.
@@ -42,14 +49,16 @@ def compare(registry: Registry, a: str, b: str, parts: Collection[str] = PARTS) 
         IntegrityError: what must be read is damaged or gone.
     """
     before, after = _side(registry, a), _side(registry, b)
+    files = _files(before, after) if "files" in parts else None
     return results.Difference(
         before.ref,
         before.id,
         after.ref,
         after.id,
-        files=_files(before, after) if "files" in parts else None,
+        files=None if files is None else tuple(_file_change(one, before.ref, after.ref) for one in files),
         metadata=_metadata(before, after) if "metadata" in parts else None,
         inputs=_inputs(before, after) if "inputs" in parts else None,
+        tensors=None if files is None else tuple(_tensors(before, after, files, with_bytes=tensors)),
     )
 
 
@@ -66,9 +75,8 @@ def _side(registry: Registry, text: str) -> _Side:
     return _Side(shown, str(target.commit_id), repository, commit, version_info(repository, target.commit_id, commit))
 
 
-def _files(before: _Side, after: _Side) -> tuple[results.FileChange, ...]:
-    found = versions.compare_files((before.repository, before.commit), (after.repository, after.commit))
-    return tuple(_file_change(one, before.ref, after.ref) for one in found)
+def _files(before: _Side, after: _Side) -> list[Difference]:
+    return versions.compare_files((before.repository, before.commit), (after.repository, after.commit))
 
 
 def _file_change(one: Difference, before: str, after: str) -> results.FileChange:
@@ -110,3 +118,35 @@ def _inputs(before: _Side, after: _Side) -> tuple[results.InputChange, ...]:
 
 def _input_info(item: Input | None) -> results.InputInfo | None:
     return results.InputInfo(item.role, item.ref, str(item.commit)) if item else None
+
+
+def _tensors(
+    before: _Side, after: _Side, files: Iterable[Difference], *, with_bytes: bool
+) -> Iterator[results.TensorChanges]:
+    for old, new in files:
+        if not old or not new or old.id == new.id or not (with_bytes or new.path.endswith(SUFFIX)):
+            continue
+        pair = Stored(before.repository.objects, old), Stored(after.repository.objects, new)
+        if found := compare_headers(*pair):
+            differing = compare_bytes(*pair, found.alike) if with_bytes else None
+            yield _tensor_changes(new.path, found, differing)
+
+
+def _tensor_changes(path: str, found: Headers, differing: list[TensorChange] | None) -> results.TensorChanges:
+    alike = len(found.alike)
+    changes = sorted(found.changes + (differing or []), key=lambda one: one.name)
+    return results.TensorChanges(
+        path,
+        tuple(map(_tensor_change, changes)),
+        same_shape=alike,
+        same_bytes=None if differing is None else alike - len(differing),
+    )
+
+
+def _tensor_change(one: TensorChange) -> results.TensorChange:
+    old, new = _tensor_info(one.before, one.before_id), _tensor_info(one.after, one.after_id)
+    return results.TensorChange(_change(old, new), one.name, old, new)
+
+
+def _tensor_info(tensor: TensorInfo | None, content: ContentId | None) -> results.TensorInfo | None:
+    return results.TensorInfo(tensor.dtype, tensor.shape, str(content or "")) if tensor else None

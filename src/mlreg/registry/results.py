@@ -346,6 +346,38 @@ class InputChange(NamedTuple):
     after: InputInfo | None
 
 
+class TensorInfo(NamedTuple):
+    """A tensor of a file."""
+
+    dtype: str
+    """The file's word for it: `F32`."""
+    shape: tuple[int, ...]
+    id: str
+    """BLAKE3 of its bytes; empty if they were not read."""
+
+
+class TensorChange(NamedTuple):
+    """A tensor that differs between two files."""
+
+    change: str
+    """`added`, `removed` or `changed`; the latter in dtype or shape, or, if these are equal, in its bytes."""
+    name: str
+    before: TensorInfo | None
+    after: TensorInfo | None
+
+
+class TensorChanges(NamedTuple):
+    """How the tensors of a changed file differ."""
+
+    path: str
+    changes: tuple[TensorChange, ...]
+    """Sorted by name."""
+    same_shape: int
+    """Tensors of the same name, dtype and shape."""
+    same_bytes: int | None
+    """Those of them whose bytes are equal; None if they were not compared."""
+
+
 class Difference(NamedTuple):
     """What differs between two versions; None in place of what was not asked for."""
 
@@ -360,6 +392,8 @@ class Difference(NamedTuple):
     """With all corrections, sorted by path."""
     inputs: tuple[InputChange, ...] | None
     """Sorted by role."""
+    tensors: tuple[TensorChanges, ...] | None
+    """Of the changed files that hold tensors, sorted by path."""
 
     @property
     def same(self) -> bool:

@@ -156,28 +156,34 @@ class Objects:
         first = list(islice(parts, 2))
         # Threads are not worth their while for one piece.
         read = self._read_ahead if len(first) > 1 else self._read_each
-        for part, data in read(chain(first, parts)):
-            if len(data) != part.end - part.start:
-                raise IntegrityError("bad_recipe", f"a piece of {content} has another size than its recipe says")
-            yield data
+        yield from read(chain(first, parts))
 
-    def _read_each(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Buffer]]:
-        return ((part, self.read(Sort.PIECE, part.id)) for part in parts)
+    def read_part(self, part: Part) -> Buffer:
+        """Return the bytes of one piece of a file, verified.
 
-    def _read_ahead(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Buffer]]:
+        Raises:
+            IntegrityError: `bad_recipe`, it has another size than its recipe says, or as `read` does.
+        """
+        data = self.read(Sort.PIECE, part.id)
+        if len(data) != part.end - part.start:
+            raise IntegrityError("bad_recipe", f"piece {part.id} has another size than the recipe says")
+        return data
+
+    def _read_each(self, parts: Iterable[Part]) -> Iterator[Buffer]:
+        return map(self.read_part, parts)
+
+    def _read_ahead(self, parts: Iterable[Part]) -> Iterator[Buffer]:
         """Read, decode and verify the next pieces on all cores while the caller uses this one."""
         from concurrent.futures import Future, ThreadPoolExecutor
 
-        waiting: deque[tuple[Part, Future[Buffer]]] = deque()
+        waiting: deque[Future[Buffer]] = deque()
         with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-read") as pool:
             for part in parts:
-                waiting.append((part, pool.submit(self.read, Sort.PIECE, part.id)))
+                waiting.append(pool.submit(self.read_part, part))
                 if len(waiting) > READ_AHEAD:
-                    done, data = waiting.popleft()
-                    yield done, data.result()
+                    yield waiting.popleft().result()
             while waiting:
-                done, data = waiting.popleft()
-                yield done, data.result()
+                yield waiting.popleft().result()
 
     def read_whole(self, content: ContentId, size: int) -> Iterator[Buffer]:
         """Yield the bytes of a file in order; the last ones only after the id of the whole was found right.

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
+SUFFIX = ".safetensors"
+"""What files of the format are called."""
 LENGTH_BYTES = 8
 """Size of N."""
 MAX_HEADER_BYTES = 100_000_000
