@@ -63,6 +63,13 @@ def test_one_part_alone_can_be_asked_for(two: Call, option: str, what: str) -> N
     assert two("diff", *TWO, option).rows == [row for row in rows if row[1] == what]
 
 
+def test_who_asks_for_tensors_beside_another_part_gets_files_too(two: Call) -> None:
+    rows = two("diff", *TWO).rows
+
+    assert two("diff", *TWO, "--meta", "--tensors").rows == [row for row in rows if row[1] in ("file", "meta")]
+    assert two("diff", *TWO, "--tensors").rows == rows
+
+
 def test_what_was_not_asked_for_is_not_said_to_be_equal(two: Call) -> None:
     document = two("diff", *TWO, "--meta", "--json").document
 

@@ -44,13 +44,14 @@ def diff(
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
     """
     mode = mode_of(as_json=as_json, quiet=quiet)
-    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs), tensors=tensors)
+    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
     output.show("diff", result, difference(result), mode)
     answer(result.same or not exit_code)
 
 
-def chosen(*wanted: bool) -> Sequence[str]:
-    """Return the parts that are asked for, all if none is."""
+def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str]:
+    """Return the parts that are asked for, all if none is; who asks for tensors beside others asks for files."""
+    wanted = files or (tensors and (meta or inputs)), meta, inputs
     return [part for part, is_wanted in zip(PARTS, wanted, strict=True) if is_wanted] or PARTS
 
 

@@ -85,9 +85,9 @@ def _is_alike(before: TensorInfo, after: TensorInfo) -> bool:
 def _header(stored: Stored) -> Header | None:
     head, pieces = bytearray(), map(stored.objects.read_part, stored.parts())
     try:
-        _fill(head, pieces, LENGTH_BYTES + 1)
+        _fill(head, pieces, LENGTH_BYTES)
         size = header_size(bytes(head[:LENGTH_BYTES]))
-        if size > min(MAX_HEADER_BYTES, stored.file.size) or head[LENGTH_BYTES:][:1] != b"{":
+        if size > min(MAX_HEADER_BYTES, stored.file.size):
             return None
         _fill(head, pieces, size)
         return parse_header(memoryview(head)[:size], stored.file.size)

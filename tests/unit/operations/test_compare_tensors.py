@@ -152,6 +152,15 @@ def test_what_is_no_safetensors_file_has_no_tensors_to_compare(name: str, piece:
     assert compare_headers(good, bad) is compare_headers(bad, good) is None
 
 
+def test_a_header_that_is_longer_than_should_be_held_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = stored(GOOD, 16)
+    monkeypatch.setattr(compare_tensors, "MAX_HEADER_BYTES", 40)
+    read = count_reads(monkeypatch, good)
+
+    assert compare_headers(good, good) is None
+    assert len(read) == 1
+
+
 @given(at=st.integers(0, len(GOOD) - 1), bit=st.integers(0, 7))
 def test_a_flipped_bit_gives_an_answer_or_none(at: int, bit: int) -> None:
     flipped = bytearray(GOOD)
