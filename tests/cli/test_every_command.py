@@ -48,7 +48,10 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "ls version": (["ls", "model/net@1.0.0"], "ls"),
     "show": (["show", "net@production"], "show"),
     "log": (["log"], "log"),
+    "log short": (["log", "-n", "1"], "log"),
+    "log drawn": (["log", "--graph", "model/net"], "log-graph"),
     "lineage": (["lineage", "model/net"], "lineage"),
+    "lineage down": (["lineage", "data/rows", "--down", "--depth", "1"], "lineage"),
     "rev-parse": (["rev-parse", "net@production", "data/rows"], "rev-parse"),
     "diff": (["diff", "net@production", "data/rows"], "diff"),
     "tag": (["tag", "model/net@1.0.0", "candidate"], "tag"),
@@ -140,6 +143,8 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "a bad pair": (["add", "model/net", "weights", "--bump", "major", "--meta", "x"], 2, "bad_meta"),
     "a bad input": (["add", "model/net", "weights", "--bump", "major", "--in", "x"], 2, "bad_input"),
     "a bad tag": (["tag", "model/net@1.0.0", "1.0"], 2, "bad_tag"),
+    "no form of a lineage": (["lineage", "model/net", "--output", "png"], 2, "usage"),
+    "a negative depth": (["lineage", "model/net", "--depth", "-1"], 2, "usage"),
     "a bad share": (["verify", "--sample", "much"], 2, "bad_share"),
     "an unknown key": (["config", "set", "autor", "x"], 2, "unknown_key"),
     "a bad ref": (["show", "../x"], 2, "bad_ref"),
@@ -192,6 +197,14 @@ def test_two_ways_to_print_are_refused_as_json_since_that_was_asked_for(mlreg: C
     run = mlreg("ls", "--json", "-q")
 
     assert (run.status, run.out, run.error["code"]) == (2, "", "one_output")
+
+
+@pytest.mark.parametrize("other", ["--json", "-q"])
+def test_a_picture_and_another_way_to_print_are_refused(other: str, mlreg: Call) -> None:
+    run = mlreg("lineage", "model/net", "--output", "dot", other)
+
+    assert (run.status, run.out) == (2, "")
+    assert "one_output" in run.err
 
 
 def test_an_error_outside_a_repository_says_what_to_do(

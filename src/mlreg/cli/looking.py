@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output, views
-from mlreg.cli.options import REF, AsJson, At, Quiet, Repo, mode_of, open_place, open_registry, open_registry_at
+from mlreg.cli.options import (
+    REF,
+    AsJson,
+    At,
+    Limit,
+    Output,
+    Quiet,
+    Repo,
+    mode_of,
+    mode_of_form,
+    open_place,
+    open_registry,
+    open_registry_at,
+)
+from mlreg.registry import tracing
 
 
 def ls(
@@ -72,25 +86,57 @@ def show(
 
 def log(
     ref: Annotated[str, typer.Argument(metavar="[REF]", help="An entry, a tag or a version; all if left out.")] = "",
+    graph: Annotated[bool, typer.Option("--graph", help="Draw versions, and what they came from.")] = False,
+    limit: Limit = 0,
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what happened, the newest first: versions and tags, who, when and why."""
+    """Show what happened, the newest first: versions and tags, who, when and why.
+
+    Examples:
+
+      mlreg log -n 10
+
+      mlreg log --graph model/detector
+    """
+    mode = mode_of(as_json=as_json, quiet=quiet)
     registry, what = open_place(repo, ref)
-    result = registry.log(what)
-    output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))
+    if graph:
+        drawn = tracing.log_graph(registry, what, limit)
+        output.show("log-graph", drawn, views.log_graph(drawn), mode)
+    else:
+        events = registry.log(what)[: limit or None]
+        output.show("log", events, views.events(events), mode)
 
 
 def lineage(
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
+    down: Annotated[bool, typer.Option("--down", help="Show what was made from it instead.")] = False,
+    depth: Annotated[int | None, typer.Option("--depth", min=0, metavar="N", help="At most so many steps.")] = None,
+    form: Annotated[Output | None, typer.Option("--output", help="What to print.")] = None,
     repo: Repo = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what a version was made from, and what that was made from."""
-    result = open_registry(repo).lineage(ref)
-    output.show("lineage", result, views.lineage(result), mode_of(as_json=as_json, quiet=quiet))
+    """Show what a version was made from, and what that was made from; or the other way round.
+
+    Examples:
+
+      mlreg lineage model/detector@production
+
+      mlreg lineage data/frames@2026.11.23 --down
+
+      mlreg lineage model/detector --output dot | dot -Tsvg >lineage.svg
+    """
+    mode, registry = mode_of_form(form, as_json=as_json, quiet=quiet), open_registry(repo)
+    direction: tracing.Direction = "down" if down else "up"
+    if form in (Output.DOT, Output.MERMAID):
+        drawn = tracing.graph(registry, ref, direction=direction, depth=depth)
+        output.show("lineage-graph", drawn, views.lineage_graph(drawn, form), mode)
+    else:
+        listed = tracing.lineage(registry, ref, direction=direction, depth=depth)
+        output.show("lineage", listed, views.lineage(listed), mode)
 
 
 def rev_parse(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,7 @@ ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides 
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the answer is no.")]
 
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
+Limit = Annotated[int, typer.Option("-n", "--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
 
 REF = "[KIND/]NAME[@VERSION|@TAG]"
 
@@ -48,11 +50,30 @@ def answer(yes: bool) -> None:
         raise typer.Exit(ANSWER_IS_NO)
 
 
+class Output(Enum):
+    """What a lineage is printed as."""
+
+    TREE = "tree"
+    DOT = "dot"
+    MERMAID = "mermaid"
+    JSON = "json"
+
+
 def mode_of(*, as_json: bool, quiet: bool) -> Mode:
     """Return how to print; `one_output` if two ways were asked for."""
     if as_json and quiet:
         raise UsageError("one_output", "--json and --quiet exclude each other", fix="leave one of them out")
     return Mode.JSON if as_json else Mode.QUIET if quiet else Mode.TEXT
+
+
+def mode_of_form(form: Output | None, *, as_json: bool, quiet: bool) -> Mode:
+    """Return how to print what also has forms of its own; `one_output` if two ways were asked for."""
+    if form and (quiet or (as_json and form is not Output.JSON)):
+        other = "--quiet" if quiet else "--json"
+        raise UsageError(
+            "one_output", f"--output {form.value} and {other} exclude each other", fix=f"leave {other} out"
+        )
+    return mode_of(as_json=as_json or form is Output.JSON, quiet=quiet)
 
 
 def open_config(repo: Path | None) -> Config:

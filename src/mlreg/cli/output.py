@@ -58,6 +58,10 @@ class View(NamedTuple):
     """What `-q` prints, one a line."""
     summary: str = ""
     """A sentence instead of a table."""
+    terminal_rows: Sequence[Sequence[object]] = ()
+    """What a terminal shows instead of `rows`, if that is something else."""
+    lines: Sequence[str] = ()
+    """A picture instead of a table, the same everywhere."""
 
 
 def show(name: str, result: object, view: View, mode: Mode) -> None:
@@ -74,8 +78,14 @@ def show(name: str, result: object, view: View, mode: Mode) -> None:
     elif mode is Mode.QUIET:
         for ref in view.refs:
             _write(safe(ref))
-    elif view.summary:
-        _write(safe(view.summary))
+    else:
+        _show_text(view)
+
+
+def _show_text(view: View) -> None:
+    if view.summary or view.lines:
+        for line in view.lines or (view.summary,):
+            _write(safe(line))
     elif sys.stdout.isatty():
         _table(view)
     else:
@@ -191,10 +201,9 @@ def _table(view: View) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in view.columns:
-        table.add_column(
-            column.heading, justify="right" if column.style in (Style.SIZE, Style.COUNT) else "left", overflow="fold"
-        )
-    for row in view.rows:
+        is_right = column.style in (Style.SIZE, Style.COUNT)
+        table.add_column(column.heading, justify="right" if is_right else "left", overflow="fold")
+    for row in view.terminal_rows or view.rows:
         cells = zip(view.columns, row, strict=True)
         # Text, not markup: a name in brackets is a name.
         table.add_row(*(Text(_encodable(safe(readable(column.style, cell)))) for column, cell in cells))

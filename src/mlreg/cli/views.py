@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mlreg.cli import drawing
+from mlreg.cli.options import Output
 from mlreg.cli.output import Column, Style, View, count_of, size_of
 from mlreg.errors import UsageError
 from mlreg.formats.names import KIND_WORDS
@@ -120,10 +122,29 @@ def events(items: Sequence[results.Event]) -> View:
 
 
 def lineage(items: Sequence[results.LineageNode]) -> View:
-    """A version and what it was made from, indented."""
+    """A version and what it was made from, or what was made from it, indented."""
     columns = (Column("LINEAGE"), Column("ROLE"), Column("ID"))
-    rows = [(("  " * i.depth) + (i.ref or "(not here)"), i.role, i.id) for i in items]
-    return View(columns, rows, [item.ref for item in items if item.ref])
+    names = [drawing.named(item.ref, item.state) for item in items]
+    rows = [("  " * i.depth + name, i.role, i.id) for i, name in zip(items, names, strict=True)]
+    lines = [line + name for line, name in zip(drawing.tree(items), names, strict=True)]
+    on_terminal = [(line, item.role, item.id) for item, line in zip(items, lines, strict=True)]
+    return View(columns, rows, [item.ref for item in items if item.ref], terminal_rows=on_terminal)
+
+
+def lineage_graph(graph: results.Graph, language: Output) -> View:
+    """The same as a picture, in a language that other programs draw."""
+    draw = drawing.dot if language is Output.DOT else drawing.mermaid
+    return picture(graph, list(draw(graph)))
+
+
+def log_graph(graph: results.Graph) -> View:
+    """Versions with lines to what they came from."""
+    return picture(graph, drawing.log(graph))
+
+
+def picture(graph: results.Graph, lines: Sequence[str]) -> View:
+    """A graph, drawn."""
+    return View((), (), [node.ref for node in graph.nodes if node.ref], lines=lines)
 
 
 def tags(items: Sequence[results.TagInfo]) -> View:

@@ -1,9 +1,8 @@
-"""What is there, and what was: versions, commits, files, lineage, and what a version needs."""
+"""What is there, and what was: versions, commits, files, and what a version needs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name
@@ -69,35 +68,6 @@ def read_commits(repository: Repository, ids: Iterable[CommitId]) -> dict[Commit
 def files_of(repository: Repository, commit: Commit) -> Iterator[File]:
     """Yield the files of a version in the order of their paths."""
     return walk(commit.tree, repository.objects.read_tree)
-
-
-class Ancestor(NamedTuple):
-    """A commit in the lineage of another."""
-
-    commit_id: CommitId
-    commit: Commit | None
-    """None if it is not in this repository."""
-    role: str
-    """What the commit above used it as; `version before` for a parent."""
-    depth: int
-    """Steps from the commit that was asked for, which has 0."""
-
-
-def lineage(repository: Repository, start: CommitId) -> Iterator[Ancestor]:
-    """Yield a commit and, depth first, everything it was made from.
-
-    A commit that is met twice is yielded twice, but what it was made from only once.
-    """
-    pending = [(start, "", 0)]
-    seen: set[CommitId] = set()
-    while pending:
-        commit_id, role, depth = pending.pop()
-        commit = read_commit(repository, commit_id) if repository.objects.has(Sort.COMMIT, commit_id) else None
-        yield Ancestor(commit_id, commit, role, depth)
-        if commit is None or commit_id in seen:
-            continue
-        seen.add(commit_id)
-        pending.extend((item.commit, item.role, depth + 1) for item in reversed(commit.inputs))
 
 
 def past(repository: Repository, starts: Iterable[CommitId]) -> Iterator[CommitId]:

@@ -20,7 +20,7 @@ from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
 from mlreg.operations import history
-from mlreg.registry import results
+from mlreg.registry import results, tracing
 from mlreg.registry.describe import entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import full_url
@@ -412,17 +412,7 @@ class Registry:
 
     def lineage(self, text: str) -> list[results.LineageNode]:
         """Return a version and everything it was made from, depth first."""
-        repository, _, target = self.find(text)
-        return [
-            results.LineageNode(
-                ref=f"{node.commit.entry}@{node.commit.version}" if node.commit else "",
-                id=str(node.commit_id),
-                role=node.role,
-                depth=node.depth,
-                present=node.commit is not None,
-            )
-            for node in history.lineage(repository, target.commit_id)
-        ]
+        return tracing.lineage(self, text)
 
     def log(self, text: str = "") -> list[results.Event]:
         """Return what happened, the newest first: to everything, to one entry, or to one tag or version."""

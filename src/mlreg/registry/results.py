@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError
+from mlreg.operations.lineage import State
 from mlreg.repository.objects import REPAIR
 
 
@@ -176,6 +177,42 @@ class LineageNode(NamedTuple):
     depth: int
     present: bool
     """Whether its commit is in this repository."""
+    state: State
+    """Whether the version is in this repository: live, removed, or absent."""
+
+
+class GraphNode(NamedTuple):
+    """A version in a graph."""
+
+    ref: str
+    """Empty if its commit is not here."""
+    id: str
+    kind: str
+    """`model` or `data`; empty if its commit is not here."""
+    state: State
+    tags: tuple[str, ...]
+    """Of the same entry, sorted."""
+    message: str
+
+
+class GraphEdge(NamedTuple):
+    """One version, and another that followed from it."""
+
+    source: str
+    """Id of what was used, or of the version before."""
+    target: str
+    """Id of what was made."""
+    role: str
+    """What it was used as; `version before` for a parent."""
+
+
+class Graph(NamedTuple):
+    """Versions and what leads from one to another."""
+
+    nodes: tuple[GraphNode, ...]
+    """Each once; the order is that of the question."""
+    edges: tuple[GraphEdge, ...]
+    """Both ends are nodes."""
 
 
 class Got(NamedTuple):
