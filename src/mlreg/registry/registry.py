@@ -466,7 +466,7 @@ class Registry:
         _, ref, target = self.find(text)
         refuse_remote(ref)
         previous = self._tagged(target.entry, name)
-        expected = None if not expect else {None} if expect == "none" else {self._resolve(expect)[2].commit_id}
+        expected = None if not expect else {None} if expect == "none" else {self.find(expect)[2].commit_id}
         done = record.tag(
             self.repository, target.entry, name, target.commit_id, self.author, message, expected=expected
         )

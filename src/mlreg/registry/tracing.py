@@ -32,7 +32,7 @@ class Finds(Protocol):
 
     def _at(self, ref: Ref) -> Repository: ...
 
-    def _resolve(self, text: str) -> tuple[Repository, Ref, Target]: ...
+    def find(self, text: str) -> tuple[Repository, Ref, Target]: ...
 
 
 def lineage(
@@ -52,7 +52,7 @@ def lineage(
         NotFoundError: `ref_not_found`, `ref_ambiguous`, `version_removed`.
         IntegrityError: `object_damaged`, a commit on the way cannot be read.
     """
-    repository, _, target = registry._resolve(ref)
+    repository, _, target = registry.find(ref)
     walk = WALKS[direction](repository, target.commit_id, depth)
     nodes = {node.id: node for node in _nodes(repository, walk.distances)}
     return [
@@ -75,7 +75,7 @@ def graph(registry: Finds, ref: str, *, direction: Direction = "up", depth: int 
         NotFoundError: `ref_not_found`, `ref_ambiguous`, `version_removed`.
         IntegrityError: `object_damaged`, a commit on the way cannot be read.
     """
-    repository, _, target = registry._resolve(ref)
+    repository, _, target = registry.find(ref)
     walk = WALKS[direction](repository, target.commit_id, depth)
     edges = dict.fromkeys(_edges(walk, direction))
     return results.Graph(tuple(_nodes(repository, walk.distances)), tuple(edges))
