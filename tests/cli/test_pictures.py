@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg.cli import drawing
-from mlreg.registry.results import Graph, GraphEdge, GraphNode
+from mlreg.registry.results import Graph, GraphEdge, GraphNode, LineageNode
 from tests.cli.calling import Call, on_terminal
 
 STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -55,6 +55,7 @@ PICTURES = {
     "no lines": (graph(nodes="ab"), ["* a", "* b"]),
     "nothing": (Graph((), ()), []),
     "a circle": (graph("ab", "bc", "ca"), ["* a", "* b", "* c"]),
+    "two circles": (graph("ab", "ba", "cd", "dc"), ["* a", "* b", "* c", "* d"]),
     "itself": (graph("aa"), ["* a"]),
 }
 
@@ -64,6 +65,14 @@ def test_a_log_is_drawn_with_its_lines(name: str) -> None:
     drawn, lines = PICTURES[name]
 
     assert drawing.log(drawn) == lines
+
+
+def test_a_tree_has_a_line_as_far_as_more_follows() -> None:
+    depths = [0, 1, 2, 2, 1, 2]
+    listed = [LineageNode("", "", "", depth, present=True, state="live") for depth in depths]
+
+    assert drawing.tree(listed) == ["", "├─ ", "│  ├─ ", "│  └─ ", "└─ ", "   └─ "]
+    assert drawing.tree([]) == []
 
 
 @given(st.sets(st.tuples(st.sampled_from("abcdefg"), st.sampled_from("abcdefg")), max_size=12))
@@ -152,6 +161,26 @@ def test_a_terminal_gets_a_tree_with_lines(mlreg: Call) -> None:
         "* data/rows@2026.01.01",
     ]
     assert mlreg("log", "--graph", "model/net", "-n", "1").out.startswith("* model/net@1.1.0\n|\\\n")
+
+
+def test_a_drawn_log_ends_behind_the_newest(mlreg: Call) -> None:
+    Path("weights").write_text("more")
+    assert mlreg("add", "model/net", "weights", "--version", "1.1.0").status == 0
+
+    assert mlreg("log", "--graph", "model/net", "-n", "1").out == "* model/net@1.1.0\n"
+    whole = mlreg("log", "--graph", "--json").document
+    assert [item["ref"] for item in whole["nodes"]] == ["data/rows@2026.01.01", "model/net@1.1.0", "model/net@1.0.0"]
+    assert [edge["role"] for edge in whole["edges"]] == ["version before", "data"]
+
+
+def test_up_and_down_draw_the_same_edge(mlreg: Call) -> None:
+    drawn = [
+        set(mlreg("lineage", *words, "--output", "dot").out.splitlines())
+        for words in (["model/net"], ["data/rows", "--down"])
+    ]
+
+    assert drawn[0] == drawn[1]
+    assert sum("->" in line for line in drawn[0]) == 1
 
 
 def test_a_log_is_cut_behind_the_newest(mlreg: Call) -> None:

@@ -17,7 +17,7 @@ from mlreg.operations.lineage import Link, down, present_commits, state_of, up, 
 from mlreg.repository.log import Draft
 from mlreg.repository.repository import Repository
 from tests.unit.repository.samples import commit as made_up
-from tests.unit.repository.samples import put, repository_in
+from tests.unit.repository.samples import force_slot, put, repository_in
 
 
 class Node(NamedTuple):
@@ -90,6 +90,23 @@ def test_a_limit_hides_what_is_farther_and_nothing_that_is_near(made: tuple[list
             steps = list(limited.steps())
             assert set(limited.distances) == near == {step.commit_id for step in steps}
             assert max(step.depth for step in steps) <= limit
+
+
+def test_under_a_limit_a_commit_is_opened_where_it_is_nearest() -> None:
+    a, b, c, d = map(made_up, "abcd")
+    follows = {a: [Link(b, ""), Link(c, "")], b: [Link(c, "")], c: [Link(d, "")], d: []}
+
+    steps = list(walk(a, lambda front: {one: follows[one] for one in front}, 2).steps())
+
+    assert [(step.commit_id, step.depth) for step in steps] == [(a, 0), (b, 1), (c, 2), (c, 1), (d, 2)]
+
+
+def test_what_only_an_illegal_name_leads_to_is_not_found() -> None:
+    scene = Scene([Node(frozenset()), Node(frozenset({0}), is_named=False)])
+    force_slot(scene.repository, Draft("Eve", refs=(RefChange("version/rubbish", None, scene.ids[1]),)))
+    scene.repository.log.refresh()
+
+    assert list(down(scene.repository, scene.ids[0]).distances) == scene.ids[:1]
 
 
 def test_what_is_met_twice_is_listed_twice_and_opened_once() -> None:
