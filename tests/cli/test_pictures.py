@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg.cli import drawing
+from mlreg.cli import drawing, views
 from mlreg.registry.results import Graph, GraphEdge, GraphNode, LineageNode
 from tests.cli.calling import Call, on_terminal
 
@@ -75,6 +75,16 @@ def test_a_tree_has_a_line_as_far_as_more_follows() -> None:
     assert drawing.tree([]) == []
 
 
+def test_a_chain_of_any_length_stays_on_the_page() -> None:
+    listed = [LineageNode("net", "", "", depth, present=True, state="live") for depth in range(5000)]
+
+    view = views.lineage(listed)
+
+    assert max(len(str(row[0])) for row in (*view.rows, *view.terminal_rows)) < 150
+    assert str(view.rows[-1][0]).endswith(" [4999] net")
+    assert str(view.terminal_rows[-1][0]).endswith("└─ [4999] net")
+
+
 @given(st.sets(st.tuples(st.sampled_from("abcdefg"), st.sampled_from("abcdefg")), max_size=12))
 def test_every_version_is_in_a_log_once_and_above_what_it_came_from(pairs: set[tuple[str, str]]) -> None:
     edges = sorted(min(pair) + max(pair) for pair in pairs if pair[0] != pair[1])
@@ -87,8 +97,8 @@ def test_every_version_is_in_a_log_once_and_above_what_it_came_from(pairs: set[t
     assert max(line.count("|") for line in lines) <= len(found)
 
 
-def test_tags_and_removal_are_said_in_a_log() -> None:
-    one = Graph((node("a", "removed", ("production", "best"), "why"), node("b", "absent")), ())
+def test_tags_removal_and_the_first_line_of_the_message_are_said_in_a_log() -> None:
+    one = Graph((node("a", "removed", ("production", "best"), "why\nat length"), node("b", "absent")), ())
 
     assert drawing.log(one) == ["* a (removed) (production, best) why", "* b (not here)"]
 

@@ -18,6 +18,18 @@ BOXES = {"live": "solid", "removed": "dashed", "absent": "dotted"}
 SHORT = 12
 """Digits that are shown of an id that has no name."""
 
+DEEPEST = 40
+"""Steps that are drawn by moving to the right; farther ones are counted, or a long chain would fill the disk."""
+
+
+def indented(depth: int) -> str:
+    """Return what stands before a node that is some steps from the start, without lines."""
+    return "  " * min(depth, DEEPEST) + _count(depth)
+
+
+def _count(depth: int) -> str:
+    return f"[{depth}] " if depth > DEEPEST else ""
+
 
 def tree(items: Sequence[results.LineageNode]) -> list[str]:
     """Return the lines before each node of a tree that is listed depth first: `│  └─ `."""
@@ -25,10 +37,10 @@ def tree(items: Sequence[results.LineageNode]) -> list[str]:
     # Read from the end, where it is known whether more children of the same depth follow.
     follows: set[int] = set()
     for item in reversed(items):
-        bars = "".join("│  " if depth in follows else "   " for depth in range(1, item.depth))
+        bars = "".join("│  " if depth in follows else "   " for depth in range(1, min(item.depth, DEEPEST)))
         corner = ("├─ " if item.depth in follows else "└─ ") if item.depth else ""
-        prefixes.append(bars + corner)
-        follows = {depth for depth in follows if depth < item.depth} | {item.depth}
+        prefixes.append(bars + corner + _count(item.depth))
+        follows = {depth for depth in follows if depth < min(item.depth, DEEPEST)} | {item.depth}
     return prefixes[::-1]
 
 
@@ -104,7 +116,8 @@ def log(graph: results.Graph) -> list[str]:
             columns.append(node.id)
         at = columns.index(node.id)
         bars = " ".join("*" if column == at else "|" for column in range(len(columns)))
-        lines.append(f"{bars} {_label(node)} {safe(node.message)}".rstrip())
+        subject = node.message.partition("\n")[0]
+        lines.append(f"{bars} {_label(node)} {safe(subject)}".rstrip())
         # What a circle leads back to stands above already.
         lines.extend(_go_on(columns, at, [origin for origin in origins[node.id] if origin not in drawn]))
     return lines

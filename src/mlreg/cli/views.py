@@ -125,7 +125,7 @@ def lineage(items: Sequence[results.LineageNode]) -> View:
     """A version and what it was made from, or what was made from it, indented."""
     columns = (Column("LINEAGE"), Column("ROLE"), Column("ID"))
     names = [drawing.named(item.ref, item.state) for item in items]
-    rows = [("  " * i.depth + name, i.role, i.id) for i, name in zip(items, names, strict=True)]
+    rows = [(drawing.indented(i.depth) + name, i.role, i.id) for i, name in zip(items, names, strict=True)]
     lines = [line + name for line, name in zip(drawing.tree(items), names, strict=True)]
     on_terminal = [(line, item.role, item.id) for item, line in zip(items, lines, strict=True)]
     return View(columns, rows, [item.ref for item in items if item.ref], terminal_rows=on_terminal)
