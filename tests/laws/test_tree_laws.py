@@ -387,6 +387,19 @@ def test_a_forged_node_is_refused_where_trees_are_compared(
     assert caught.value.code == "bad_tree"
 
 
+def test_a_leaf_that_reaches_back_is_refused_where_trees_are_compared(two_levels: tuple[Nodes, Node]) -> None:
+    nodes, root = two_levels
+    rows = rows_of(root)
+    leaf = Node(0, 2, 2, (File("a2", Mode.FILE, 1, ONE), File("b2", Mode.FILE, 1, ONE))).encode()
+    forged = with_rows(root, rows[0], rows[1]._replace(id=TreeId.of(leaf)), rows[2]).encode()
+    for data in (leaf, root.encode(), forged):
+        nodes.keep(TreeId.of(data), data)
+
+    with pytest.raises(IntegrityError) as caught:
+        list(differences(TreeId.of(root.encode()), TreeId.of(forged), nodes.__getitem__, nodes.__getitem__))
+    assert caught.value.code == "bad_tree"
+
+
 def test_comparing_with_a_small_tree_of_a_vast_number_of_files_ends() -> None:
     nodes = Nodes()
     bomb = bomb_in(nodes)

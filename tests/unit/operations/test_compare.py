@@ -86,6 +86,14 @@ def test_of_equal_files_those_that_keep_their_name_are_paired_first() -> None:
     ]
 
 
+def test_those_that_keep_no_name_are_paired_in_order_whichever_way_round() -> None:
+    before = [file(path, b"1") for path in ("a/x", "b/y", "c/x")]
+    after = [file(path, b"1") for path in ("p", "q", "r")]
+
+    assert compared(before, after) == list(map(Difference, before, after))
+    assert compared(after, before) == list(map(Difference, after, before))
+
+
 def test_another_mode_of_the_same_bytes_is_a_change() -> None:
     before, after = file("run", b"1"), file("run", b"1", Mode.EXECUTABLE)
 

@@ -112,6 +112,19 @@ def test_comparing_bytes_does_not_read_pieces_that_both_files_have(monkeypatch: 
     assert len(read) <= 8
 
 
+def test_tensors_that_changed_places_in_equal_pieces_differ() -> None:
+    def swapped(first: str, second: str) -> bytes:
+        kind = '"dtype":"U8","shape":[4],"data_offsets"'
+        header = f'{{"{first}":{{{kind}:[0,4]}},"{second}":{{{kind}:[4,8]}}}}'.encode().ljust(120)
+        return struct.pack("<Q", len(header)) + header + bytes(4) + b"\1" * 4
+
+    pair = stored(swapped("a", "b"), 64), stored(swapped("b", "a"), 64)
+    headers = compare_headers(*pair)
+
+    assert headers
+    assert sorted(one.name for one in compare_bytes(*pair, headers.alike)) == ["a", "b"]
+
+
 def test_of_too_many_pieces_all_are_read_and_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compare_tensors, "MAX_PARTS", 3)
 
