@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output
-from mlreg.cli.options import REF, AsJson, ExitCode, Quiet, Repo, answer, mode_of, open_registry
+from mlreg.cli.options import REF, AsJson, ExitCode, Repo, answer, mode_of, open_registry
 from mlreg.cli.output import Column, Style, View
 from mlreg.registry import results
 from mlreg.registry.comparing import PARTS, compare
@@ -24,16 +24,17 @@ def diff(
     meta: Annotated[bool, typer.Option("--meta", help="Only metadata.")] = False,
     inputs: Annotated[bool, typer.Option("--inputs", help="Only what they were made from.")] = False,
     tensors: Annotated[
-        bool, typer.Option("--tensors", help="Compare the bytes of tensors, in files of any name.")
+        bool, typer.Option("--tensors", help="Compare the bytes of tensors, too, in files of any name.")
     ] = False,
     exit_code: ExitCode = False,
     repo: Repo = None,
     as_json: AsJson = False,
-    quiet: Quiet = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the names of what differs, one a line.")] = False,
 ) -> None:
     """Show what differs between two versions: files, metadata, and what they were made from.
 
-    + is only in B, - only in A, ~ differs, > was renamed. With --exit-code, the exit code is 3 if anything differs.
+    + is only in B, - only in A, ~ differs, > was renamed, = is equal. With --exit-code, the exit code is 3 if
+    anything differs. Who registered the versions, when and why, is no difference.
 
     Examples:
 
@@ -83,8 +84,8 @@ def _tensors(result: results.Difference) -> Iterator[Row]:
     for table in result.tensors or ():
         for one in table.changes:
             yield SIGNS[one.change], "tensor", f"{table.path}:{one.name}", _tensor(one.before), _tensor(one.after)
-        alike = f"{output.count_of(table.same_shape, 'tensor')} of the same dtype and shape"
-        equal = "" if table.same_bytes is None else f"{table.same_bytes} of the same bytes"
+        alike = f"{table.same_shape} of equal dtype and shape"
+        equal = "" if table.same_bytes is None else f"{table.same_bytes} of equal bytes"
         yield "=", "tensor", table.path, alike, equal
 
 

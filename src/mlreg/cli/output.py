@@ -35,7 +35,7 @@ class Style(Enum):
     SIZE = "size"
     COUNT = "count"
     LONG = "long"
-    """Text of any length: a terminal shows its beginning."""
+    """Text of any length: a terminal shows its two ends."""
 
 
 class Column(NamedTuple):
@@ -45,8 +45,8 @@ class Column(NamedTuple):
     style: Style = Style.TEXT
 
 
-LONGEST = 32
-"""Characters that a terminal shows of a long text."""
+END = 16
+"""Characters that a terminal shows of each end of a long text."""
 
 
 class View(NamedTuple):
@@ -212,8 +212,8 @@ def _table(view: View) -> None:
 
 def readable(style: Style, cell: object) -> str:
     """Return a cell as a person reads it."""
-    if style is Style.LONG and len(str(cell)) > LONGEST:
-        return str(cell)[: LONGEST - 1] + "…"
+    if style is Style.LONG and len(str(cell)) > 2 * END + 1:
+        return f"{str(cell)[:END]}…{str(cell)[-END:]}"
     return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)
 
 
