@@ -129,12 +129,6 @@ def unfreeze(registry: Registry, text: str, message: str = "") -> results.Annota
     return subject.state({"frozen": None}, message or f"unfreeze {subject.ref}")
 
 
-def facts(registry: Registry, text: str) -> results.Annotated:
-    """Return what holds of an entry or a version."""
-    subject = _Subject(registry, text)
-    return results.Annotated(subject.ref, changed=False, facts=subject.facts())
-
-
 def statements(registry: Registry, text: str) -> list[results.StatementInfo]:
     """Return what was stated about an entry or a version, the last first."""
     subject = _Subject(registry, text)

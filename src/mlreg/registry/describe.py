@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from mlreg.errors import MlregError
 from mlreg.formats.annotation import Annotation, about_entry, disputes, facts_of
@@ -58,11 +59,21 @@ def version_info(
         metadata=_mapping(facts.get("metadata")),
         inputs=tuple(results.InputInfo(item.role, item.ref, str(item.commit)) for item in commit.inputs),
         parents=tuple(map(str, commit.parents)),
-        labels={**_mapping(of_entry.get("labels")), **_mapping(facts.get("labels"))},
-        deprecated=str(facts.get("deprecated") or of_entry.get("deprecated") or ""),
-        frozen=bool(facts.get("frozen") or of_entry.get("frozen")),
+        labels=labels_of(of_entry, facts),
+        deprecated=str(either(of_entry, facts, "deprecated") or ""),
+        frozen=bool(either(of_entry, facts, "frozen")),
         disputed=tuple(".".join(dispute.path) for dispute in disputes(own)),
     )
+
+
+def labels_of(of_entry: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the labels of a version: those of its entry, and its own before them."""
+    return {**_mapping(of_entry.get("labels")), **_mapping(facts.get("labels"))}
+
+
+def either(of_entry: Mapping[str, Any], facts: Mapping[str, Any], name: str) -> object:
+    """Return a fact that holds of a version if it holds of it or of its entry."""
+    return facts.get(name) or of_entry.get(name)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

@@ -15,7 +15,7 @@ from mlreg.formats.snapshot import RefState
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.registry import results
-from mlreg.registry.describe import Statements, version_info
+from mlreg.registry.describe import Statements, either, labels_of, version_info
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import entries_of
 from mlreg.repository.repository import Repository
@@ -107,9 +107,9 @@ def _document(
         "files": commit["files"],
         "form": commit["form"],
         "meta": facts.get("metadata"),
-        "labels": {**of_entry.get("labels", {}), **facts.get("labels", {})},
-        "deprecated": facts.get("deprecated") or of_entry.get("deprecated"),
-        "frozen": bool(facts.get("frozen") or of_entry.get("frozen")),
+        "labels": labels_of(of_entry, facts),
+        "deprecated": either(of_entry, facts, "deprecated"),
+        "frozen": bool(either(of_entry, facts, "frozen")),
         "tags": tags.get((entry, ref.target), []),
         "inputs": {item["role"]: item["ref"] for item in commit["inputs"]},
     }

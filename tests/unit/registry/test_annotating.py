@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from mlreg.errors import MlregError, UnsupportedError
 from mlreg.formats import identity
+from mlreg.formats.names import Entry, version_ref
+from mlreg.operations.annotate import annotate
 from mlreg.operations.check import check
 from mlreg.registry import annotating
 from mlreg.registry.places import init
@@ -274,3 +276,11 @@ def test_a_search_sees_corrections_and_shows_what_show_does(registry: Registry) 
 )
 def test_what_is_no_expression_is_refused(registry: Registry, where: str) -> None:
     assert refused(lambda: search(registry, where=where)) == "bad_expression"
+
+
+def test_labels_that_are_none_are_passed_over_wherever_versions_are_shown(registry: Registry) -> None:
+    name = version_ref(Entry("model", "net"), "1.0.0")
+    annotate(registry.repository, name, {"labels": "none"}, "Eve", "", lambda view: {})
+
+    assert registry.show(ONE).labels == {}
+    assert search(registry, where="labels.team is null and version = '1.0.0'") == [registry.show(ONE)]
