@@ -92,3 +92,9 @@ def test_what_changes_something_is_refused_elsewhere(outside: Call, tmp_path: Pa
     for words in (["tag", net, "x1"], ["rm", net], ["meta", "set", net, "a=1"], ["freeze", net], ["copy", net]):
         run = outside(*words, "--json")
         assert json.loads(run.err)["code"] in ("remote_change", "version_or_bump", "no_repository")
+
+
+def test_a_time_holds_for_a_registry_elsewhere_too(outside: Call, tmp_path: Path) -> None:
+    run = outside("show", f"{tmp_path}/registry::model/net", "--at", "2001-01-01", "--json")
+
+    assert (run.status, json.loads(run.err)["code"]) == (4, "ref_not_found")

@@ -20,7 +20,6 @@ from mlreg.cli.options import (
     mode_of_form,
     open_place,
     open_registry,
-    open_registry_at,
 )
 from mlreg.registry import tracing
 
@@ -79,7 +78,8 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """Show what is known of a version: files, metadata, labels, inputs, tags, author."""
-    result = open_registry_at(repo, at).show(ref)
+    registry, what = open_place(repo, ref, at)
+    result = registry.show(what)
     view = views.card(result) if card else views.version(result)
     output.show("show", result, view, mode_of(as_json=as_json, quiet=quiet))
 

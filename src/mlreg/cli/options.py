@@ -91,12 +91,6 @@ def open_registry(repo: Path | None) -> Registry:
     return registry_of(config)
 
 
-def open_registry_at(repo: Path | None, moment: str) -> Registry:
-    """Return the registry of a directory, as it was at a time if one is given."""
-    registry = open_registry(repo)
-    return registry.at(moment) if moment else registry
-
-
 def open_place(repo: Path | None, text: str, moment: str = "") -> tuple[Registry, str]:
     """Return the registry that a text speaks of, here or elsewhere, and what of it."""
     place, rest = split_place(text)
