@@ -127,7 +127,7 @@ def test_every_command_explains_itself_and_prints_in_three_ways(path: str, comma
     options = {option for parameter in command.params for option in parameter.opts}
 
     assert command.help, path
-    assert {"--json", "-q"} <= options, path
+    assert {"--json", "-q", "--format", "-C"} <= options, path
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
@@ -191,6 +191,26 @@ def test_an_error_is_one_line_of_json_at_the_end_if_json_is_asked_for(name: str,
     assert run.error["schema"] == "mlreg.error/1"
     assert (run.error["code"], run.error["exit"]) == (code, status)
     assert run.error["message"] in mlreg(*words).err
+
+
+def test_a_template_prints_a_line_for_each_result(mlreg: Call) -> None:
+    listed = mlreg("ls", "--json").document["items"]
+
+    run = mlreg("ls", "--format", r"{ref}\t{versions:>3}")
+
+    assert run.rows == [[item["ref"], f"{item['versions']:>3}"] for item in listed]
+    assert (
+        mlreg("show", "net@production", "--format", "{id}").out
+        == mlreg("show", "net@production", "--json").document["id"] + "\n"
+    )
+
+
+def test_a_template_that_is_none_is_refused_before_anything_is_done(mlreg: Call) -> None:
+    run = mlreg("tag", "net@1.0.0", "candidate", "--format", "{ref")
+
+    assert (run.status, run.out) == (2, "")
+    assert "bad_template" in run.err
+    assert mlreg("rev-parse", "net@candidate").status == 4
 
 
 def test_two_ways_to_print_are_refused_as_json_since_that_was_asked_for(mlreg: Call) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli.options import Repo, open_config
+from mlreg.cli.options import Repo, enter
 from mlreg.cli.output import print_version
 
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -70,4 +70,4 @@ def _start(
     ] = False,
 ) -> None:
     """Take the options that stand before the command."""
-    open_config(repo)
+    enter(repo)

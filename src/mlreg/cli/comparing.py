@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import output
-from mlreg.cli.options import REF, AsJson, ExitCode, Repo, answer, mode_of, open_registry
-from mlreg.cli.output import Column, Style, View
+from mlreg.cli.options import REF, ExitCode, answer, open_registry, register
+from mlreg.cli.output import Column, Printer, Style, View
 from mlreg.registry import results
 from mlreg.registry.comparing import PARTS, compare
 
@@ -18,6 +17,7 @@ SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 
 
 def diff(
+    out: Printer,
     a: Annotated[str, typer.Argument(metavar="A", help=f"{REF}, also of another repository: REMOTE::REF.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
     files: Annotated[bool, typer.Option("--files", help="Only files; may stand beside the next two.")] = False,
@@ -27,9 +27,6 @@ def diff(
         bool, typer.Option("--tensors", help="Compare the bytes of tensors, too, in files of any name.")
     ] = False,
     exit_code: ExitCode = False,
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print the names of what differs, one a line.")] = False,
 ) -> None:
     """Show what differs between two versions: files, metadata, and what they were made from.
 
@@ -44,9 +41,8 @@ def diff(
 
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = compare(open_registry(repo), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
-    output.show("diff", result, difference(result), mode)
+    result = compare(open_registry(), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
+    out.show("diff", result, difference(result))
     answer(result.same or not exit_code)
 
 
@@ -112,4 +108,4 @@ def _inputs(result: results.Difference) -> Iterator[Row]:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    app.command()(diff)
+    register(app)(diff)

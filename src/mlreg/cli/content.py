@@ -11,28 +11,26 @@ from mlreg.cli import output, views
 from mlreg.cli.metadata import read_inputs, read_metadata
 from mlreg.cli.options import (
     REF,
-    AsJson,
     Bump,
     Inputs,
     Message,
     Meta,
     MetaFile,
     Older,
-    Quiet,
-    Repo,
     Tags,
     Version,
-    mode_of,
-    open_config,
     open_registry,
+    register,
     registry_of,
 )
+from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.errors import UsageError
 from mlreg.formats.names import Entry
 
 
 def add(
+    out: Printer,
     entry: Annotated[str, typer.Argument(metavar="KIND/NAME", help="model/NAME or data/NAME.")],
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="PATH...", help="By default where storage_path says.")
@@ -48,9 +46,6 @@ def add(
     tag: Tags = None,
     message: Message = "",
     older: Older = False,
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Register files as a version of an entry.
 
@@ -64,11 +59,10 @@ def add(
 
       mlreg add data/frames frames/ --bump date --tag golden
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    config = open_config(repo)
+    config = Config()
     registry = registry_of(config)
     metadata = read_metadata(meta or (), meta_file or (), card)
-    with output.progress(f"add {entry}", mode) as report:
+    with out.progress(f"add {entry}") as report:
         result = registry.add(
             entry,
             paths or [_place_of(config, entry)],
@@ -82,7 +76,7 @@ def add(
             report=report,
         )
     output.warn("; ".join(result.hints))
-    output.show("add", result, views.added(result), mode)
+    out.show("add", result, views.added(result))
 
 
 def _place_of(config: Config, entry: str) -> Path:
@@ -99,15 +93,13 @@ def _place_of(config: Config, entry: str) -> Path:
 
 
 def copy(
+    out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     entry: Annotated[str, typer.Argument(metavar="[KIND/NAME]", help="By default the same entry.")] = "",
     version: Version = "",
     bump: Bump = "",
     tag: Tags = None,
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Register a version again under another name, with its files, metadata and inputs.
 
@@ -117,20 +109,17 @@ def copy(
 
       mlreg copy model/detector@production model/detector-eu --version 1.0.0
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    registry = open_registry(repo)
-    with output.progress(f"copy {ref}", mode) as report:
+    registry = open_registry()
+    with out.progress(f"copy {ref}") as report:
         result = registry.copy(ref, entry, version=version, bump=bump, message=message, tags=tag or (), report=report)
-    output.show("copy", result, views.added(result), mode)
+    out.show("copy", result, views.added(result))
 
 
 def get(
+    out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help=f"{REF}[:PATH]")],
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the entry.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove files in DIR that are not part of it.")] = False,
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Write the files of a version; what is right already is not touched, and what differs is replaced.
 
@@ -140,66 +129,53 @@ def get(
 
       mlreg get model/detector@1.0.0:tokenizer out/
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    registry = open_registry(repo)
+    registry = open_registry()
     target = directory or _target_of(Config(), registry.rev_parse(ref).entry)
-    with output.progress(f"get {ref}", mode) as report:
+    with out.progress(f"get {ref}") as report:
         result = registry.get(ref, target, delete=delete, report=report)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
-    output.show("get", result, views.got(result), mode)
+    out.show("get", result, views.got(result))
 
 
 def _target_of(config: Config, entry: Entry) -> Path:
     return config.directory_of(entry) or Path(entry.name.rpartition("/")[2])
 
 
-def cat(
-    ref: Annotated[str, typer.Argument(metavar="REF:PATH", help=f"{REF}:PATH")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+def cat(out: Printer, ref: Annotated[str, typer.Argument(metavar="REF:PATH", help=f"{REF}:PATH")]) -> None:
     """Print the bytes of one file of a version.
 
     Example:
 
       mlreg cat model/detector@production:config.json
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    registry = open_registry(repo)
-    if mode is output.Mode.TEXT:
+    registry = open_registry()
+    if out.mode is output.Mode.TEXT:
         output.write_bytes(registry.cat(ref))
     else:
-        output.show("cat", *views.content(registry.files(ref), registry.cat(ref)), mode)
+        out.show("cat", *views.content(registry.files(ref), registry.cat(ref)))
 
 
 def rm(
+    out: Printer,
     refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions: KIND/NAME@VERSION.")],
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Remove versions. Their bytes stay, and `mlreg restore` brings them back."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_registry(repo).remove(refs, message)
-    output.show("rm", result, views.changed(result, "removed"), mode)
+    result = open_registry().remove(refs, message)
+    out.show("rm", result, views.changed(result, "removed"))
 
 
 def restore(
+    out: Printer,
     refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions that were removed.")],
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Bring removed versions back."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_registry(repo).restore(refs, message)
-    output.show("restore", result, views.changed(result, "restored"), mode)
+    result = open_registry().restore(refs, message)
+    out.show("restore", result, views.changed(result, "restored"))
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     for command in (add, copy, get, cat, rm, restore):
-        app.command()(command)
+        register(app)(command)

@@ -1,15 +1,18 @@
-"""Options that many commands share, and what they open."""
+"""Options of commands, those that all have and those that many share, and what they open."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlreg.cli.output import Mode
+from mlreg.cli.output import Mode, Printer
 from mlreg.config import Config
 from mlreg.errors import UsageError
 from mlreg.formats.ref import split_place
@@ -18,6 +21,9 @@ from mlreg.registry.registry import Registry
 Repo = Annotated[Path | None, typer.Option("-C", "--repo", metavar="DIR", help="Work as if started in DIR.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print refs only, one a line.")]
+Format = Annotated[
+    str, typer.Option("--format", metavar="TEMPLATE", help="Print a line like '{ref} {time}', with keys of --json.")
+]
 Message = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="Why; kept in the log.")]
 Version = Annotated[str, typer.Option("--version", metavar="V", help="Name of the version, e.g. 1.0.0.")]
 Bump = Annotated[
@@ -39,6 +45,47 @@ Limit = Annotated[int, typer.Option("-n", "--limit", min=0, metavar="N", help="A
 
 REF = "[KIND/]NAME[@VERSION|@TAG]"
 
+Command = Callable[..., None]
+"""Takes a `Printer` and its own arguments."""
+
+_COMMON = [
+    inspect.Parameter(word, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
+    for word, option, default in (
+        ("repo", Repo, None),
+        ("as_json", AsJson, False),
+        ("quiet", Quiet, False),
+        ("template", Format, ""),
+    )
+]
+"""Options that every command takes."""
+
+
+def register(app: typer.Typer, name: str | None = None) -> Callable[[Command], Command]:
+    """Return what puts a command into a tree, with the options that all commands have.
+
+    The command is called in the directory that `-C` names, with the printer that was asked for.
+    """
+
+    def put(command: Command) -> Command:
+        app.command(name)(_with_common_options(command))
+        return command
+
+    return put
+
+
+def _with_common_options(command: Command) -> Command:
+    @functools.wraps(command)
+    def run(*, repo: Path | None, as_json: bool, quiet: bool, template: str, **own: object) -> None:
+        enter(repo)
+        command(Printer.of(as_json=as_json, quiet=quiet, template=template), **own)
+
+    _, *arguments = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in arguments] + _COMMON
+    # What typer reads of a function.
+    vars(run)["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
 
 ANSWER_IS_NO = 3
 """The exit status of a question whose answer is no; nothing went wrong."""
@@ -59,42 +106,34 @@ class Output(Enum):
     JSON = "json"
 
 
-def mode_of(*, as_json: bool, quiet: bool) -> Mode:
-    """Return how to print; `one_output` if two ways were asked for."""
-    if as_json and quiet:
-        raise UsageError("one_output", "--json and --quiet exclude each other", fix="leave one of them out")
-    return Mode.JSON if as_json else Mode.QUIET if quiet else Mode.TEXT
+def printer_of(form: Output | None, out: Printer) -> Printer:
+    """Return what prints a result that also has forms of its own; `one_output` if two ways were asked for."""
+    if form is None or (form is Output.JSON and out.mode is Mode.JSON):
+        return out
+    if out.mode is not Mode.TEXT:
+        word = f"--output {form.value}"
+        raise UsageError("one_output", f"{word} and {out.mode.value} exclude each other", fix=f"leave {word} out")
+    return Printer(Mode.JSON) if form is Output.JSON else out
 
 
-def mode_of_form(form: Output | None, *, as_json: bool, quiet: bool) -> Mode:
-    """Return how to print what also has forms of its own; `one_output` if two ways were asked for."""
-    if form and (quiet or (as_json and form is not Output.JSON)):
-        other = "--quiet" if quiet else "--json"
-        raise UsageError(
-            "one_output", f"--output {form.value} and {other} exclude each other", fix=f"leave {other} out"
-        )
-    return mode_of(as_json=as_json or form is Output.JSON, quiet=quiet)
+def enter(directory: Path | None) -> None:
+    """Work in a directory from now on; `no_directory` if it is none."""
+    if directory is None:
+        return
+    if not directory.is_dir():
+        raise UsageError("no_directory", f"{directory} is not a directory", fix="check what stands behind -C")
+    os.chdir(directory)
 
 
-def open_config(repo: Path | None) -> Config:
-    """Return the settings that hold in a directory."""
-    if repo is not None and not repo.is_dir():
-        raise UsageError("no_directory", f"{repo} is not a directory", fix="check what stands behind -C")
-    if repo is not None:
-        os.chdir(repo)
-    return Config()
+def open_registry() -> Registry:
+    """Return the registry of this directory; an error at first use if there is none."""
+    return registry_of(Config())
 
 
-def open_registry(repo: Path | None) -> Registry:
-    """Return the registry of a directory; an error at first use if there is none."""
-    config = open_config(repo)
-    return registry_of(config)
-
-
-def open_place(repo: Path | None, text: str, moment: str = "") -> tuple[Registry, str]:
+def open_place(text: str, moment: str = "") -> tuple[Registry, str]:
     """Return the registry that a text speaks of, here or elsewhere, and what of it."""
     place, rest = split_place(text)
-    registry = open_registry(repo)
+    registry = open_registry()
     found = registry.elsewhere(place) if place else registry
     return found.at(moment) if moment else found, rest
 

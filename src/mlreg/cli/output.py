@@ -14,18 +14,22 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg import __version__
-from mlreg.errors import MlregError
+from mlreg.errors import MlregError, UsageError
+
+if TYPE_CHECKING:
+    from mlreg.formats.template import Template
 
 
 class Mode(Enum):
     """How a result is printed."""
 
     TEXT = "text"
-    JSON = "json"
-    QUIET = "quiet"
+    JSON = "--json"
+    QUIET = "--quiet"
+    FORMAT = "--format"
 
 
 class Style(Enum):
@@ -64,22 +68,69 @@ class View(NamedTuple):
     """A picture instead of a table, the same everywhere."""
 
 
-def show(name: str, result: object, view: View, mode: Mode) -> None:
-    """Print a result.
+class Printer(NamedTuple):
+    """Prints results in the way that was asked for."""
 
-    Args:
-        name: of the schema, `ls` for `mlreg.ls/1`.
-        result: a frozen result, or a list of them.
-        view: what people see.
-        mode: how to print it.
-    """
-    if mode is Mode.JSON:
-        _write(json.dumps({"schema": f"mlreg.{name}/1", **_document(result)}, ensure_ascii=True, allow_nan=False))
-    elif mode is Mode.QUIET:
-        for ref in view.refs:
-            _write(safe(ref))
-    else:
-        _show_text(view)
+    mode: Mode
+    template: Template | None = None
+    """Of `Mode.FORMAT`."""
+
+    @classmethod
+    def of(cls, *, as_json: bool, quiet: bool, template: str) -> Printer:
+        """Return what prints as options ask for.
+
+        Raises:
+            UsageError: `one_output`, two ways were asked for; `bad_template`.
+        """
+        asked = {Mode.JSON: as_json, Mode.QUIET: quiet, Mode.FORMAT: bool(template)}
+        modes = [mode for mode, wanted in asked.items() if wanted] or [Mode.TEXT]
+        if len(modes) > 1:
+            words = " and ".join(mode.value for mode in modes)
+            raise UsageError("one_output", f"{words} exclude each other", fix=f"leave {modes[0].value} out")
+        return cls(modes[0], _template(template) if template else None)
+
+    def show(self, name: str, result: object, view: View) -> None:
+        """Print a result.
+
+        Args:
+            name: of the schema, `ls` for `mlreg.ls/1`.
+            result: a frozen result, or a list of them.
+            view: what people see.
+
+        Raises:
+            UsageError: `bad_template`.
+        """
+        if self.mode is Mode.JSON:
+            document = {"schema": f"mlreg.{name}/1", **_document(result)}
+            _write(json.dumps(document, ensure_ascii=True, allow_nan=False))
+        elif self.mode is Mode.QUIET:
+            for ref in view.refs:
+                _write(safe(ref))
+        elif self.template:
+            _show_formatted(self.template, result)
+        else:
+            _show_text(view)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Callable[[int], None]]:
+        """Yield what is told about bytes done; shows a bar on a terminal, and nothing anywhere else."""
+        if not sys.stderr.isatty() or os.environ.get("CI") or self.mode is not Mode.TEXT:
+            yield lambda size: None
+            return
+        with _bar(label) as report:
+            yield report
+
+
+def _template(text: str) -> Template:
+    from mlreg.formats.template import Template
+
+    return Template(text)
+
+
+def _show_formatted(template: Template, result: object) -> None:
+    documents = [_fields(item) for item in result] if isinstance(result, list) else [_fields(result)]
+    for line in [template.of(document) for document in documents]:
+        _write(line)
 
 
 def _show_text(view: View) -> None:
@@ -243,11 +294,7 @@ def count_of(number: int, word: str) -> str:
 
 
 @contextmanager
-def progress(label: str, mode: Mode) -> Iterator[Callable[[int], None]]:
-    """Yield what is told about bytes done; shows a bar on a terminal, and nothing anywhere else."""
-    if not sys.stderr.isatty() or os.environ.get("CI") or mode is not Mode.TEXT:
-        yield lambda size: None
-        return
+def _bar(label: str) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TransferSpeedColumn
 

@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import output, views
-from mlreg.cli.options import AsJson, ForceTags, Quiet, Repo, mode_of, open_config, open_registry
+from mlreg.cli import views
+from mlreg.cli.options import ForceTags, open_registry, register
+from mlreg.cli.output import Printer
+from mlreg.config import Config
 from mlreg.registry.results import RemoteInfo
 from mlreg.registry.sync import Sync, forget
 
@@ -18,61 +20,39 @@ Refs = Annotated[list[str] | None, typer.Argument(metavar="[REF...]", help="Entr
 remotes = typer.Typer(no_args_is_help=True, help="Name other repositories: add, ls, rm, forget.")
 
 
-@remotes.command("add")
+@register(remotes, "add")
 def add_remote(
+    out: Printer,
     name: Annotated[str, typer.Argument(metavar="NAME", help="e.g. origin")],
     url: Annotated[str, typer.Argument(metavar="URL", help="A path or file:///path.")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Name another repository, to push to and pull from."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = RemoteInfo(name, open_config(repo).set_remote(name, url))
-    output.show("remote", result, views.remotes([result]), mode)
+    result = RemoteInfo(name, Config().set_remote(name, url))
+    out.show("remote", result, views.remotes([result]))
 
 
-@remotes.command("ls")
-def list_remotes(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+@register(remotes, "ls")
+def list_remotes(out: Printer) -> None:
     """List the remotes."""
-    result = [RemoteInfo(name, url) for name, url in open_config(repo).remotes.items()]
-    output.show("remote-ls", result, views.remotes(result), mode_of(as_json=as_json, quiet=quiet))
+    result = [RemoteInfo(name, url) for name, url in Config().remotes.items()]
+    out.show("remote-ls", result, views.remotes(result))
 
 
-@remotes.command("rm")
-def remove_remote(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@register(remotes, "rm")
+def remove_remote(out: Printer, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Forget a remote; the other repository stays as it is."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = RemoteInfo(name, open_config(repo).remove_remote(name))
-    output.show("remote", result, views.remotes([result]), mode)
+    result = RemoteInfo(name, Config().remove_remote(name))
+    out.show("remote", result, views.remotes([result]))
 
 
-@remotes.command("forget")
-def forget_remote(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@register(remotes, "forget")
+def forget_remote(out: Printer, name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
     """Accept a remote that was replaced or went back: forget how far its log went."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = forget(open_registry(repo), name)
-    output.show("remote", result, views.remotes([result]), mode)
+    result = forget(open_registry(), name)
+    out.show("remote", result, views.remotes([result]))
 
 
-def push(
-    remote: Remote = "",
-    refs: Refs = None,
-    force_tags: ForceTags = False,
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+def push(out: Printer, remote: Remote = "", refs: Refs = None, force_tags: ForceTags = False) -> None:
     """Send versions and tags that a remote does not have.
 
     Examples:
@@ -81,42 +61,29 @@ def push(
 
       mlreg push origin model/detector@1.0.0
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    with output.progress("push", mode) as report:
-        result = Sync(open_registry(repo), remote).push(refs or (), force_tags=force_tags, report=report)
-    output.show("push", result, views.synced(result, "pushed to"), mode)
+    with out.progress("push") as report:
+        result = Sync(open_registry(), remote).push(refs or (), force_tags=force_tags, report=report)
+    out.show("push", result, views.synced(result, "pushed to"))
 
 
-def pull(
-    remote: Remote = "",
-    refs: Refs = None,
-    force_tags: ForceTags = False,
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+def pull(out: Printer, remote: Remote = "", refs: Refs = None, force_tags: ForceTags = False) -> None:
     """Bring versions from a remote, and move tags to where they are there."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    with output.progress("pull", mode) as report:
-        result = Sync(open_registry(repo), remote).pull(refs or (), force_tags=force_tags, report=report)
-    output.show("pull", result, views.synced(result, "pulled from"), mode)
+    with out.progress("pull") as report:
+        result = Sync(open_registry(), remote).pull(refs or (), force_tags=force_tags, report=report)
+    out.show("pull", result, views.synced(result, "pulled from"))
 
 
-def fetch(
-    remote: Remote = "", refs: Refs = None, repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False
-) -> None:
+def fetch(out: Printer, remote: Remote = "", refs: Refs = None) -> None:
     """Bring versions from a remote; the tags here stay where they are."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    with output.progress("fetch", mode) as report:
-        result = Sync(open_registry(repo), remote).fetch(refs or (), report)
-    output.show("fetch", result, views.synced(result, "fetched from"), mode)
+    with out.progress("fetch") as report:
+        result = Sync(open_registry(), remote).fetch(refs or (), report)
+    out.show("fetch", result, views.synced(result, "fetched from"))
 
 
 def clone(
+    out: Printer,
     url: Annotated[str, typer.Argument(metavar="URL", help="A path or file:///path.")],
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the URL.")] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Make a repository with everything that another one has. A clone that was cut goes on when it is repeated.
 
@@ -124,14 +91,13 @@ def clone(
 
       mlreg clone /srv/registry work
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    with output.progress("clone", mode) as report:
-        result = open_config(None).clone(url, directory, report)
-    output.show("clone", result, views.synced(result, "cloned from"), mode)
+    with out.progress("clone") as report:
+        result = Config().clone(url, directory, report)
+    out.show("clone", result, views.synced(result, "cloned from"))
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     for command in (push, pull, fetch, clone):
-        app.command()(command)
+        register(app)(command)
     app.add_typer(remotes, name="remote")

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import output, views
+from mlreg.cli import views
 from mlreg.cli.metadata import read_metadata
-from mlreg.cli.options import REF, AsJson, Message, MetaFile, Quiet, Repo, mode_of, open_registry
+from mlreg.cli.options import REF, Message, MetaFile, open_registry, register
+from mlreg.cli.output import Printer
 from mlreg.registry import annotating, results
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME, for all its versions, or KIND/NAME@VERSION.")]
@@ -18,21 +19,19 @@ VersionRef = Annotated[str, typer.Argument(metavar="REF", help=REF)]
 app = typer.Typer(no_args_is_help=True, help="Correct metadata: set, unset; and see who did: log.")
 
 
-def _show(result: results.Annotated, verb: str, *, as_json: bool, quiet: bool) -> None:
-    output.show("meta", result, views.annotated(result, verb), mode_of(as_json=as_json, quiet=quiet))
+def _show(result: results.Annotated, verb: str, out: Printer) -> None:
+    out.show("meta", result, views.annotated(result, verb))
 
 
-@app.command("set")
+@register(app, "set")
 def set_(
+    out: Printer,
     ref: VersionRef,
     pairs: Annotated[
         list[str] | None, typer.Argument(metavar="K=V...", help="K may be a.b, V is JSON or text.")
     ] = None,
     meta_file: MetaFile = None,
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Correct the metadata of a version. What it was registered with is kept, and `meta log` shows it.
 
@@ -40,40 +39,34 @@ def set_(
 
       mlreg meta set model/detector@1.0.0 metrics.map=0.91 -m 'measured on the clean split'
     """
-    mode_of(as_json=as_json, quiet=quiet)
     changes = read_metadata(pairs or (), meta_file or ())
-    _show(annotating.correct(open_registry(repo), ref, changes, (), message), "corrected", as_json=as_json, quiet=quiet)
+    _show(annotating.correct(open_registry(), ref, changes, (), message), "corrected", out)
 
 
-@app.command()
+@register(app)
 def unset(
+    out: Printer,
     ref: VersionRef,
     keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="a.b")],
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Take keys out of the metadata of a version."""
-    mode_of(as_json=as_json, quiet=quiet)
-    _show(annotating.correct(open_registry(repo), ref, {}, keys, message), "corrected", as_json=as_json, quiet=quiet)
+    _show(annotating.correct(open_registry(), ref, {}, keys, message), "corrected", out)
 
 
-@app.command()
-def log(ref: Ref, repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+@register(app)
+def log(out: Printer, ref: Ref) -> None:
     """Show what was said of a version or an entry, the last first: who, when, why, and what changed."""
-    result = annotating.statements(open_registry(repo), ref)
-    output.show("meta-log", result, views.statements(result), mode_of(as_json=as_json, quiet=quiet))
+    result = annotating.statements(open_registry(), ref)
+    out.show("meta-log", result, views.statements(result))
 
 
 def label(
+    out: Printer,
     ref: Ref,
     pairs: Pairs = None,
     remove: Annotated[list[str] | None, typer.Option("--rm", metavar="KEY", help="Take a label away.")] = None,
     message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Label a version, or an entry with all its versions.
 
@@ -81,38 +74,33 @@ def label(
 
       mlreg label model/detector team=vision
     """
-    mode_of(as_json=as_json, quiet=quiet)
     labels = read_metadata(pairs or (), ())
-    result = annotating.label(open_registry(repo), ref, labels, remove or (), message)
-    _show(result, "labelled", as_json=as_json, quiet=quiet)
+    result = annotating.label(open_registry(), ref, labels, remove or (), message)
+    _show(result, "labelled", out)
 
 
-def deprecate(
-    ref: Ref, message: Message = "", repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False
-) -> None:
+def deprecate(out: Printer, ref: Ref, message: Message = "") -> None:
     """Say that something should not be used any more; -m says why, and `mlreg get` repeats it."""
-    _show(annotating.deprecate(open_registry(repo), ref, message), "deprecated", as_json=as_json, quiet=quiet)
+    _show(annotating.deprecate(open_registry(), ref, message), "deprecated", out)
 
 
-def undeprecate(
-    ref: Ref, message: Message = "", repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False
-) -> None:
+def undeprecate(out: Printer, ref: Ref, message: Message = "") -> None:
     """Take a deprecation back."""
-    _show(annotating.undeprecate(open_registry(repo), ref, message), "undeprecated", as_json=as_json, quiet=quiet)
+    _show(annotating.undeprecate(open_registry(), ref, message), "undeprecated", out)
 
 
-def freeze(ref: Ref, message: Message = "", repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def freeze(out: Printer, ref: Ref, message: Message = "") -> None:
     """Keep a version, or all of an entry, from being removed."""
-    _show(annotating.freeze(open_registry(repo), ref, message), "froze", as_json=as_json, quiet=quiet)
+    _show(annotating.freeze(open_registry(), ref, message), "froze", out)
 
 
-def unfreeze(ref: Ref, message: Message = "", repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def unfreeze(out: Printer, ref: Ref, message: Message = "") -> None:
     """Let it be removed again."""
-    _show(annotating.unfreeze(open_registry(repo), ref, message), "unfroze", as_json=as_json, quiet=quiet)
+    _show(annotating.unfreeze(open_registry(), ref, message), "unfroze", out)
 
 
 def add_commands(tree: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     tree.add_typer(app, name="meta")
     for command in (label, deprecate, undeprecate, freeze, unfreeze):
-        tree.command()(command)
+        register(tree)(command)

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mlreg.cli import output, views
-from mlreg.cli.options import REF, AsJson, Message, Quiet, Repo, mode_of, open_place, open_registry
+from mlreg.cli import views
+from mlreg.cli.options import REF, Message, open_place, open_registry, register
+from mlreg.cli.output import Printer
 
 
 class _TagGroup(TyperGroup):
@@ -28,61 +29,45 @@ app = typer.Typer(
 )
 
 
-@app.command("set")
+@register(app, "set")
 def set_(
+    out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     name: Annotated[str, typer.Argument(metavar="NAME", help="The tag, e.g. production.")],
     message: Message = "",
     expect: Annotated[
         str, typer.Option("--expect", metavar="REF", help="Only if it points there now, or `none`; else exit code 5.")
     ] = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Point a tag at a version; the same as `mlreg tag REF NAME`. Every move is kept in the log."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_registry(repo).tag(ref, name, message, expect)
-    output.show("tag", result, views.tagged(result), mode)
+    result = open_registry().tag(ref, name, message, expect)
+    out.show("tag", result, views.tagged(result))
 
 
-@app.command()
+@register(app)
 def rm(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")],
-    message: Message = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    out: Printer, ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")], message: Message = ""
 ) -> None:
     """Take a tag away; its history stays."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_registry(repo).untag(ref, message)
-    output.show("tag", result, views.tagged(result), mode)
+    result = open_registry().untag(ref, message)
+    out.show("tag", result, views.tagged(result))
 
 
-@app.command()
+@register(app)
 def ls(
-    entry: Annotated[str, typer.Argument(metavar="[KIND/NAME]", help="One entry; all if left out.")] = "",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    out: Printer, entry: Annotated[str, typer.Argument(metavar="[KIND/NAME]", help="One entry; all if left out.")] = ""
 ) -> None:
     """List tags and what they point to."""
-    registry, what = open_place(repo, entry)
+    registry, what = open_place(entry)
     result = registry.tags(what)
-    output.show("tag-ls", result, views.tags(result), mode_of(as_json=as_json, quiet=quiet))
+    out.show("tag-ls", result, views.tags(result))
 
 
-@app.command()
-def log(
-    ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@register(app)
+def log(out: Printer, ref: Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME@TAG")]) -> None:
     """Show where a tag has been, the newest first."""
-    result = open_registry(repo).log(ref)
-    output.show("log", result, views.events(result), mode_of(as_json=as_json, quiet=quiet))
+    result = open_registry().log(ref)
+    out.show("log", result, views.events(result))
 
 
 def add_commands(tree: typer.Typer) -> None:

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output, views
-from mlreg.cli.options import AsJson, Quiet, Repo, mode_of, open_config, open_registry
+from mlreg.cli.options import open_registry, register
+from mlreg.cli.output import Printer
+from mlreg.config import Config
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.sync import status as read_status
 
@@ -16,10 +18,9 @@ settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get,
 
 
 def init(
+    out: Printer,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="By default the current one.")] = Path(),
     shared: Annotated[bool, typer.Option("--shared", help="Make DIR itself the repository, to push to.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Make an empty repository. One that is there already stays as it is.
 
@@ -29,26 +30,23 @@ def init(
 
       mlreg init --shared /srv/registry
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
     path, changed = make_repository(directory, shared=shared)
     result = {"path": str(path), "changed": changed}
-    output.show("init", result, views.initialised(path, changed=changed), mode)
+    out.show("init", result, views.initialised(path, changed=changed))
 
 
-def status(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+def status(out: Printer) -> None:
     """Show where the repository stands, and what is not pushed, as of the last contact with each remote."""
-    result = read_status(open_registry(repo))
-    output.show("status", result, views.status(result), mode_of(as_json=as_json, quiet=quiet))
+    result = read_status(open_registry())
+    out.show("status", result, views.status(result))
 
 
 def verify(
+    out: Printer,
     place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
     sample: Annotated[
         str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
     ] = "100%",
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Prove that nothing is damaged: log, indexes, every block, every file of every version.
 
@@ -60,49 +58,40 @@ def verify(
 
       mlreg verify origin --sample 5%
     """
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    with output.progress("verify", mode) as report:
-        result = open_registry(repo).verify(place, views.share_of(sample), report)
-    output.show("verify", result, views.verified(result), mode)
+    with out.progress("verify") as report:
+        result = open_registry().verify(place, views.share_of(sample), report)
+    out.show("verify", result, views.verified(result))
     result.refuse_problems()
 
 
-@settings.command("get")
-def get_setting(
-    key: Annotated[str, typer.Argument(metavar="KEY")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
+@register(settings, "get")
+def get_setting(out: Printer, key: Annotated[str, typer.Argument(metavar="KEY")]) -> None:
     """Print the value of a setting."""
-    result = open_config(repo).get(key)._asdict()
+    result = Config().get(key)._asdict()
     view = output.View((), (), [result["value"]], result["value"])
-    output.show("config", result, view, mode_of(as_json=as_json, quiet=quiet))
+    out.show("config", result, view)
 
 
-@settings.command("set")
+@register(settings, "set")
 def set_setting(
+    out: Printer,
     key: Annotated[str, typer.Argument(metavar="KEY")],
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Empty to take it away.")],
-    repo: Repo = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
 ) -> None:
     """Set a value for this repository."""
-    mode = mode_of(as_json=as_json, quiet=quiet)
-    result = open_config(repo).set(key, value)._asdict()
-    output.show("config", result, views.settings([result]), mode)
+    result = Config().set(key, value)._asdict()
+    out.show("config", result, views.settings([result]))
 
 
-@settings.command("list")
-def list_settings(repo: Repo = None, as_json: AsJson = False, quiet: Quiet = False) -> None:
+@register(settings, "list")
+def list_settings(out: Printer) -> None:
     """List all settings, and where each is set."""
-    result = [setting._asdict() for setting in open_config(repo).listed()]
-    output.show("config-list", result, views.settings(result), mode_of(as_json=as_json, quiet=quiet))
+    result = [setting._asdict() for setting in Config().listed()]
+    out.show("config-list", result, views.settings(result))
 
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     for command in (init, status, verify):
-        app.command()(command)
+        register(app)(command)
     app.add_typer(settings, name="config")
