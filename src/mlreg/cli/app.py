@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "comparing": ("diff",),
     "tagging": ("tag",),
-    "stating": ("meta", "label", "deprecate", "undeprecate", "freeze", "unfreeze"),
+    "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
 }
 """Which file of this folder has which commands, in the order in which help lists them."""

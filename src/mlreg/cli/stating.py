@@ -1,4 +1,4 @@
-"""What is said of versions and entries afterwards: meta, label, deprecate, undeprecate, freeze, unfreeze."""
+"""What is said of versions and entries afterwards: meta, label, mv, deprecate, undeprecate, freeze, unfreeze."""
 
 from __future__ import annotations
 
@@ -79,6 +79,22 @@ def label(
     _show(result, "labelled", out)
 
 
+def mv(
+    out: Printer,
+    entry: Annotated[str, typer.Argument(metavar="KIND/NAME", help="An entry.")],
+    name: Annotated[str, typer.Argument(metavar="KIND/NAME", help="What it is called from now on.")],
+    message: Message = "",
+) -> None:
+    """Rename an entry. Its versions, tags and history stay as they are, and old refs go on to work.
+
+    Example:
+
+      mlreg mv model/detector model/vision/detector
+    """
+    result = open_registry().rename(entry, name, message)
+    out.show("mv", result, views.renamed(result))
+
+
 def deprecate(out: Printer, ref: Ref, message: Message = "") -> None:
     """Say that something should not be used any more; -m says why, and `mlreg get` repeats it."""
     _show(annotating.deprecate(open_registry(), ref, message), "deprecated", out)
@@ -102,5 +118,5 @@ def unfreeze(out: Printer, ref: Ref, message: Message = "") -> None:
 def add_commands(tree: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     tree.add_typer(app, name="meta")
-    for command in (label, deprecate, undeprecate, freeze, unfreeze):
+    for command in (label, mv, deprecate, undeprecate, freeze, unfreeze):
         register(tree)(command)

@@ -26,6 +26,12 @@ def added(result: results.Added) -> View:
     return View((), (), result.refs, f"{verb} {version.ref} ({facts})")
 
 
+def renamed(result: results.Renamed) -> View:
+    """After `mv`."""
+    verb = f"renamed {result.previous} to" if result.changed else "unchanged"
+    return View((), (), result.refs, f"{verb} {result.ref}")
+
+
 def entries(items: Sequence[results.EntryInfo]) -> View:
     """The entries of a repository."""
     columns = (

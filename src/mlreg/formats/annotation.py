@@ -65,6 +65,11 @@ def about_entry(entry: Entry) -> str:
     return f"{ABOUT_ENTRY}{entry}"
 
 
+def entry_of(about: str) -> Entry:
+    """Return the entry that an annotation is about, by what it is filed under."""
+    return Entry.parse(about.removeprefix(ABOUT_ENTRY))
+
+
 def parse_annotation(note: Mapping[str, Any]) -> Annotation | None:
     """Read a note; None if it is of a sort that this release does not know.
 

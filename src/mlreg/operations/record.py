@@ -7,7 +7,7 @@ changes nothing and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -37,6 +37,7 @@ from mlreg.operations.history import (
     version_of,
 )
 from mlreg.operations.ingest import Report, Source, ingest
+from mlreg.operations.naming import meant
 from mlreg.repository.log import Draft, now
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
@@ -116,7 +117,8 @@ def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
 
 
 def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
-    generation = repository.log.refresh().generation
+    view = repository.log.refresh()
+    new, generation = replace(new, entry=meant(view, new.entry)), view.generation
     for kind in PackKind:
         repository.objects.take_up_indexes(kind)
     with repository.writer() as writer:

@@ -12,6 +12,7 @@ from mlreg.formats.plain import plain
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.operations.annotate import annotate, version_name
 from mlreg.operations.history import latest_of, read_commit
+from mlreg.operations.naming import called
 from mlreg.registry import results
 from mlreg.registry.registry import Registry, refuse_remote
 from mlreg.registry.resolve import resolve, resolve_entry
@@ -33,8 +34,8 @@ class _Subject:
         if ref.name and ref.selector is None:
             entry = resolve_entry(view, ref)
             if latest_of(view, entry) is None:
-                raise NotFoundError("ref_not_found", f"{entry} has no version any more", fix=f"mlreg ls {entry}")
-            self.ref, self.about = str(entry), about_entry(entry)
+                raise NotFoundError("ref_not_found", f"{ref.name} has no version any more", fix=f"mlreg log {ref}")
+            self.ref, self.about = str(called(view, entry)), about_entry(entry)
             self.is_version, self._start = False, {}
             return
         target = resolve(self._repository, ref)

@@ -11,6 +11,7 @@ from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_ref
 from mlreg.ids import CommitId
 from mlreg.operations import history
+from mlreg.operations.naming import called
 from mlreg.registry import results
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
@@ -41,11 +42,11 @@ def version_info(
     stated = {about: view.annotations(about) for about in (name, about_entry(entry))} if stated is None else stated
     own, of_entry = stated.get(name, []), facts_of(stated.get(about_entry(entry), []))
     facts = facts_of(own, {"metadata": commit.metadata})
-    names = map(known_ref_name, view.names_of(commit_id))
+    names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
     return results.VersionInfo(
-        ref=f"{entry}@{commit.version}",
-        kind=entry.kind,
-        name=entry.name,
+        ref=f"{shown}@{commit.version}",
+        kind=shown.kind,
+        name=shown.name,
         version=commit.version,
         id=str(commit_id),
         tree=str(commit.tree),
@@ -89,28 +90,46 @@ def entry_info(repository: Repository, entry: Entry) -> results.EntryInfo:
     commit = history.read_commit(repository, newest.target) if newest and newest.target else None
     tags = {name: versions.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target}
     size, time = (commit.size, commit.time) if commit else (0, "")
-    return results.EntryInfo(str(entry), history.leaf_of(newest) if newest else "", len(versions), tags, size, time)
+    shown, latest = str(called(view, entry)), history.leaf_of(newest) if newest else ""
+    return results.EntryInfo(shown, latest, len(versions), tags, size, time)
+
+
+class Shown:
+    """What the entries of a view are called, each looked up once."""
+
+    def __init__(self, view: View) -> None:
+        """Look into a view, which does not change meanwhile."""
+        self._view = view
+        self._called: dict[Entry, Entry] = {}
+
+    def ref(self, entry: Entry, leaf: str) -> str:
+        """Return a version or a tag of an entry of the log as a user reads it."""
+        if entry not in self._called:
+            self._called[entry] = called(self._view, entry)
+        return f"{self._called[entry]}@{leaf}"
 
 
 def version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:
     """Return how each commit is called; its id if it cannot be read any more."""
     names: dict[CommitId, str] = {}
+    shown = Shown(repository.log.view)
     for commit_id in commits:
         try:
             commit = history.read_commit(repository, commit_id)
         except MlregError:
             names[commit_id] = f"b3:{commit_id}"
         else:
-            names[commit_id] = f"{commit.entry}@{commit.version}"
+            names[commit_id] = shown.ref(Entry.parse(commit.entry), commit.version)
     return names
 
 
-def event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> results.Event:
+def event(move: Change, names: Mapping[CommitId, str], shown: Shown, *, is_first: bool) -> results.Event:
     """Return a move of a name as a user reads it.
 
     Args:
         move: of a version or a tag.
         names: how the commits are called.
+        shown: how the entries are called.
         is_first: whether the name was never set before.
     """
     name = parse_ref_name(move.name)
@@ -123,7 +142,7 @@ def event(move: Change, names: Mapping[CommitId, str], *, is_first: bool) -> res
         time=move.time,
         author=move.author,
         message=move.message,
-        ref=f"{name.entry}@{name.leaf}",
+        ref=shown.ref(name.entry, name.leaf),
         change=change,
         previous=names[move.old] if move.old else "",
         target=names[move.new] if move.new else "",

@@ -6,7 +6,6 @@ user writes them; every error is a `MlregError` with what, why and fix.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
@@ -21,7 +20,7 @@ from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
 from mlreg.operations import history
 from mlreg.registry import results, tracing
-from mlreg.registry.describe import entry_info, event, statements_of, version_info, version_names
+from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import full_url
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
@@ -379,8 +378,7 @@ class Registry:
     def entries(self, pattern: str = "*") -> list[results.EntryInfo]:
         """Return the entries whose `kind/name` matches a shell pattern, sorted."""
         view = self.repository.log.refresh()
-        found = [entry for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
-        return [entry_info(self.repository, entry) for entry in found]
+        return [entry_info(self.repository, entry) for entry in entries_of(view, pattern)]
 
     def versions(self, text: str) -> list[results.VersionInfo]:
         """Return the versions of an entry, the newest first."""
@@ -419,6 +417,7 @@ class Registry:
         ref = parse_ref(text) if text else None
         repository = self._at(ref) if ref else self.repository
         view = repository.log.with_history()
+        shown = Shown(view)
         moves = [move for move in view.changes("tag/") + view.changes("version/") if known_ref_name(move.name)]
         if ref:
             logged = _logged_name(repository, ref)
@@ -427,7 +426,7 @@ class Registry:
         met: set[str] = set()
         events = []
         for move in sorted(moves, key=lambda move: (move.number, move.name)):
-            events.append(event(move, names, is_first=move.name not in met))
+            events.append(event(move, names, shown, is_first=move.name not in met))
             met.add(move.name)
         return events[::-1]
 
@@ -436,7 +435,7 @@ class Registry:
         ref = parse_ref(text) if text else None
         repository = self._at(ref) if ref else self.repository
         view = repository.log.refresh()
-        entries = [resolve_entry(view, ref)] if ref else entries_of(view)
+        entries = [resolve_entry(view, ref)] if ref else list(entries_of(view))
         found = [
             (entry, name, tag.target)
             for entry in entries
@@ -444,7 +443,8 @@ class Registry:
             if tag.target
         ]
         names = version_names(repository, {commit for _, _, commit in found})
-        return [results.TagInfo(f"{entry}@{name}", names[commit]) for entry, name, commit in found]
+        shown = Shown(view)
+        return [results.TagInfo(shown.ref(entry, name), names[commit]) for entry, name, commit in found]
 
     # Changes.
 
@@ -470,7 +470,7 @@ class Registry:
         done = record.tag(
             self.repository, target.entry, name, target.commit_id, self.author, message, expected=expected
         )
-        return results.Tagged(f"{target.entry}@{name}", previous, str(target), done is not None)
+        return results.Tagged(f"{target.called}@{name}", previous, str(target), done is not None)
 
     def untag(self, text: str, message: str = "") -> results.Tagged:
         """Take a tag, `model/NAME@TAG`, away."""
@@ -478,12 +478,13 @@ class Registry:
 
         ref = parse_ref(text)
         refuse_remote(ref)
-        entry = resolve_entry(self.repository.log.refresh(), ref)
+        view = self.repository.log.refresh()
+        entry = resolve_entry(view, ref)
         if not ref.selector or ref.steps:
             raise UsageError("no_tag", f"say which tag of {entry}", fix=f"mlreg tag ls {entry}")
         previous = self._tagged(entry, ref.selector)
         done = record.untag(self.repository, entry, ref.selector, self.author, message)
-        return results.Tagged(f"{entry}@{ref.selector}", previous, "", done is not None)
+        return results.Tagged(Shown(view).ref(entry, ref.selector), previous, "", done is not None)
 
     def _tagged(self, entry: Entry, name: str) -> str:
         found = history.tags_of(self.repository.log.view, entry).get(name)
@@ -508,8 +509,9 @@ class Registry:
             entry, version = self._named_version(view, parse_ref(text))
             named.setdefault(entry, []).append(version)
         done = [change(self.repository, entry, versions, self.author, message) for entry, versions in named.items()]
-        shown = tuple(f"{entry}@{version}" for entry, versions in named.items() for version in versions)
-        return results.Changed(shown, any(item is not None for item in done))
+        shown = Shown(view)
+        refs = tuple(shown.ref(entry, version) for entry, versions in named.items() for version in versions)
+        return results.Changed(refs, any(item is not None for item in done))
 
     def _named_version(self, view: View, ref: Ref) -> tuple[Entry, str]:
         """Return the version a ref names outright: removing what `latest` happens to be is not asked for lightly."""
@@ -520,6 +522,31 @@ class Registry:
         if ref.selector is None:
             raise RefusedError("no_version", f"say which version of {entry}", fix=f"mlreg ls {entry}")
         return entry, resolve(self.repository, ref).version
+
+    def rename(self, entry: str, name: str, message: str = "") -> results.Renamed:
+        """Call an entry by another name; its old names go on to mean it, and nothing of it changes.
+
+        Args:
+            entry: `model/NAME` or `data/NAME`.
+            name: of the same kind.
+            message: why.
+
+        Raises:
+            ConflictError: `entry_exists`, the name is that of another entry, or was.
+            UsageError: `other_kind`.
+        """
+        from mlreg.operations.naming import called, rename
+
+        ref, new = parse_ref(entry), Entry.parse(name)
+        refuse_remote(ref)
+        if ref.selector or ref.path:
+            why = "all versions of an entry have its name"
+            raise UsageError("not_an_entry", f"{entry} is not an entry", why=why, fix=f"mlreg mv {ref.name} {new}")
+        view = self.repository.log.refresh()
+        found = resolve_entry(view, ref)
+        before = called(view, found)
+        done = rename(self.repository, found, new, self.author, message)
+        return results.Renamed(str(new), str(before), done is not None)
 
     # The repository as a whole.
 

@@ -6,6 +6,7 @@ versions and ids cannot look alike (`mlreg.formats.names`), so the order never d
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from mlreg.formats.ref import Ref, Step
 from mlreg.formats.snapshot import RefState
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
+from mlreg.operations.naming import called, meant
 from mlreg.registry.kinds import KINDS
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -24,12 +26,15 @@ class Target(NamedTuple):
     """The version that a ref names; prints as its one canonical form."""
 
     entry: Entry
+    """As the log names it."""
     version: str
     commit_id: CommitId
+    called: Entry
+    """What the entry is called now."""
 
     def __str__(self) -> str:
         """Return `model/suture_detector@1.0.0`."""
-        return f"{self.entry}@{self.version}"
+        return f"{self.called}@{self.version}"
 
 
 def resolve(repository: Repository, ref: Ref) -> Target:
@@ -69,66 +74,76 @@ def resolve_entry(view: View, ref: Ref) -> Entry:
         NotFoundError: `ref_not_found`, `ref_ambiguous`.
     """
     kinds = [ref.kind] if ref.kind else list(KINDS)
-    entries = [Entry(kind, ref.name) for kind in kinds]
+    entries = [meant(view, Entry(kind, ref.name)) for kind in kinds]
     found = [entry for entry in entries if next(newest_first(view, entry), None)]
     if len(found) == 1:
         return found[0]
     if found:
         raise NotFoundError(
-            "ref_ambiguous", f"{ref.name} is the name of {len(found)} entries", fix=tuple(f"write {e}" for e in found)
+            "ref_ambiguous",
+            f"{ref.name} is the name of {len(found)} entries",
+            fix=tuple(f"write {called(view, entry)}" for entry in found),
         )
-    raise NotFoundError(
-        "ref_not_found", f"there is no entry {entries[0] if ref.kind else ref.name}", fix=_near(view, ref.name)
-    )
+    wanted = Entry(ref.kind, ref.name) if ref.kind else ref.name
+    raise NotFoundError("ref_not_found", f"there is no entry {wanted}", fix=_near(view, ref.name))
 
 
 def _near(view: View, name: str) -> tuple[str, ...]:
     """Return commands that show what there is, the most likely first."""
     import difflib
 
-    entries = entries_of(view)
+    entries = entries_of(view).values()
     close = difflib.get_close_matches(name, [entry.name for entry in entries], n=3)
     return (*(f"mlreg show {entry}" for entry in entries if entry.name in close), "mlreg ls")
 
 
-def entries_of(view: View) -> list[Entry]:
-    """Return all entries that have a version, sorted by kind and name."""
+def entries_of(view: View, pattern: str = "*") -> dict[Entry, Entry]:
+    """Return the entries that have a version, each with what it is called, sorted by that.
+
+    Args:
+        view: where.
+        pattern: of what they are called, `kind/name`, as in a shell.
+    """
     names = (family.removeprefix("version/").removesuffix("/").partition("/") for family in view.families())
-    return sorted(entry for kind, _, name in names if is_entry(entry := Entry(kind, name)))
+    entries = (entry for kind, _, name in names if is_entry(entry := Entry(kind, name)))
+    named = {entry: called(view, entry) for entry in entries}
+    fitting = (entry for entry, shown in named.items() if fnmatchcase(str(shown), pattern))
+    return {entry: named[entry] for entry in sorted(fitting, key=named.__getitem__)}
 
 
 def _select(view: View, entry: Entry, selector: str) -> Target:
     if selector == "latest":
         newest = latest_of(view, entry)
         if newest is None:
-            raise _not_found(view, entry, f"{entry} has no version any more")
-        return _target(entry, newest)
+            raise _not_found(view, entry, f"{called(view, entry)} has no version any more")
+        return _target(view, entry, newest)
     found = version_of(view, entry, selector)
     if found and found.target:
-        return _target(entry, found)
+        return _target(view, entry, found)
     tagged = view.ref(f"tag/{entry}/{selector}")
     if tagged and tagged.target:
         return _version_with(view, entry, tagged.target)
     if is_id_prefix(selector):
         return _by_id(view, selector, entry)
+    shown = called(view, entry)
     if found:
         raise NotFoundError(
-            "version_removed", f"{entry}@{selector} was removed", fix=f"mlreg restore {entry}@{selector}"
+            "version_removed", f"{shown}@{selector} was removed", fix=f"mlreg restore {shown}@{selector}"
         )
-    raise _not_found(view, entry, f"{entry} has no version and no tag {selector}")
+    raise _not_found(view, entry, f"{shown} has no version and no tag {selector}")
 
 
 def _not_found(view: View, entry: Entry, message: str) -> NotFoundError:
     live = (leaf_of(ref) for ref in newest_first(view, entry) if ref.target)
     shown = list(islice(live, 5))
     why = f"its newest versions are {', '.join(shown)}" if shown else "all of them were removed"
-    return NotFoundError("ref_not_found", message, why=why, fix=f"mlreg ls {entry}")
+    return NotFoundError("ref_not_found", message, why=why, fix=f"mlreg ls {called(view, entry)}")
 
 
-def _target(entry: Entry, found: RefState) -> Target:
+def _target(view: View, entry: Entry, found: RefState) -> Target:
     assert found.target is not None  # noqa: S101 - callers pass live versions
     # The log may be someone else's work: what is printed and written from here on is a legal name.
-    return Target(entry, parse_ref_name(found.name).leaf, found.target)
+    return Target(entry, parse_ref_name(found.name).leaf, found.target, called(view, entry))
 
 
 def _version_with(view: View, entry: Entry, commit_id: CommitId) -> Target:
@@ -136,14 +151,14 @@ def _version_with(view: View, entry: Entry, commit_id: CommitId) -> Target:
     for name in view.names_of(commit_id):
         if name.startswith(prefix) and "/" not in (leaf := name.removeprefix(prefix)):
             parse_ref_name(name)
-            return Target(entry, leaf, commit_id)
+            return Target(entry, leaf, commit_id, called(view, entry))
     raise NotFoundError("version_removed", f"the version of {entry} with the id {commit_id} was removed")
 
 
 def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
     """Find a version, of one entry or of any, by the beginning of its commit's id."""
     found = [state for state in view.refs("version/") if state.target and state.target.hex().startswith(prefix)]
-    targets = [target for state in found if (target := _named(state)) and entry in (None, target.entry)]
+    targets = [target for state in found if (target := _named(view, state)) and entry in (None, target.entry)]
     if not targets:
         raise NotFoundError("ref_not_found", f"no version has an id that begins with {prefix}", fix="mlreg ls")
     if len({target.commit_id for target in targets}) > 1:
@@ -155,9 +170,9 @@ def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
     return targets[0]
 
 
-def _named(state: RefState) -> Target | None:
+def _named(view: View, state: RefState) -> Target | None:
     name = known_ref_name(state.name)
-    return _target(name.entry, state) if name else None
+    return _target(view, name.entry, state) if name else None
 
 
 def _take(repository: Repository, start: Target, step: Step) -> Target:
@@ -173,7 +188,7 @@ def _take(repository: Repository, start: Target, step: Step) -> Target:
 def _parent(repository: Repository, start: Target) -> Target:
     parents = read_commit(repository, start.commit_id).parents
     if not parents:
-        raise NotFoundError("ref_not_found", f"{start} is the first version", fix=f"mlreg log {start.entry}")
+        raise NotFoundError("ref_not_found", f"{start} is the first version", fix=f"mlreg log {start.called}")
     return _of_commit(repository, parents[0])
 
 
@@ -189,9 +204,10 @@ def _input(repository: Repository, start: Target, role: str) -> Target:
 
 
 def _of_commit(repository: Repository, commit_id: CommitId) -> Target:
-    for name in repository.log.view.names_of(commit_id):
+    view = repository.log.view
+    for name in view.names_of(commit_id):
         if name.startswith("version/") and (parsed := known_ref_name(name)):
-            return Target(parsed.entry, parsed.leaf, commit_id)
+            return Target(parsed.entry, parsed.leaf, commit_id, called(view, parsed.entry))
     raise NotFoundError("ref_not_found", f"the version with the id {commit_id} is not in this repository")
 
 
@@ -205,7 +221,8 @@ def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Targe
         moment = moment_of(step.value)
         before = [change for change in moves if change.time <= moment]
     if not before or before[-1].new is None:
-        raise NotFoundError("ref_not_found", f"{entry}@{tag} did not exist then", fix=f"mlreg tag log {entry}@{tag}")
+        shown = f"{called(repository.log.view, entry)}@{tag}"
+        raise NotFoundError("ref_not_found", f"{shown} did not exist then", fix=f"mlreg tag log {shown}")
     return _of_commit(repository, before[-1].new)
 
 

@@ -149,6 +149,21 @@ class Tagged(NamedTuple):
         return (self.ref,)
 
 
+class Renamed(NamedTuple):
+    """An entry after `mv`."""
+
+    ref: str
+    """What it is called now: `model/suture_detector`."""
+    previous: str
+    """What it was called before."""
+    changed: bool
+
+    @property
+    def refs(self) -> tuple[str, ...]:
+        """What it is called now."""
+        return (self.ref,)
+
+
 class Event(NamedTuple):
     """One name that moved, as the log tells it."""
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.formats.annotation import about_entry, facts_of
@@ -54,8 +53,7 @@ def search(
     wanted = parse_expression(where, FIELDS) if where else None
     keys = parse_sort(sort, FIELDS) if sort else ()
     view = registry.repository.log.refresh()
-    entries = [entry for entry in entries_of(view) if fnmatch.fnmatchcase(str(entry), pattern)]
-    found = _documents(registry.repository, view, entries)
+    found = _documents(registry.repository, view, entries_of(view, pattern))
     fitting = [one for one in found if wanted is None or matches(wanted, one.document)]
     fitting = [one for one in fitting if _has_words(one.document, words)]
     ordered = sorted_by(fitting, keys, lambda one: one.document)[: limit or None]
@@ -63,15 +61,18 @@ def search(
     return [version_info(registry.repository, one.commit_id, commits[one.commit_id]) for one in ordered]
 
 
-def _documents(repository: Repository, view: View, entries: Iterable[Entry]) -> Iterator[_Found]:
+def _documents(repository: Repository, view: View, entries: Mapping[Entry, Entry]) -> Iterator[_Found]:
     stated, tags = view.all_annotations(), _tags(view)
-    for entry in entries:
+    for entry, shown in entries.items():
         live = [ref for ref in history.newest_first(view, entry) if ref.target]
         of_entry = facts_of(stated.get(about_entry(entry), []))
         bodies = repository.objects.read_commits([ref.target for ref in live if ref.target])
         for ref in live:
             assert ref.target is not None  # noqa: S101 - only live ones
-            yield _Found(ref.target, _document(entry, ref, bodies[ref.target], of_entry, stated, tags))
+            yield _Found(
+                ref.target,
+                _document(shown, ref, bodies[ref.target], of_entry, stated, tags.get((entry, ref.target), [])),
+            )
 
 
 def _tags(view: View) -> Mapping[tuple[Entry, CommitId], list[str]]:
@@ -84,12 +85,12 @@ def _tags(view: View) -> Mapping[tuple[Entry, CommitId], list[str]]:
 
 
 def _document(
-    entry: Entry,
+    shown: Entry,
     ref: RefState,
     body: bytes,
     of_entry: Mapping[str, Any],
     stated: Statements,
-    tags: Mapping[tuple[Entry, CommitId], list[str]],
+    tags: Sequence[str],
 ) -> Mapping[str, Any]:
     # Read without the checks of `Commit.decode`: the bytes have their id, and what is shown is read again with them.
     commit = json.loads(body)
@@ -97,8 +98,8 @@ def _document(
     facts = facts_of(own, {"metadata": commit["metadata"]}) if own else {"metadata": commit["metadata"]}
     assert ref.target is not None  # noqa: S101 - only live ones
     return {
-        "kind": entry.kind,
-        "name": entry.name,
+        "kind": shown.kind,
+        "name": shown.name,
         "version": commit["version"],
         "author": commit["author"],
         "time": commit["time"],
@@ -110,7 +111,7 @@ def _document(
         "labels": labels_of(of_entry, facts),
         "deprecated": either(of_entry, facts, "deprecated"),
         "frozen": bool(either(of_entry, facts, "frozen")),
-        "tags": tags.get((entry, ref.target), []),
+        "tags": list(tags),
         "inputs": {item["role"]: item["ref"] for item in commit["inputs"]},
     }
 

@@ -23,6 +23,7 @@ from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, tags_of, versions_of
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.registry import pins, results
+from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry, Report, silent
 from mlreg.registry.resolve import entries_of, resolve, resolve_entry
 from mlreg.repository.log import Draft
@@ -175,11 +176,12 @@ class Sync:
     def _synced(self, receiver: Repository, done: Transferred) -> results.Synced:
         moved = [(parse_ref_name(move.name), move) for move in done.moves]
         own = [(name, move) for name, move in moved if name.remote is None]
+        shown = Shown(self._here.log.view)
         return results.Synced(
             remote=self.name,
             url=receiver.url if receiver is not self._here else self.url,
-            versions=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "version"),
-            tags=tuple(f"{n.entry}@{n.leaf}" for n, _ in own if n.sort == "tag"),
+            versions=tuple(shown.ref(n.entry, n.leaf) for n, _ in own if n.sort == "version"),
+            tags=tuple(shown.ref(n.entry, n.leaf) for n, _ in own if n.sort == "tag"),
             notes=done.notes,
             packs=done.packs,
             size=done.size,
@@ -464,7 +466,7 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
     url, here = registry.remotes[remote], registry.repository.log.view
     pin = pins.read(registry.repository.url, remote)
     if pin is None or registry.cache is None:
-        return results.RemoteStatus(remote, url, seen=False, unpushed=_shown(own), unpulled=())
+        return results.RemoteStatus(remote, url, seen=False, unpushed=_shown(here, own), unpulled=())
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
     theirs = _live(view)
     view.close()
@@ -478,13 +480,14 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
         remote,
         url,
         seen=True,
-        unpushed=_shown(ref for ref in own if is_news(own, theirs, ref)),
+        unpushed=_shown(here, (ref for ref in own if is_news(own, theirs, ref))),
         unpulled=_shown(
-            ref for ref in theirs if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)
+            here,
+            (ref for ref in theirs if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)),
         ),
     )
 
 
-def _shown(names: Iterable[str]) -> tuple[str, ...]:
-    parsed = [parse_ref_name(name) for name in names]
-    return tuple(f"{name.entry}@{name.leaf}" for name in parsed)
+def _shown(view: View, names: Iterable[str]) -> tuple[str, ...]:
+    shown = Shown(view)
+    return tuple(shown.ref(name.entry, name.leaf) for name in map(parse_ref_name, names))

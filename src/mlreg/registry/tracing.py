@@ -7,12 +7,13 @@ from itertools import chain, islice
 from typing import Literal, Protocol
 
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import known_ref_name
+from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.ids import CommitId
 from mlreg.operations.history import newest_first
 from mlreg.operations.lineage import Walk, down, present_commits, state_of, up
 from mlreg.registry import results
+from mlreg.registry.describe import Shown
 from mlreg.registry.resolve import Target, entries_of, resolve_entry
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -91,17 +92,21 @@ def _edges(walk: Walk, direction: Direction) -> Iterable[results.GraphEdge]:
 
 def _nodes(repository: Repository, ids: Iterable[CommitId]) -> list[results.GraphNode]:
     ids, view = list(ids), repository.log.view
-    commits, tags = present_commits(repository, ids), _tags(view)
-    return [_node(view, commit_id, commits.get(commit_id), tags) for commit_id in ids]
+    commits, tags, shown = present_commits(repository, ids), _tags(view), Shown(view)
+    return [_node(view, commit_id, commits.get(commit_id), tags, shown) for commit_id in ids]
 
 
 def _node(
-    view: View, commit_id: CommitId, commit: Commit | None, tags: Mapping[tuple[CommitId, str], list[str]]
+    view: View,
+    commit_id: CommitId,
+    commit: Commit | None,
+    tags: Mapping[tuple[CommitId, str], list[str]],
+    shown: Shown,
 ) -> results.GraphNode:
     if commit is None:
         return results.GraphNode(ref="", id=str(commit_id), kind="", state="absent", tags=(), message="")
     return results.GraphNode(
-        ref=f"{commit.entry}@{commit.version}",
+        ref=shown.ref(Entry.parse(commit.entry), commit.version),
         id=str(commit_id),
         kind=commit.entry.partition("/")[0],
         state=state_of(view, commit_id, commit),

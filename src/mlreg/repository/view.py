@@ -361,6 +361,13 @@ class View:
         """Return what was stated about the things whose names begin with `prefix`, by name; each in its order."""
         return self._annotations("about >= ? AND about < ?", (prefix, prefix + "\U0010ffff"))
 
+    def annotations_with(self, prefix: str, fact: str, value: str) -> dict[str, list[Annotation]]:
+        """Return what was stated about the things that a statement gave this value of a fact, by name."""
+        query = "SELECT DISTINCT about FROM annotations WHERE about >= ? AND about < ? AND instr(note, ?)"
+        mark = f"{json.dumps(fact)}: {json.dumps(value)}"
+        rows = self._db.rows(query, (prefix, prefix + "\U0010ffff", mark))
+        return {row[0]: self.annotations(row[0]) for row in rows}
+
     def _annotations(self, condition: str, values: Sequence[str]) -> dict[str, list[Annotation]]:
         found: dict[str, list[Annotation]] = {}
         for about, note, _ in self._notes(condition, values):
