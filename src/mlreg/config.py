@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from mlreg.registry.results import Synced
 PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
 REMOTES = "remotes."
+SCHEMA = "metadata_schema"
 
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
@@ -33,6 +35,7 @@ KEYS: dict[str, str] = {
     "repository": "where the repository is, from where this is written; by default the nearest .mlreg",
     "registry.model.storage_path": "where files of models lie in the project: for `get` and `add` without a path",
     "registry.model.version_format": "how models' versions are called: major.minor.patch (SemVer), YYYY.MM.DD, N, ...",
+    "registry.model.metadata_schema": "the JSON Schema of models' metadata, or one for each pattern of names",
     "registry.model.cleanup_policy.max_versions": "how many versions a clean-up keeps; not used by this release",
     "registry.model.cleanup_policy.retention_days": "how long a clean-up keeps versions; not used by this release",
     "registry.experiment.storage_path": "where files of experiments lie in the project; not used by this release",
@@ -40,14 +43,18 @@ KEYS: dict[str, str] = {
     "registry.experiment.artifact_storage": "where artifacts of runs lie in the project; not used by this release",
     "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
     "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
+    "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
-"""What may be set, besides `remotes.NAME`. The variable of a key is `MLREG_` and the key in capitals, `_` for `.`."""
+"""What may be set, besides `remotes.NAME`; behind `metadata_schema` may stand a pattern of names.
+
+The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
+"""
 
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_PLACES = ("storage_path", "artifact_storage")
+_PLACES = ("storage_path", "artifact_storage", SCHEMA)
 
 
 class Setting(NamedTuple):
@@ -123,6 +130,23 @@ class Config:
         set_ = {kind: self._from_files(f"registry.{kind}.version_format") for kind in KINDS}
         return {kind: value for kind, value in set_.items() if value}
 
+    def schemas(self, entry: Entry) -> dict[str, object]:
+        """Return the schemas that the metadata of an entry must keep, by where each lies.
+
+        Raises:
+            UsageError: `bad_config`, one cannot be read; `bad_yaml`.
+        """
+        key = f"registry.{entry.kind}.{SCHEMA}"
+        # As for `_from_files`: most projects have none, and need no YAML to know it.
+        if not self.environment.get(_variable(key)) and not any(path.is_file() for path in self.files()):
+            return {}
+        fitting = {
+            setting.value: None
+            for found, setting in sorted(self.settings().items())
+            if found == key or (found.startswith(f"{key}.") and fnmatchcase(entry.name, found.removeprefix(f"{key}.")))
+        }
+        return {place: _read_schema(Path(place)) for place in fitting}
+
     def directory_of(self, entry: Entry) -> Path | None:
         """Return where the files of an entry lie in the project; None if the settings do not say."""
         place = self._from_files(f"registry.{entry.kind}.storage_path")
@@ -134,7 +158,7 @@ class Config:
             path = self.repository
         except NoRepositoryError:
             path = self.directory.absolute() / DIRECTORY
-        lazy = {"author": lambda: self.author, "formats": lambda: self.formats}
+        lazy = {"author": lambda: self.author, "formats": lambda: self.formats, "schemas": self.schemas}
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
     # Files.
@@ -284,7 +308,7 @@ def check_key(key: str) -> None:
 
     if key.startswith(REMOTES):
         check_remote(key.removeprefix(REMOTES))
-    elif key not in KEYS:
+    elif key not in KEYS and not any(key.startswith(f"registry.{kind}.{SCHEMA}.") for kind in KINDS):
         import difflib
 
         near = difflib.get_close_matches(key, [*KEYS, "remotes.origin"], n=1, cutoff=0.3)
@@ -327,7 +351,7 @@ def _check_value(key: str, value: str, origin: str) -> None:
     Raises:
         UsageError: `bad_config`, `bad_version_format`.
     """
-    word = key.rpartition(".")[2]
+    word = _word(key)
     if word == "version_format":
         from mlreg.formats.versions import version_format
 
@@ -338,9 +362,25 @@ def _check_value(key: str, value: str, origin: str) -> None:
         raise UsageError("bad_config", f"{origin}: {key} is true or false, not {value!r:.80}")
 
 
+def _word(key: str) -> str:
+    """Return what a key sets; a pattern behind it may have dots of its own."""
+    return SCHEMA if f".{SCHEMA}." in key else key.rpartition(".")[2]
+
+
+def _read_schema(path: Path) -> object:
+    from mlreg.formats.yaml_document import parse_yaml
+
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            "bad_config", f"the schema {path} cannot be read", why=str(error), fix="mlreg config list"
+        ) from error
+
+
 def _from(path: Path, key: str, value: str) -> str:
     """Return a value of a file; the URL of a remote is read from where the file is, a place from the project."""
-    if key.rpartition(".")[2] in _PLACES:
+    if _word(key) in _PLACES:
         parent = path.parent.absolute()
         return str((parent.parent if parent.name == DIRECTORY else parent) / value)
     is_path = key.startswith(REMOTES) and ":" not in value.partition("/")[0]
@@ -355,13 +395,20 @@ def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str
     return [(prefix[:-1], str(document).lower() if isinstance(document, bool) else str(document))]
 
 
+def _split(key: str) -> list[str]:
+    """Return the words of a key; the name of a remote or a pattern, which may have dots of its own, is one."""
+    if key.startswith(REMOTES):
+        return key.split(".", 1)
+    start, mark, pattern = key.partition(f".{SCHEMA}.")
+    return [*start.split("."), SCHEMA, pattern] if mark else key.split(".")
+
+
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     import yaml
 
     nested: dict[str, Any] = {}
     for key, value in sorted(settings.items()):
-        # The name of a remote may have dots of its own.
-        *above, last = key.split(".", 1) if key.startswith(REMOTES) else key.split(".")
+        *above, last = _split(key)
         below = nested
         for word in above:
             below = below.setdefault(word, {})

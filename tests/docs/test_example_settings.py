@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlreg.config import KEYS, PROJECT_FILE, REMOTES, Config, read_settings
+from mlreg.config import KEYS, PROJECT_FILE, REMOTES, SCHEMA, Config, read_settings
 from mlreg.registry.places import init
 
 EXAMPLE = Path(__file__).parents[2] / ".mlreg.example.yaml"
@@ -23,9 +23,10 @@ def project(tmp_path: Path) -> Path:
 
 def test_the_example_has_every_key_and_a_remote() -> None:
     keys = set(read_settings(EXAMPLE))
+    remotes = {key for key in keys if key.startswith(REMOTES)}
 
-    assert {key for key in keys if not key.startswith(REMOTES)} == set(KEYS)
-    assert any(key.startswith(REMOTES) for key in keys)
+    assert {key.partition(f"{SCHEMA}.")[0] + SCHEMA * (f"{SCHEMA}." in key) for key in keys - remotes} == set(KEYS)
+    assert remotes
 
 
 def test_every_value_of_the_example_is_taken_from_it(project: Path) -> None:

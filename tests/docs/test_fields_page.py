@@ -39,9 +39,9 @@ def test_what_the_page_calls_a_near_miss_is_one(word: str) -> None:
 
 
 def test_the_schema_of_the_page_refuses_with_the_words_of_the_page() -> None:
-    check_schema({"license": "MIT", "metrics": {"map": 0.9}}, SCHEMA)
+    check_schema({"license": "MIT", "metrics": {"map": 0.9}}, SCHEMA, "schema.yaml")
     with pytest.raises(UsageError) as caught:
-        check_schema({"license": "MIT", "metrics": {"map": 1.3}}, SCHEMA)
+        check_schema({"license": "MIT", "metrics": {"map": 1.3}}, SCHEMA, "schema.yaml")
     assert f"`{caught.value.why}`" in PAGE.replace("\n", " ")
 
 

@@ -146,4 +146,5 @@ def registry_of(config: Config) -> Registry:
         config.cache,
         lambda: config.remotes,
         lambda: config.formats,
+        config.schemas,
     )

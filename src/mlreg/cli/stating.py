@@ -91,7 +91,7 @@ def mv(
 
       mlreg mv model/detector model/vision/detector
     """
-    result = open_registry().rename(entry, name, message)
+    result = annotating.rename(open_registry(), entry, name, message)
     out.show("mv", result, views.renamed(result))
 
 

@@ -195,7 +195,7 @@ STANDARD_FIELDS: Mapping[str, StandardField] = {
 """Name -> what it holds. A new standard field is a new line here and in `docs/fields.md`."""
 
 
-def check_schema(metadata: Mapping[str, Any], schema: object) -> None:
+def check_schema(metadata: Mapping[str, Any], schema: object, name: str) -> None:
     """Refuse metadata that breaks a JSON Schema, draft 2020-12; `format` is not looked at.
 
     Nothing is fetched: a `$ref` leads to a place in the schema itself. A schema is trusted not to burn time: a
@@ -205,24 +205,25 @@ def check_schema(metadata: Mapping[str, Any], schema: object) -> None:
     Args:
         metadata: JSON values.
         schema: a mapping, as it was read from JSON or YAML.
+        name: of the schema, for messages.
 
     Raises:
         UsageError: `schema_violation`, with the path of each breach, the first 10; `bad_schema`; `bad_json`.
         UnsupportedError: `missing_extra`, the library jsonschema is not there.
     """
     canonical.check(metadata)
-    found = list(itertools.islice(_violations(dict(metadata), schema), MAX_VIOLATIONS + 1))
+    found = list(itertools.islice(_violations(dict(metadata), schema, name), MAX_VIOLATIONS + 1))
     if found:
         more = "; and more" if len(found) > MAX_VIOLATIONS else ""
         raise UsageError(
             "schema_violation",
-            "the metadata breaks the schema of the project",
+            f"the metadata breaks the schema {name}",
             why="; ".join(map(_violation_text, found[:MAX_VIOLATIONS])) + more,
-            fix="change the metadata, or the schema in the settings",
+            fix=("mlreg config list", "change the metadata, or the schema"),
         )
 
 
-def _violations(metadata: dict[str, Any], schema: object) -> Iterator[ValidationError]:
+def _violations(metadata: dict[str, Any], schema: object, name: str) -> Iterator[ValidationError]:
     try:
         import jsonschema
         import referencing
@@ -230,20 +231,20 @@ def _violations(metadata: dict[str, Any], schema: object) -> Iterator[Validation
         fix = "pip install 'mlreg[schema]'"
         raise UnsupportedError("missing_extra", "a schema needs jsonschema", why=str(error), fix=fix) from error
     if not isinstance(schema, Mapping):
-        raise _bad_schema(f"it is {_shown(schema)}, and should be a mapping")
+        raise _bad_schema(name, f"it is {_shown(schema)}, and should be a mapping")
     if str(schema.get("$schema", _DRAFT)).rstrip("#") != _DRAFT:
-        raise _bad_schema(f"its $schema is not {_DRAFT}")
+        raise _bad_schema(name, f"its $schema is not {_DRAFT}")
     try:
         jsonschema.Draft202012Validator.check_schema(dict(schema))
         # A registry of its own has no way to fetch: the one by default asks the network.
         validator = jsonschema.Draft202012Validator(dict(schema), registry=referencing.Registry())
         yield from validator.iter_errors(metadata)
     except jsonschema.SchemaError as error:
-        raise _bad_schema(_violation_text(error)) from error
+        raise _bad_schema(name, _violation_text(error)) from error
     except referencing.exceptions.Unresolvable as error:
-        raise _bad_schema(f"{quoted(str(error.ref))} is no place in the schema, and nothing is fetched") from error
+        raise _bad_schema(name, f"it has no place {quoted(str(error.ref))}, and nothing is fetched") from error
     except (RecursionError, OverflowError, ValueError) as error:
-        raise _bad_schema(f"{type(error).__name__}: {quoted(str(error))}") from error
+        raise _bad_schema(name, f"{type(error).__name__}: {quoted(str(error))}") from error
 
 
 def _violation_text(error: ValidationError | SchemaError) -> str:
@@ -253,6 +254,5 @@ def _violation_text(error: ValidationError | SchemaError) -> str:
     return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}..."
 
 
-def _bad_schema(reason: str) -> UsageError:
-    fix = "correct the schema in the settings"
-    return UsageError("bad_schema", "the schema of the project is no schema for metadata", why=reason, fix=fix)
+def _bad_schema(name: str, reason: str) -> UsageError:
+    return UsageError("bad_schema", f"{name} is no schema for metadata", why=reason, fix=f"correct {name}")

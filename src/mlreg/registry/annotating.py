@@ -7,9 +7,10 @@ from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.annotation import about_entry, facts_of, merge_patch
-from mlreg.formats.fields import check_fields
+from mlreg.formats.names import Entry
 from mlreg.formats.plain import plain
 from mlreg.formats.ref import Ref, parse_ref
+from mlreg.operations import naming
 from mlreg.operations.annotate import annotate, version_name
 from mlreg.operations.history import latest_of, read_commit
 from mlreg.operations.naming import called
@@ -35,11 +36,11 @@ class _Subject:
             entry = resolve_entry(view, ref)
             if latest_of(view, entry) is None:
                 raise NotFoundError("ref_not_found", f"{ref.name} has no version any more", fix=f"mlreg log {ref}")
-            self.ref, self.about = str(called(view, entry)), about_entry(entry)
+            self.entry, self.ref, self.about = entry, str(called(view, entry)), about_entry(entry)
             self.is_version, self._start = False, {}
             return
         target = resolve(self._repository, ref)
-        self.ref, self.about = str(target), version_name(view, target.entry, target.version)
+        self.entry, self.ref, self.about = target.entry, str(target), version_name(view, target.entry, target.version)
         self.is_version = True
         self._start = {"metadata": read_commit(self._repository, target.commit_id).metadata}
 
@@ -64,7 +65,7 @@ def correct(
         message: why.
 
     Raises:
-        UsageError: `no_version_named`, the ref is an entry; `bad_json`, `bad_field`.
+        UsageError: `no_version_named`, the ref is an entry; `bad_json`, `bad_field`; `schema_violation`.
     """
     subject = _Subject(registry, text)
     if not subject.is_version:
@@ -78,7 +79,7 @@ def correct(
     for key in unset:
         _take_away(patch, key)
     corrected = merge_patch(subject.facts(), {"metadata": patch})
-    check_fields(corrected.get("metadata", {}))
+    registry.check_metadata(subject.entry, corrected.get("metadata", {}))
     return subject.state({"metadata": patch}, message or f"correct {subject.ref}")
 
 
@@ -138,3 +139,28 @@ def statements(registry: Registry, text: str) -> list[results.StatementInfo]:
         results.StatementInfo(subject.ref, one.id, one.author, one.time, one.message, one.patch)
         for one in reversed(found)
     ]
+
+
+def rename(registry: Registry, entry: str, name: str, message: str = "") -> results.Renamed:
+    """Call an entry by another name; its old names go on to mean it, and nothing of it changes.
+
+    Args:
+        registry: where.
+        entry: `model/NAME` or `data/NAME`.
+        name: of the same kind.
+        message: why.
+
+    Raises:
+        ConflictError: `entry_exists`, the name is that of another entry, or was.
+        UsageError: `other_kind`, `not_an_entry`.
+    """
+    ref, new = parse_ref(entry), Entry.parse(name)
+    refuse_remote(ref)
+    if ref.selector or ref.path:
+        why = "all versions of an entry have its name"
+        raise UsageError("not_an_entry", f"{entry} is not an entry", why=why, fix=f"mlreg mv {ref.name} {new}")
+    view = registry.repository.log.refresh()
+    found = resolve_entry(view, ref)
+    before = called(view, found)
+    done = naming.rename(registry.repository, found, new, registry.author, message)
+    return results.Renamed(str(new), str(before), done is not None)

@@ -13,7 +13,7 @@ from mlreg.errors import NoRepositoryError
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, silent
+from mlreg.registry.registry import Registry, Schemas, silent
 from mlreg.registry.results import Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
@@ -31,9 +31,10 @@ class ModelRegistry:
         cache: str | Path | None = None,
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first model makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas)
 
     def register_model(
         self,

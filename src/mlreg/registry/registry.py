@@ -36,6 +36,10 @@ Report = Callable[[int], None]
 """Told about progress, in bytes."""
 
 
+Schemas = Callable[[Entry], Mapping[str, object]]
+"""Returns the schemas for the metadata of an entry, by what they are called."""
+
+
 def silent(size: int) -> None:
     """Report nothing."""
 
@@ -50,6 +54,7 @@ class Registry:
         cache: str | Path | None = None,
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        schemas: Schemas | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -60,12 +65,14 @@ class Registry:
             cache: a directory on a local disk for what can be rebuilt; None keeps it in memory.
             remotes: from name to URL; a function is asked when a remote is needed.
             formats: how versions are called, by kind; a function is asked when a version is named.
+            schemas: JSON Schemas that metadata must keep; asked when metadata is written.
         """
         self._path = path
         self._author = author
         self.cache = None if cache is None else Path(cache)
         self._remotes = remotes or {}
         self._formats = formats or {}
+        self._schemas = schemas
         self._elsewhere: dict[str, Repository] = {}
 
     @cached_property
@@ -108,7 +115,7 @@ class Registry:
         """
         from mlreg.repository.past import repository_at
 
-        past = Registry(self.path, self.author, self.cache, self.remotes, self._formats)
+        past = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
         past.repository = repository_at(self.repository, moment_of(moment))
         return past
 
@@ -120,7 +127,7 @@ class Registry:
             UsageError: `bad_url`, `unknown_scheme`.
         """
         url = full_url(self._url_of(place))
-        return Registry(url, self._author, self.cache, self._remotes, self._formats)
+        return Registry(url, self._author, self.cache, self._remotes, self._formats, self._schemas)
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.
@@ -235,14 +242,11 @@ class Registry:
             may_be_older: as for `add`.
             report: told about progress.
         """
-        from mlreg.formats.canonical import check as check_json
-        from mlreg.formats.fields import check_fields
         from mlreg.formats.plain import plain
         from mlreg.operations import record
 
         named, described = Entry.parse(entry), plain(dict(metadata or {}))
-        check_json(described)
-        hints = check_fields(described)
+        hints = self.check_metadata(named, described)
         new = record.NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -258,6 +262,25 @@ class Registry:
             may_be_older=may_be_older,
         )
         return self._record(new, report)._replace(hints=tuple(hints))
+
+    def check_metadata(self, entry: Entry, metadata: Mapping[str, Any]) -> list[str]:
+        """Return hints on metadata that is to be written.
+
+        Raises:
+            UsageError: `bad_json`, `bad_field`; `schema_violation`, `bad_schema`.
+            UnsupportedError: `missing_extra`, there is a schema, and nothing that checks it.
+        """
+        from mlreg.formats.canonical import check as check_json
+        from mlreg.formats.fields import check_fields, check_schema
+        from mlreg.operations.naming import called, meant
+
+        check_json(metadata)
+        hints = check_fields(metadata)
+        if self._schemas:
+            view = self.repository.log.refresh()
+            for name, schema in self._schemas(called(view, meant(view, entry))).items():
+                check_schema(metadata, schema, name)
+        return hints
 
     def copy(
         self,
@@ -289,6 +312,7 @@ class Registry:
         commit = history.read_commit(repository, target.commit_id)
         read = repository.objects.read_whole
         named = Entry.parse(entry) if entry else target.entry
+        self.check_metadata(named, commit.metadata)
         files = self._files(repository, target, ref.path)
         new = record.NewVersion(
             entry=named,
@@ -522,31 +546,6 @@ class Registry:
         if ref.selector is None:
             raise RefusedError("no_version", f"say which version of {entry}", fix=f"mlreg ls {entry}")
         return entry, resolve(self.repository, ref).version
-
-    def rename(self, entry: str, name: str, message: str = "") -> results.Renamed:
-        """Call an entry by another name; its old names go on to mean it, and nothing of it changes.
-
-        Args:
-            entry: `model/NAME` or `data/NAME`.
-            name: of the same kind.
-            message: why.
-
-        Raises:
-            ConflictError: `entry_exists`, the name is that of another entry, or was.
-            UsageError: `other_kind`.
-        """
-        from mlreg.operations.naming import called, rename
-
-        ref, new = parse_ref(entry), Entry.parse(name)
-        refuse_remote(ref)
-        if ref.selector or ref.path:
-            why = "all versions of an entry have its name"
-            raise UsageError("not_an_entry", f"{entry} is not an entry", why=why, fix=f"mlreg mv {ref.name} {new}")
-        view = self.repository.log.refresh()
-        found = resolve_entry(view, ref)
-        before = called(view, found)
-        done = rename(self.repository, found, new, self.author, message)
-        return results.Renamed(str(new), str(before), done is not None)
 
     # The repository as a whole.
 

@@ -191,13 +191,13 @@ SCHEMA = {
 
 def violations(metadata: dict[str, Any], schema: object = SCHEMA) -> str:
     with pytest.raises(UsageError) as caught:
-        check_schema(metadata, schema)
+        check_schema(metadata, schema, "schema.yaml")
     assert caught.value.code == "schema_violation"
     return caught.value.why
 
 
 def test_metadata_that_keeps_the_schema_is_taken() -> None:
-    check_schema({"license": "MIT", "metrics": {"map": 0.9}, "tags": ["a"]}, SCHEMA)
+    check_schema({"license": "MIT", "metrics": {"map": 0.9}, "tags": ["a"]}, SCHEMA, "schema.yaml")
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ BAD: dict[str, Any] = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_schema_that_is_wrong_itself_is_refused_as_such(name: str) -> None:
     with pytest.raises(UsageError) as caught:
-        check_schema({"license": "MIT", "share": 0.5}, BAD[name])
+        check_schema({"license": "MIT", "share": 0.5}, BAD[name], "schema.yaml")
     assert caught.value.code == "bad_schema"
     assert caught.value.why
     assert caught.value.fix
@@ -275,7 +275,7 @@ def test_a_remote_ref_is_never_fetched(keyword: str) -> None:
         server.settimeout(0.2)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/schema.json"
         with pytest.raises(UsageError) as caught:
-            check_schema({}, {"properties": {}, "allOf": [{keyword: url}]})
+            check_schema({}, {"properties": {}, "allOf": [{keyword: url}]}, "schema.yaml")
 
         with pytest.raises(TimeoutError):
             server.accept()
@@ -287,7 +287,7 @@ def test_a_schema_in_a_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "schema.json").write_text("{}")
 
     with pytest.raises(UsageError) as caught:
-        check_schema({}, {"$id": tmp_path.as_uri() + "/", "$ref": "schema.json"})
+        check_schema({}, {"$id": tmp_path.as_uri() + "/", "$ref": "schema.json"}, "schema.yaml")
     assert caught.value.code == "bad_schema"
 
 
@@ -295,7 +295,7 @@ def test_without_the_library_one_line_says_how_to_get_it(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "jsonschema", None)
 
     with pytest.raises(UnsupportedError) as caught:
-        check_schema({}, SCHEMA)
+        check_schema({}, SCHEMA, "schema.yaml")
     assert caught.value.code == "missing_extra"
     assert caught.value.exit_status == 13
     assert caught.value.fix == ("pip install 'mlreg[schema]'",)
@@ -312,19 +312,19 @@ def test_the_library_is_imported_only_for_a_schema() -> None:
 @pytest.mark.parametrize("value", [float("nan"), 10**400, nested_metrics(10_000), object()])
 def test_what_is_no_json_is_refused_before_a_schema_sees_it(value: Any) -> None:
     with pytest.raises(UsageError) as caught:
-        check_schema({"a": value}, {"properties": {"a": {"multipleOf": 0.1}}})
+        check_schema({"a": value}, {"properties": {"a": {"multipleOf": 0.1}}}, "schema.yaml")
     assert caught.value.code == "bad_json"
 
 
 @given(st.dictionaries(texts, values, max_size=3))
 def test_a_schema_that_demands_nothing_takes_all_metadata(metadata: dict[str, Any]) -> None:
-    check_schema(metadata, {})
+    check_schema(metadata, {}, "schema.yaml")
 
 
 def test_a_loop_is_found_at_once() -> None:
     start = time.process_time()
 
     with pytest.raises(UsageError):
-        check_schema({"a": {"a": {}}}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]})
+        check_schema({"a": {"a": {}}}, {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}, "schema.yaml")
 
     assert time.process_time() - start < 5

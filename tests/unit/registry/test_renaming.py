@@ -28,7 +28,7 @@ def registry(tmp_path: Path, file: Path) -> Registry:
     registry = made(tmp_path / "here")
     registry.add(OLD, [file], version="1.0.0", tags=["production"])
     registry.add(OLD, [file], version="2.0.0", inputs=[("base", f"{OLD}@1.0.0")], metadata={"x": 1})
-    assert registry.rename(OLD, NEW, "by subject").changed
+    assert annotating.rename(registry, OLD, NEW, "by subject").changed
     return registry
 
 
@@ -90,26 +90,26 @@ def test_a_day_before_the_rename_has_no_new_name(registry: Registry) -> None:
 
 
 def test_a_name_can_be_given_back_and_all_names_go_on_to_work(registry: Registry) -> None:
-    registry.rename(NEW, "model/third")
+    annotating.rename(registry, NEW, "model/third")
     assert {str(registry.rev_parse(f"{name}@1.0.0")) for name in (OLD, NEW, "model/third")} == {"model/third@1.0.0"}
 
-    assert registry.rename("model/third", OLD).previous == "model/third"
+    assert annotating.rename(registry, "model/third", OLD).previous == "model/third"
 
     assert {str(registry.rev_parse(f"{name}@1.0.0")) for name in (OLD, NEW, "model/third")} == {f"{OLD}@1.0.0"}
-    assert not registry.rename(NEW, OLD).changed
+    assert not annotating.rename(registry, NEW, OLD).changed
 
 
 def test_names_of_others_are_refused(registry: Registry, file: Path) -> None:
     registry.add("model/other", [file], version="1.0.0")
     number = status(registry).transactions
 
-    assert refused(lambda: registry.rename("model/other", NEW)) == "entry_exists"
-    assert refused(lambda: registry.rename("model/other", OLD)) == "entry_exists"
-    assert refused(lambda: registry.rename(NEW, "model/other")) == "entry_exists"
-    assert refused(lambda: registry.rename(NEW, "data/net")) == "other_kind"
-    assert refused(lambda: registry.rename(f"{NEW}@1.0.0", "model/third")) == "not_an_entry"
-    assert refused(lambda: registry.rename("model/nothing", "model/third")) == "ref_not_found"
-    assert refused(lambda: registry.rename(NEW, "model/../up")) == "bad_name"
+    assert refused(lambda: annotating.rename(registry, "model/other", NEW)) == "entry_exists"
+    assert refused(lambda: annotating.rename(registry, "model/other", OLD)) == "entry_exists"
+    assert refused(lambda: annotating.rename(registry, NEW, "model/other")) == "entry_exists"
+    assert refused(lambda: annotating.rename(registry, NEW, "data/net")) == "other_kind"
+    assert refused(lambda: annotating.rename(registry, f"{NEW}@1.0.0", "model/third")) == "not_an_entry"
+    assert refused(lambda: annotating.rename(registry, "model/nothing", "model/third")) == "ref_not_found"
+    assert refused(lambda: annotating.rename(registry, NEW, "model/../up")) == "bad_name"
     assert status(registry).transactions == number
 
 
@@ -121,7 +121,7 @@ def test_a_rename_travels_and_work_under_the_old_name_joins_it(tmp_path: Path, f
     Sync(ann, "origin").push()
     Sync(bob, "origin").pull()
 
-    ann.rename(OLD, NEW)
+    annotating.rename(ann, OLD, NEW)
     Sync(ann, "origin").push([NEW])
     bob.add(OLD, [file], version="1.1.0", metadata={"by": "bob"})
     Sync(bob, "origin").pull()
@@ -133,9 +133,7 @@ def test_a_rename_travels_and_work_under_the_old_name_joins_it(tmp_path: Path, f
         assert [version.ref for version in registry.versions(NEW)] == [f"{NEW}@1.1.0", f"{NEW}@1.0.0"]
 
 
-def test_where_two_clones_gave_one_name_to_two_entries_one_has_it(
-    tmp_path: Path, file: Path
-) -> None:
+def test_where_two_clones_gave_one_name_to_two_entries_one_has_it(tmp_path: Path, file: Path) -> None:
     hub = tmp_path / "hub"
     made(hub)
     ann, bob = (made(tmp_path / name, name, hub) for name in ("ann", "bob"))
@@ -143,8 +141,8 @@ def test_where_two_clones_gave_one_name_to_two_entries_one_has_it(
         ann.add(name, [file], version="1.0.0")
     Sync(ann, "origin").push()
     Sync(bob, "origin").pull()
-    ann.rename("model/aa", "model/same")
-    bob.rename("model/bb", "model/same")
+    annotating.rename(ann, "model/aa", "model/same")
+    annotating.rename(bob, "model/bb", "model/same")
     for one in (ann, bob, ann):
         Sync(one, "origin").pull()
         Sync(one, "origin").push()
@@ -161,7 +159,7 @@ def test_an_entry_that_another_clone_made_under_the_new_name_has_it(tmp_path: Pa
     ann, bob = (made(tmp_path / name, name, hub) for name in ("ann", "bob"))
     ann.add(OLD, [file], version="1.0.0")
     bob.add(NEW, [file], version="7.0.0")
-    ann.rename(OLD, NEW)
+    annotating.rename(ann, OLD, NEW)
     Sync(ann, "origin").push()
     Sync(bob, "origin").pull()
 
