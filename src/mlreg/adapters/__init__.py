@@ -9,10 +9,9 @@ conformance tests in `tests/unit/adapters/test_conformance.py` run on every line
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, word
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, word
 from mlreg.adapters.arrays import ArraysAdapter
 from mlreg.adapters.keras import KerasAdapter
 from mlreg.adapters.lightgbm import LightgbmAdapter
@@ -116,7 +115,7 @@ def _asked_for(asked: str | Adapter) -> Adapter:
     )
 
 
-def save(adapter: Adapter, model: object, directory: Path) -> Kept:
+def save(adapter: Adapter, model: object, scratch: Scratch) -> Kept:
     """Return an object as files; whatever the framework raises is told as an error of mlreg.
 
     Raises:
@@ -124,7 +123,7 @@ def save(adapter: Adapter, model: object, directory: Path) -> Kept:
         UnsupportedError: `missing_extra`.
     """
     try:
-        return adapter.save(model, directory)
+        return adapter.save(model, scratch)
     except (MlregError, MemoryError):
         raise
     except ImportError as error:

@@ -20,11 +20,15 @@ from mlreg.operations.ingest import Source
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
+Scratch = Callable[[], Path]
+"""Returns an empty directory for the files of a model; made when it is first asked for, the same each time."""
+
+
 class Kept(NamedTuple):
     """A live object as files."""
 
     sources: Sequence[Source]
-    """In memory, or files below the directory that `save` was given."""
+    """In memory, or files below the directory that `save` asked for."""
     form: str = "directory"
     """One of `mlreg.formats.commit.FORMS`."""
     framework: Mapping[str, Any] = NOTHING
@@ -88,12 +92,12 @@ class Adapter(ABC):
         """Tell whether this adapter keeps such an object; imports nothing."""
 
     @abstractmethod
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         """Return an object as files.
 
         Args:
             model: an object; what is not as `recognises` wants it may be refused, or fail.
-            directory: empty, and there until the files have been registered.
+            scratch: returns an empty directory, which is there until the files have been registered.
 
         Raises:
             UsageError: `cannot_keep`, a part of it cannot be kept without pickle.

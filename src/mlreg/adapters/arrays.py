@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
 from mlreg.operations.ingest import Source
 from mlreg.tensors import safetensors
 
@@ -25,7 +24,7 @@ class ArraysAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return isinstance(model, Mapping) and all(is_a(value, "numpy", "ndarray") for value in model.values())
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         arrays = dict(model)
         return Kept([Source(NAME, lambda: safetensors.encode_arrays(arrays))], "arrays")
 

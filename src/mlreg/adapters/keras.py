@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, untrusted
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, untrusted
 from mlreg.adapters.archive import read_archive, read_member, write_archive
 from mlreg.adapters.signature import MAX_NAMES, bounded
 from mlreg.operations.ingest import Source
@@ -32,10 +31,11 @@ class KerasAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "keras", "Model")
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         framework = self.framework()
-        model.save(directory / NAME)
-        data = _timeless((directory / NAME).read_bytes())
+        place = scratch()
+        model.save(place / NAME)
+        data = _timeless((place / NAME).read_bytes())
         return Kept([Source(NAME, lambda: (data,))], framework=framework, signature=_signature(model))
 
     def load(self, stored: Stored, *, trust: bool) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
 from mlreg.adapters.notes import note, read_note
 from mlreg.adapters.signature import bounded, listed
 from mlreg.adapters.sklearn import estimator_signature
@@ -35,7 +34,7 @@ class LightgbmAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "lightgbm", BOOSTER, "LGBMModel")
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         if not is_a(model, "lightgbm", BOOSTER):
             source, fields, signature = skops_source(self, model), {"class": "estimator"}, estimator_signature(model)
         else:

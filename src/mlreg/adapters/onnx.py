@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
 from mlreg.adapters.signature import MAX_NAMES, bounded
 from mlreg.errors import IntegrityError, RefusedError, UsageError
 from mlreg.operations.ingest import Source
@@ -24,7 +23,7 @@ class OnnxAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "onnx", "ModelProto")
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         framework = self.framework()
         for location in _locations(model):
             raise UsageError(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import NOTHING, Adapter, Kept, Stored
+from mlreg.adapters.adapter import NOTHING, Adapter, Kept, Scratch, Stored
 from mlreg.adapters.notes import decode_note
 from mlreg.operations.ingest import sources_below
 
@@ -29,7 +29,7 @@ class PathAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return isinstance(model, str | Path)
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         path = Path(model)
         if not path.is_dir():
             return Kept(sources_below([path]), "file")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, untrusted
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, untrusted
 from mlreg.operations.ingest import Source
 
 NAME = "model.pickle"
@@ -22,7 +21,7 @@ class PickleAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return False
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         data = pickle.dumps(model, PROTOCOL)
         return Kept([Source(NAME, lambda: (data,))])
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored
 from mlreg.operations.ingest import Source
 
 NAME = "model.bin"
@@ -20,7 +19,7 @@ class BytesAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return isinstance(model, bytes | bytearray | memoryview)
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         data = bytes(model)
         return Kept([Source(NAME, lambda: (data,))], "bytes")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
 from mlreg.adapters.signature import bounded, listed
 from mlreg.adapters.skops_file import load_skops, skops_source
 
@@ -20,7 +19,7 @@ class SklearnAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "sklearn", "BaseEstimator")
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         return Kept([skops_source(self, model)], framework=self.framework(), signature=estimator_signature(model))
 
     def load(self, stored: Stored, *, trust: bool) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, word
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, word
 from mlreg.errors import UnsupportedError, UsageError
 from mlreg.operations.ingest import Source
 from mlreg.tensors import safetensors
@@ -32,7 +32,7 @@ class TorchAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "torch", "Module") or _holds_tensor(model, DEPTH)
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         torch = self.imported()
         state = dict(model.state_dict() if is_a(model, "torch", "Module") else model)
         dtypes = {getattr(torch, dtype.array, None): dtype.word for dtype in safetensors.DTYPES if dtype.array}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, untrusted, word
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, untrusted, word
 from mlreg.adapters.notes import decode_note, note
 from mlreg.errors import IntegrityError, UsageError
 from mlreg.operations.ingest import sources_below
@@ -25,7 +24,7 @@ class TransformersAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "transformers", *BASES)
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         framework = self.framework()
         has_code = bool(getattr(getattr(model, "config", None), "auto_map", None))
         if not has_code and getattr(self.imported(), type(model).__name__, None) is not type(model):
@@ -35,8 +34,9 @@ class TransformersAdapter(Adapter):
                 why="without its code it could not be loaded, and code is not kept",
                 fix=("model.register_for_auto_class(), then register it", "register model.state_dict()"),
             )
-        model.save_pretrained(directory)
-        sources = [*sources_below([directory]), note({"class": type(model).__name__}, CLASS)]
+        place = scratch()
+        model.save_pretrained(place)
+        sources = [*sources_below([place]), note({"class": type(model).__name__}, CLASS)]
         return Kept(sources, framework=framework, signature=_signature(model))
 
     def load(self, stored: Stored, *, trust: bool) -> Any:

@@ -5,10 +5,9 @@ The file holds what was learned. What an estimator was told besides, its paramet
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored, is_a, word
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, word
 from mlreg.adapters.notes import note, read_note
 from mlreg.adapters.signature import bounded, listed
 from mlreg.errors import IntegrityError, UsageError
@@ -30,7 +29,7 @@ class XgboostAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return is_a(model, "xgboost", "XGBModel", BOOSTER)
 
-    def save(self, model: Any, directory: Path) -> Kept:
+    def save(self, model: Any, scratch: Scratch) -> Kept:
         name = type(model).__name__
         if name not in (*ESTIMATORS, BOOSTER) or type(model) is not getattr(self.imported(), name):
             raise UsageError(
@@ -40,8 +39,9 @@ class XgboostAdapter(Adapter):
                 fix="register its booster: model.get_booster()",
             )
         fields = {"class": name} if name == BOOSTER else {"class": name, "parameters": _parameters(model)}
-        model.save_model(directory / NAME)
-        sources = [Source(NAME, directory / NAME), note(fields)]
+        place = scratch()
+        model.save_model(place / NAME)
+        sources = [Source(NAME, place / NAME), note(fields)]
         return Kept(sources, framework=self.framework(), signature=_signature(model))
 
     def load(self, stored: Stored, *, trust: bool) -> Any:

@@ -58,17 +58,44 @@ _WHY_NOT_CANONICAL = "a duplicate or unordered key, white space, or a number in 
 
 
 def check(value: Any, path: str = "$", depth: int = 0) -> None:
-    """Refuse what canonical JSON cannot hold, naming where it is (`$.metrics.map`)."""
+    """Refuse what canonical JSON cannot hold, naming where it is (`$.metrics.map`).
+
+    Raises:
+        UsageError: `bad_json`.
+    """
+    # Nearly everything is fine, and paths are only needed of what is not.
+    if not _holds(value, depth):
+        _explain(value, path, depth)
+
+
+def _holds(value: Any, depth: int) -> bool:
+    """Tell whether canonical JSON can hold a value; perhaps no for subclasses of what JSON has."""
+    kind = type(value)
+    if depth > MAX_DEPTH:
+        return False
+    if kind is str:
+        return value.isascii() or _is_text(value)
+    if kind is dict:
+        return all(type(key) is str and _holds(key, 0) and _holds(item, depth + 1) for key, item in value.items())
+    if kind is list or kind is tuple:
+        return all(_holds(item, depth + 1) for item in value)
+    if kind is int:
+        return bool(-MAX_INTEGER - 1 <= value <= MAX_INTEGER)
+    return kind is bool or value is None or (kind is float and math.isfinite(value))
+
+
+def _explain(value: Any, path: str, depth: int) -> None:
+    """Look again, more slowly, and raise what is wrong."""
     if depth > MAX_DEPTH:
         _refuse(path[:80], f"nested deeper than {MAX_DEPTH} levels")
     match value:
         case list() | tuple():
             for number, item in enumerate(value):
-                check(item, f"{path}[{number}]", depth + 1)
+                _explain(item, f"{path}[{number}]", depth + 1)
         case dict():
             for key, item in value.items():
                 _check_key(key, path)
-                check(item, f"{path}.{key}", depth + 1)
+                _explain(item, f"{path}.{key}", depth + 1)
         case _:
             _check_scalar(value, path)
 
@@ -96,10 +123,16 @@ def _check_key(key: Any, path: str) -> None:
 
 
 def _check_text(text: str, path: str) -> None:
+    if not _is_text(text):
+        _refuse(path, "text with half of a surrogate pair")
+
+
+def _is_text(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        _refuse(path, "text with half of a surrogate pair")
+        return False
+    return True
 
 
 def _integer(token: str) -> int:

@@ -7,6 +7,7 @@ changes nothing and says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -132,6 +133,7 @@ def _add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
         except BaseException as error:
             _clean_up(attempt, error)
             raise
+        attempt.take_up()
     return Recorded(attempt.commit_id, attempt.commit, is_changed=True)
 
 
@@ -266,6 +268,13 @@ class _Attempt:
         if packs := self._writer.finish():
             new = self._new
             self._repository.log.append(lambda view: Draft(new.author, f"store {new.entry} again", add=packs))
+
+    def take_up(self) -> None:
+        """Let the view know what is in the packs, which would be read for it otherwise."""
+        # The version is registered: what goes wrong with a cache is no fault of it.
+        with suppress(MlregError):
+            for pack in self._packs:
+                self._repository.log.view.add_index(pack.id, self._writer.indexes[pack.id])
 
     def take_back(self) -> None:
         """Delete the packs, which no transaction names."""

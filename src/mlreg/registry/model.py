@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,8 +78,9 @@ class ModelRegistry:
                 `reserved_metadata`, `no_adapter`.
         """
         keeper = adapters.keeper_of(model, adapter)
-        with TemporaryDirectory(prefix="mlreg-") as place:
-            kept = adapters.save(keeper, model, Path(place))
+        with ExitStack() as leave:
+            scratch = cache(lambda: Path(leave.enter_context(TemporaryDirectory(prefix="mlreg-"))))
+            kept = adapters.save(keeper, model, scratch)
             described = adapters.metadata_of(keeper, kept, metadata or {})
             self._make_repository()
             added = self.registry.register(

@@ -232,13 +232,13 @@ class Log:
                 requires=(FEATURE,) if draft.notes else (),
                 **draft._asdict(),
             )
-            _refuse_unreadable(slot)
+            data = _readable(slot)
             if not self.view.fits(slot):
                 continue
-            if self._claim(slot):
+            if self._claim(slot.number, data):
                 # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
                 with suppress(MlregError):
-                    self.view.apply([(slot, TransactionHash.of(slot.encode()))])
+                    self.view.apply([(slot, TransactionHash.of(data))])
                     self._snapshot_if_due(slot.number)
                 return slot
             _back_off(attempt)
@@ -249,9 +249,9 @@ class Log:
             if self.view.pack_state(pack.id) == REAPED:
                 raise ConflictError("pack_reaped", f"pack {pack.id} was collected before it was used", fix="try again")
 
-    def _claim(self, slot: Transaction) -> bool:
+    def _claim(self, number: int, data: bytes) -> bool:
         """Create a slot; True if it is ours, False if someone else has that number."""
-        key, data = slot_key(slot.number), slot.encode()
+        key = slot_key(number)
         unclear: UnavailableError | None = None
         for attempt in range(1, REPLIES + 1):
             try:
@@ -267,7 +267,7 @@ class Log:
             _back_off(attempt + 2)
         raise UnavailableError(
             "unclear_commit",
-            f"{self._store.url} stopped answering while slot {slot.number} was written",
+            f"{self._store.url} stopped answering while slot {number} was written",
             why=unclear.message if unclear else "",
             fix="do the same again: if the change is there already, nothing happens",
         ) from unclear
@@ -282,8 +282,8 @@ class Log:
         self._store.create(snapshot_key(found.number), found.encode())
 
 
-def _refuse_unreadable(slot: Transaction) -> None:
-    """Refuse what no reader would accept: a slot that is there is there for ever."""
+def _readable(slot: Transaction) -> bytes:
+    """Return the bytes of a slot, unless no reader would accept them: a slot that is there is there for ever."""
     data = slot.encode()
     if len(data) > MAX_BYTES:
         raise RefusedError(
@@ -297,6 +297,7 @@ def _refuse_unreadable(slot: Transaction) -> None:
         parse_ref_name(ref.name)
     for note in slot.notes:
         parse_annotation(note)
+    return data
 
 
 def now() -> str:

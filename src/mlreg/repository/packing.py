@@ -20,6 +20,7 @@ from mlreg.formats.pack import (
     TRAILER_SIZE,
     Block,
     Item,
+    PackIndex,
     PackKind,
     Sort,
     block_sum,
@@ -73,6 +74,8 @@ class PackWriter:
         place = _Place(store, pack_ids or _random_ids(), pack_size, is_random=pack_ids is None)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
         self._added: set[tuple[Sort, ObjectId]] = set()
+        self.indexes: dict[str, PackIndex] = {}
+        """Of the packs that `finish` returned, by id: who wrote them need not read them."""
 
     def __enter__(self) -> Self:
         """Return the writer."""
@@ -110,10 +113,17 @@ class PackWriter:
 
     def finish(self) -> tuple[PackEntry, ...]:
         """Write everything out; when this returns the packs are durable, and the caller's to name in the log."""
+        *others, last = self._streams.values()
         for stream in self._streams.values():
+            stream.write_out()
+        for stream in others:
             stream.close()
+        # A thread less, and the flushes of all go on beside each other.
+        last.close_here()
         # Only now: if one of them had failed, the packs of all would be taken back.
-        return tuple(pack for stream in self._streams.values() for pack in stream.hand_over())
+        done = [pack for stream in self._streams.values() for pack in stream.hand_over()]
+        self.indexes.update((pack.entry.id, pack.content) for pack in done)
+        return tuple(pack.entry for pack in done)
 
     def take_back(self, packs: Sequence[PackEntry]) -> None:
         """Delete packs that `finish` returned and that no transaction names or ever will."""
@@ -156,8 +166,8 @@ class _PackStream:
         self._shared = bytearray()
         self._shared_items: list[tuple[Sort, ObjectId, int, int]] = []
         self._open: _OpenPack | None = None
-        self._closing: list[Future[PackEntry]] = []
-        self._done: list[PackEntry] = []
+        self._closing: list[Future[_Closed]] = []
+        self._done: list[_Closed] = []
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
         if len(data) > SMALL:
@@ -175,9 +185,17 @@ class _PackStream:
             self._shared_items.clear()
 
     def _submit(self, plain: Buffer, items: tuple[tuple[Sort, ObjectId, int, int], ...]) -> None:
-        self._waiting.append(_Waiting(self._pool.submit(_encode, plain), len(plain), items))
+        self._waiting.append(_Waiting(self._encoding(plain), len(plain), items))
         while len(self._waiting) > IN_FLIGHT:
             self._write_oldest()
+
+    def _encoding(self, plain: Buffer) -> Future[_Encoded]:
+        if len(plain) > SMALL:
+            return self._pool.submit(_encode, plain)
+        # Handing it to a thread would take longer.
+        done = Future[_Encoded]()
+        done.set_result(_encode(plain))
+        return done
 
     def _write_oldest(self) -> None:
         waiting = self._waiting.popleft()
@@ -202,27 +220,34 @@ class _PackStream:
 
     def _close_if_full(self) -> None:
         if self._open is not None and self._open.size >= self._place.pack_size:
-            self._close_pack()
+            self.close()
 
-    def _close_pack(self) -> None:
-        """Flush the pack to the disk while the next one is being filled."""
+    def close(self) -> None:
+        """Flush the pack to the disk while others are being filled, or flushed."""
         if self._open is not None:
             self._collect(keep=1)
             self._closing.append(self._pool.submit(self._open.close))
             self._open = None
 
+    def close_here(self) -> None:
+        """Flush the pack to the disk before this returns."""
+        if self._open is not None:
+            pack, self._open = self._open, None
+            self._done.append(pack.close())
+
     def _collect(self, keep: int) -> None:
         while len(self._closing) > keep:
             self._done.append(self._closing.pop(0).result())
 
-    def close(self) -> None:
+    def write_out(self) -> None:
+        """Put all that was added into packs, of which the last stays open."""
         self._close_shared()
         while self._waiting:
             self._write_oldest()
-        self._close_pack()
-        self._collect(keep=0)
 
-    def hand_over(self) -> list[PackEntry]:
+    def hand_over(self) -> list[_Closed]:
+        """Return the packs, which are durable now."""
+        self._collect(keep=0)
         done, self._done = self._done, []
         return done
 
@@ -234,7 +259,14 @@ class _PackStream:
             self._open.abandon()
         closed = [future.result() for future in self._closing if future.exception() is None]
         for pack in (*self._done, *closed) if self._place.is_random else ():
-            self._place.store.delete(pack_key(pack.id))
+            self._place.store.delete(pack_key(pack.entry.id))
+
+
+class _Closed(NamedTuple):
+    """A pack that is written."""
+
+    entry: PackEntry
+    content: PackIndex
 
 
 class _OpenPack:
@@ -254,13 +286,15 @@ class _OpenPack:
         self.blocks.append(Block(self.size, len(stored), plain_size, codec, checksum))
         self.size += len(stored)
 
-    def close(self) -> PackEntry:
+    def close(self) -> _Closed:
         """Write the index behind the blocks and make the pack durable."""
         index = encode_index(self.kind, self.blocks, self.items)
         with self._leave:
             self._upload.write(index)
         _, digest = decode_trailer(index[-TRAILER_SIZE:])
-        return PackEntry(self.id, self.kind, self.size + len(index), len(index) - TRAILER_SIZE, digest, len(self.items))
+        size, index_size = self.size + len(index), len(index) - TRAILER_SIZE
+        entry = PackEntry(self.id, self.kind, size, index_size, digest, len(self.items))
+        return _Closed(entry, PackIndex(index[:-TRAILER_SIZE], digest))
 
     def abandon(self) -> None:
         self._leave.__exit__(_Abandoned, _Abandoned(), None)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mlreg.adapters.adapter import Adapter, Kept, Stored
+from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored
 from mlreg.adapters.archive import read_member
 from mlreg.adapters.notes import decode_note, note, read_note
 from mlreg.adapters.path import framework_of
@@ -33,13 +33,12 @@ class WordAdapter(Adapter):
     def recognises(self, model: object) -> bool:
         return isinstance(model, Word)
 
-    def save(self, model: Any, directory: Path) -> Kept:
-        (directory / "word.txt").write_text(model)
+    def save(self, model: Any, scratch: Scratch) -> Kept:
+        place = scratch()
+        (place / "word.txt").write_text(model)
         from mlreg.operations.ingest import sources_below
 
-        return Kept(
-            [*sources_below([directory / "word.txt"]), note({"class": "Word"})], signature={"letters": len(model)}
-        )
+        return Kept([*sources_below([place / "word.txt"]), note({"class": "Word"})], signature={"letters": len(model)})
 
     def load(self, stored: Stored, *, trust: bool) -> Word:
         read_note(stored, ["Word"])
