@@ -15,7 +15,7 @@ from mlreg.operations.annotate import annotate, version_name
 from mlreg.operations.history import latest_of, read_commit
 from mlreg.operations.naming import called
 from mlreg.registry import results
-from mlreg.registry.registry import Registry, refuse_remote
+from mlreg.registry.registry import Registry, refuse_path, refuse_remote
 from mlreg.registry.resolve import resolve, resolve_entry
 from mlreg.repository.view import View
 
@@ -26,6 +26,7 @@ class _Subject:
     def __init__(self, registry: Registry, text: str) -> None:
         ref = parse_ref(text)
         refuse_remote(ref)
+        refuse_path(ref)
         self._registry = registry
         self._repository = registry.repository
         view = self._repository.log.refresh()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.commit import Input
-from mlreg.formats.names import Entry, check_role, known_ref_name, parse_ref_name
+from mlreg.formats.names import Entry, check_role, is_id_prefix, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
@@ -489,6 +489,7 @@ class Registry:
 
         _, ref, target = self.find(text)
         refuse_remote(ref)
+        refuse_path(ref)
         previous = self._tagged(target.entry, name)
         expected = None if not expect else {None} if expect == "none" else {self.find(expect)[2].commit_id}
         done = record.tag(
@@ -502,6 +503,7 @@ class Registry:
 
         ref = parse_ref(text)
         refuse_remote(ref)
+        refuse_path(ref)
         view = self.repository.log.refresh()
         entry = resolve_entry(view, ref)
         if not ref.selector or ref.steps:
@@ -540,12 +542,18 @@ class Registry:
     def _named_version(self, view: View, ref: Ref) -> tuple[Entry, str]:
         """Return the version a ref names outright: removing what `latest` happens to be is not asked for lightly."""
         refuse_remote(ref)
-        entry = resolve_entry(view, ref)
-        if ref.selector in history.versions_of(view, entry) and not ref.steps:
-            return entry, ref.selector or ""
-        if ref.selector is None:
-            raise RefusedError("no_version", f"say which version of {entry}", fix=f"mlreg ls {entry}")
-        return entry, resolve(self.repository, ref).version
+        refuse_path(ref)
+        entry = resolve_entry(view, ref) if ref.name else resolve(self.repository, ref).entry
+        selector = ref.selector or ""
+        if not ref.steps and history.version_of(view, entry, selector):
+            return entry, selector
+        found = resolve(self.repository, ref)
+        if ref.steps or not is_id_prefix(selector):
+            why = "what a tag, latest or a step leads to may be another one by now"
+            raise RefusedError(
+                "no_version", f"say which version of {entry}", why=why, fix=(f"is it {found}?", f"mlreg ls {entry}")
+            )
+        return entry, found.version
 
     # The repository as a whole.
 
@@ -589,6 +597,17 @@ def refuse_remote(ref: Ref) -> None:
             why="changes are made here, and then pushed",
             fix=f"mlreg push {ref.remote}",
         )
+
+
+def refuse_path(ref: Ref) -> None:
+    """Refuse a ref of a file where a whole version is meant: what is done would be done to all of it.
+
+    Raises:
+        UsageError: `path_in_change`.
+    """
+    if ref.path is not None:
+        whole = ref._replace(path=None)
+        raise UsageError("path_in_change", f"{ref} is a file, and versions are changed as a whole", fix=f"use {whole}")
 
 
 def _logged_name(repository: Repository, ref: Ref) -> str:
