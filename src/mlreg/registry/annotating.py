@@ -7,6 +7,7 @@ from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.annotation import about_entry, facts_of, merge_patch
+from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry
 from mlreg.formats.plain import plain
 from mlreg.formats.ref import Ref, parse_ref
@@ -77,22 +78,36 @@ def correct(
             fix=(f"mlreg ls {subject.ref}", f"mlreg label {subject.ref} KEY=VALUE"),
         )
     patch = plain(dict(changes))
+    check(patch)
+    present = merge_patch(subject.facts().get("metadata"), patch)
     for key in unset:
-        _take_away(patch, key)
-    corrected = merge_patch(subject.facts(), {"metadata": patch})
-    registry.check_metadata(subject.entry, corrected.get("metadata", {}))
+        _take_away(patch, key, present)
+    registry.check_metadata(subject.entry, merge_patch(present, patch))
     return subject.state({"metadata": patch}, message or f"correct {subject.ref}")
 
 
-def _take_away(patch: dict[str, Any], key: str) -> None:
-    """Put the removal of a dotted key into a merge patch."""
-    *parents, last = key.split(".")
+def _take_away(patch: dict[str, Any], key: str, present: Mapping[str, Any]) -> None:
+    """Put the removal of a dotted key into a merge patch; of what is not present, nothing."""
+    place = _place_of(key, present)
+    *parents, last = place or key.split(".")
     below: Any = patch
     for parent in parents:
-        below = below.setdefault(parent, {})
+        below = below.setdefault(parent, {}) if place else below.get(parent, {})
         if not isinstance(below, dict):
             raise UsageError("bad_meta", f"{key} is taken away, and {parent} is set", fix="do one after the other")
-    below[last] = None
+    if place:
+        below[last] = None
+
+
+def _place_of(key: str, values: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the keys that lead to a dotted key, which may have dots of their own; None if nothing is there."""
+    if key in values:
+        return (key,)
+    for at in (at for at, character in enumerate(key) if character == "."):
+        below = values.get(key[:at])
+        if isinstance(below, Mapping) and (found := _place_of(key[at + 1 :], below)):
+            return (key[:at], *found)
+    return None
 
 
 def label(
@@ -100,7 +115,12 @@ def label(
 ) -> results.Annotated:
     """Label an entry or a version: `team=vision`. Labels of an entry hold for all its versions."""
     subject = _Subject(registry, text)
-    return subject.state({"labels": {**labels, **dict.fromkeys(unset)}}, message or f"label {subject.ref}")
+    patch = plain(dict(labels))
+    check(patch)
+    present = merge_patch(subject.facts().get("labels"), patch)
+    for key in unset:
+        _take_away(patch, key, present)
+    return subject.state({"labels": patch}, message or f"label {subject.ref}")
 
 
 def deprecate(registry: Registry, text: str, why: str) -> results.Annotated:

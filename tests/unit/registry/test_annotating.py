@@ -108,6 +108,52 @@ def test_metadata_belongs_to_versions_and_a_deprecation_has_a_reason(registry: R
     assert annotating.statements(registry, ONE) == []
 
 
+@pytest.mark.parametrize("key", ["task.name", "nothing", "nothing.below", "metrics.map.x", "", ".", "metrics."])
+def test_taking_away_what_is_not_there_changes_nothing(registry: Registry, key: str) -> None:
+    before = registry.show(ONE)
+
+    assert not annotating.correct(registry, ONE, {}, [key]).changed
+    assert not annotating.label(registry, ONE, {}, [key]).changed
+    assert registry.show(ONE) == before
+
+
+def test_what_has_dots_in_its_own_key_can_be_taken_away(registry: Registry) -> None:
+    annotating.correct(registry, ONE, {"metrics": {"map.5": 1, "by": {"a.b": {"c": 2}}}})
+    annotating.correct(registry, ONE, {}, ["metrics.map.5", "metrics.by.a.b.c"])
+
+    assert registry.show(ONE).metadata["metrics"] == {"map": 0.5, "by": {"a.b": {}}}
+
+
+def test_a_label_below_another_is_taken_away_as_it_was_set(registry: Registry) -> None:
+    annotating.label(registry, ONE, {"team": {"name": "vision", "site": "b"}})
+    annotating.label(registry, ONE, {}, ["team.name"])
+
+    assert registry.show(ONE).labels == {"team": {"site": "b"}}
+
+
+def nested(depth: int) -> dict[str, object]:
+    value: dict[str, object] = {}
+    for _ in range(depth):
+        value = {"k": value}
+    return value
+
+
+def circle() -> dict[str, object]:
+    value: dict[str, object] = {}
+    value["k"] = value
+    return value
+
+
+@pytest.mark.parametrize("value", [nested(3000), circle()], ids=["deep", "circle"])
+def test_what_is_nested_too_deeply_is_refused_and_not_followed_to_its_end(
+    registry: Registry, file: Path, value: dict[str, object]
+) -> None:
+    assert refused(lambda: annotating.correct(registry, ONE, value)) == "bad_json"
+    assert refused(lambda: annotating.label(registry, ONE, value)) == "bad_json"
+    assert refused(lambda: registry.add("model/net", [file], version="3.0.0", metadata=value)) == "bad_json"
+    assert not annotating.correct(registry, ONE, {}, [".".join("k" * 3000)]).changed
+
+
 def test_a_deprecation_is_told_to_whoever_gets_the_version(registry: Registry, tmp_path: Path) -> None:
     annotating.deprecate(registry, ONE, "trained on broken data")
 
