@@ -83,7 +83,10 @@ def version(info: results.VersionInfo) -> View:
         *((f"in {item.role}", item.ref) for item in info.inputs),
         *((f"label {key}", value) for key, value in _flat(info.labels)),
         *((f"meta {key}", value) for key, value in _flat(info.metadata)),
-        *(("disputed", f"{path}: see mlreg meta log {info.ref}") for path in info.disputed),
+        *(
+            ("disputed", f"{path}: see mlreg meta log {info.ref}, and of {info.kind}/{info.name}")
+            for path in info.disputed
+        ),
     ]
     return View((Column("FACT"), Column("VALUE")), facts, [info.ref])
 

@@ -7,6 +7,7 @@ holds now is what all of them add up to, in whatever repository and order they w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -117,10 +118,22 @@ def _bad(reason: str) -> IntegrityError:
     return IntegrityError("bad_annotation", "a note of the log cannot be read", why=reason, fix="mlreg verify")
 
 
+Path = tuple[str, ...]
+"""The keys that lead to a fact."""
+
+
+class _Claim(NamedTuple):
+    """What a statement says of one fact."""
+
+    number: int
+    """Of the statement, in order."""
+    value: Any
+
+
 class Dispute(NamedTuple):
     """A fact about which two statements differ that did not know of each other."""
 
-    path: tuple[str, ...]
+    path: Path
     held: Annotation
     """The one that holds."""
     other: Annotation
@@ -187,27 +200,63 @@ def facts_of(annotations: Sequence[Annotation], start: Mapping[str, Any] | None 
 
 
 def disputes(annotations: Sequence[Annotation]) -> list[Dispute]:
-    """Return the facts on which statements differ that do not know each other, until one follows both."""
-    setters: dict[tuple[str, ...], list[tuple[Annotation, Any]]] = {}
-    known_to: dict[str, set[str]] = {}
-    for one in annotations:
-        known_to[one.id] = {*one.after, *(early for late in one.after for early in known_to.get(late, ()))}
+    """Return the facts on which statements differ that do not know each other, until one follows both.
+
+    Who sets a fact, or takes it away, differs also from who sets something in it.
+    """
+    known = _known_to(annotations)
+    claims: dict[Path, list[_Claim]] = {}
+    for number, one in enumerate(annotations):
         for path, value in leaves(one.patch):
-            earlier = setters.get(path, [])
-            setters[path] = [*((who, what) for who, what in earlier if who.id not in known_to[one.id]), (one, value)]
+            later = [claim for claim in claims.get(path, ()) if not known[number] >> claim.number & 1]
+            claims[path] = [*later, _Claim(number, value)]
     found: list[Dispute] = []
-    for path, claims in sorted(setters.items()):
-        (*others, (held, value)) = claims
-        found.extend(Dispute(path, held, other) for other, claimed in others if claimed != value)
+    for path in sorted(claims):
+        for held, other in _rivals(path, claims, known):
+            found.append(Dispute(path, annotations[held.number], annotations[other.number]))
     return found
 
 
-def paths_of(patch: Mapping[str, Any]) -> set[tuple[str, ...]]:
-    """Return the facts that a patch sets or takes away, each as the keys that lead to it."""
-    return {path for path, _ in leaves(patch)}
+def _known_to(annotations: Sequence[Annotation]) -> list[int]:
+    """Return what each statement knew of: bit N stands for number N. Bits, for there may be ten thousands."""
+    numbers = {one.id: number for number, one in enumerate(annotations)}
+    known: list[int] = []
+    for number, one in enumerate(annotations):
+        seen = 0
+        for earlier in (numbers[early] for early in one.after if numbers.get(early, number) < number):
+            seen |= known[earlier] | 1 << earlier
+        known.append(seen)
+    return known
 
 
-def leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterable[tuple[tuple[str, ...], Any]]:
+def _rivals(path: Path, claims: Mapping[Path, list[_Claim]], known: Sequence[int]) -> list[tuple[_Claim, _Claim]]:
+    """Return the claim of a path that holds beside each that it contradicts and does not know."""
+    # An empty mapping takes nothing away.
+    above = [claim for end in range(1, len(path)) for claim in claims.get(path[:end], ()) if claim.value != {}]
+    settled = 0
+    for claim in above:
+        settled |= known[claim.number]
+    own = [claim for claim in claims[path] if not settled >> claim.number & 1]
+    if not own:
+        return []
+    held = max(own + above, key=lambda claim: claim.number)
+    # What is claimed of all that a path is part of is in dispute there already.
+    others = [*own, *above] if held in own else own
+    seen = known[held.number] | 1 << held.number
+    return [(held, one) for one in others if not seen >> one.number & 1 and not is_same(one.value, held.value)]
+
+
+def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
+    """Tell whether two JSON values are the same: in Python, true and 1.0 are equal to 1."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
+def touches(patch: Mapping[str, Any], path: Path) -> bool:
+    """Tell whether a patch sets or takes away a fact, or something that it is part of."""
+    return any(path[: len(one)] == one for one, _ in leaves(patch))
+
+
+def leaves(values: Mapping[str, Any], above: Path = ()) -> Iterable[tuple[Path, Any]]:
     """Yield the values of nested mappings, each behind the keys that lead to it; an empty mapping is a value."""
     for key, value in values.items():
         if isinstance(value, Mapping) and value:

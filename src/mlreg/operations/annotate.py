@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlreg.errors import NotFoundError
-from mlreg.formats.annotation import Annotation, disputes, facts_of, heads, merge_patch, paths_of
+from mlreg.formats.annotation import Annotation, disputes, facts_of, heads, is_same, merge_patch, touches
 from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry, version_ref
 from mlreg.formats.transaction import Transaction
@@ -51,8 +51,8 @@ def annotate(
     def build(view: View) -> Draft:
         known = view.annotations(about)
         facts = facts_of(known, before(view))
-        is_disputed = any(dispute.path in paths_of(patch) for dispute in disputes(known))
-        if _plain(merge_patch(facts, patch)) == _plain(facts) and not is_disputed:
+        is_disputed = any(touches(patch, dispute.path) for dispute in disputes(known))
+        if is_same(_plain(merge_patch(facts, patch)), _plain(facts)) and not is_disputed:
             raise _Settled
         one = Annotation(os.urandom(16).hex(), about, patch, heads(known), author, now(), message)
         return Draft(author, message, notes=(one.note(),))

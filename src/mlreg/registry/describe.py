@@ -40,7 +40,8 @@ def version_info(
     entry, view = Entry.parse(commit.entry), repository.log.view
     name = version_ref(entry, commit.version)
     stated = {about: view.annotations(about) for about in (name, about_entry(entry))} if stated is None else stated
-    own, of_entry = stated.get(name, []), facts_of(stated.get(about_entry(entry), []))
+    own, on_entry = stated.get(name, []), stated.get(about_entry(entry), [])
+    of_entry = facts_of(on_entry)
     facts = facts_of(own, {"metadata": commit.metadata})
     names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
     return results.VersionInfo(
@@ -63,7 +64,7 @@ def version_info(
         labels=labels_of(of_entry, facts),
         deprecated=str(either(of_entry, facts, "deprecated") or ""),
         frozen=bool(either(of_entry, facts, "frozen")),
-        disputed=tuple(".".join(dispute.path) for dispute in disputes(own)),
+        disputed=tuple(".".join(dispute.path) for dispute in (*disputes(own), *disputes(on_entry))),
     )
 
 

@@ -92,6 +92,36 @@ def test_statements_that_do_not_know_each_other_dispute_what_they_set_differentl
     assert (facts_of(settled)["metadata"]["map"], disputes(settled)) == (0.91, [])
 
 
+@pytest.mark.parametrize("whole", [None, 5, [1]])
+def test_who_takes_a_mapping_away_disputes_what_others_set_in_it(whole: Any) -> None:
+    ann, bob = annotation(1, {"metrics": whole}), annotation(2, {"metrics": {"map": 0.9}}, time=1)
+
+    for first, last in ((ann, bob), (bob, ann._replace(time=bob.time[:-2] + "9Z"))):
+        (dispute,) = disputes(in_order([first, last]))
+        assert (dispute.path, dispute.held, dispute.other) == (("metrics", "map"), last, first)
+    for patch in ({"metrics": None}, {"metrics": {"map": 0.8}}, {"metrics": {"map": None}}):
+        assert disputes(in_order([ann, bob, annotation(3, patch, 1, 2, time=2)])) == []
+    beside = annotation(3, {"metrics": {"loss": 1}}, 1, 2, time=2)
+    assert [dispute.path for dispute in disputes(in_order([ann, bob, beside]))] == [("metrics", "map")]
+
+
+def test_one_and_true_are_different_claims() -> None:
+    (dispute,) = disputes(in_order([annotation(1, {"a": 1}), annotation(2, {"a": True}, time=1)]))
+    assert dispute.path == ("a",)
+    assert disputes(in_order([annotation(1, {"a": None}), annotation(2, {"a": {"b": None}}, time=1)])) == []
+
+
+def test_ten_thousand_corrections_are_looked_through_in_a_moment() -> None:
+    import tracemalloc
+
+    made = [annotation(0, {"a": 0})] + [annotation(n, {"a": n}, n - 1) for n in range(1, 10_000)]
+    tracemalloc.start()
+    assert disputes(made) == []
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100_000_000
+
+
 def test_a_correction_of_a_correction_is_no_dispute_whatever_the_clocks_say() -> None:
     early, late = annotation(1, {"a": 1}, time=9), annotation(2, {"a": 2}, 1, time=0)
 

@@ -154,6 +154,14 @@ def test_what_is_nested_too_deeply_is_refused_and_not_followed_to_its_end(
     assert not annotating.correct(registry, ONE, {}, [".".join("k" * 3000)]).changed
 
 
+@pytest.mark.parametrize("value", [True, 1.0])
+def test_what_is_equal_to_one_in_python_only_is_another_value(registry: Registry, value: object) -> None:
+    annotating.correct(registry, ONE, {"flag": 1})
+
+    assert annotating.correct(registry, ONE, {"flag": value}).changed
+    assert repr(registry.show(ONE).metadata["flag"]) == repr(value)
+
+
 def test_a_deprecation_is_told_to_whoever_gets_the_version(registry: Registry, tmp_path: Path) -> None:
     annotating.deprecate(registry, ONE, "trained on broken data")
 
@@ -237,6 +245,15 @@ def test_two_who_correct_the_same_metadata_dispute_it_until_one_decides(tmp_path
         clones.meet()
         assert [person.show(ONE).disputed for person in (clones.ann, clones.bob)] == [(), ()]
         assert [person.show(ONE).metadata["metrics"]["map"] for person in (clones.ann, clones.bob)] == [value, value]
+
+
+def test_two_who_label_the_same_entry_dispute_it_for_all_its_versions(tmp_path: Path) -> None:
+    clones = Clones(tmp_path)
+    annotating.label(clones.ann, "model/net", {"team": "vision"})
+    annotating.label(clones.bob, "model/net", {"team": "audio"})
+
+    clones.meet()
+    assert [person.show(ONE).disputed for person in (clones.ann, clones.bob)] == [("labels.team",)] * 2
 
 
 def test_what_was_said_travels_once_and_alone(tmp_path: Path) -> None:
