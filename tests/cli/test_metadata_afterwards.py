@@ -154,3 +154,8 @@ def test_without_a_path_and_without_a_place_the_fix_says_both_ways(mlreg: Call) 
 
     assert run.status == 2
     assert "storage_path" in run.err
+
+
+@pytest.mark.parametrize("what", ["models/net", "models/*", "models", "net"])
+def test_another_word_for_a_kind_finds_what_the_kind_does(mlreg: Call, what: str) -> None:
+    assert mlreg("ls", what, "--sort", "version", "-q").out == "model/net@1.0.0\n"

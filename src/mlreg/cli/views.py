@@ -274,7 +274,8 @@ def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
 
 def pattern_of(what: str) -> str:
     """Return what a user wants listed as a pattern of `kind/name`: a kind, a pattern, or one entry."""
-    return f"{KIND_WORDS[what]}/*" if what in KIND_WORDS else what or "*"
+    word, slash, rest = what.partition("/")
+    return f"{KIND_WORDS[word]}/{rest if slash else '*'}" if word in KIND_WORDS else what or "*"
 
 
 def initialised(path: Path, *, changed: bool) -> View:

@@ -293,7 +293,7 @@ class Registry:
         tags: Sequence[str] = (),
         report: Report = silent,
     ) -> results.Added:
-        """Register a version again under another name, with its files, metadata and inputs.
+        """Register a version again under another name, with its files, metadata as it was corrected, and inputs.
 
         Args:
             text: a ref of this repository.
@@ -322,7 +322,7 @@ class Registry:
             author=self.author,
             version=version,
             bump=bump,
-            metadata=commit.metadata,
+            metadata=version_info(repository, target.commit_id, commit).metadata,
             inputs=commit.inputs,
             message=message or commit.message,
             tags=tags,

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
+from mlreg.errors import UsageError
 from mlreg.formats.annotation import about_entry, facts_of
 from mlreg.formats.expression import parse_expression, parse_sort
 from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import Entry, known_ref_name
+from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.registry import results
+from mlreg.operations.naming import called
 from mlreg.registry.describe import Statements, either, labels_of, version_info
 from mlreg.registry.registry import Registry
-from mlreg.registry.resolve import entries_of
+from mlreg.registry.resolve import entries_of, resolve_entry
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
@@ -41,24 +45,37 @@ def search(
 
     Args:
         registry: where to look.
-        pattern: of `kind/name`, as in a shell.
+        pattern: of `kind/name`, as in a shell; or one entry, which must be there.
         where: an expression (`docs/expressions.md`); all if empty.
         sort: keys, as in `-meta.metrics.map,name`.
         words: all of them must stand somewhere in name, message, metadata, labels or tags, in any case.
         limit: the most that are returned; 0 for all.
 
     Raises:
-        UsageError: `bad_expression`, `bad_sort`.
+        UsageError: `bad_expression`, `bad_sort`; `search_in_version`, the pattern is a version.
+        NotFoundError: `ref_not_found`, `ref_ambiguous`.
     """
     wanted = parse_expression(where, FIELDS) if where else None
     keys = parse_sort(sort, FIELDS) if sort else ()
     view = registry.repository.log.refresh()
-    found = _documents(registry.repository, view, entries_of(view, pattern))
+    found = _documents(registry.repository, view, _entries(view, pattern))
     fitting = [one for one in found if wanted is None or matches(wanted, one.document)]
     fitting = [one for one in fitting if _has_words(one.document, words)]
     ordered = sorted_by(fitting, keys, lambda one: one.document)[: limit or None]
     commits = history.read_commits(registry.repository, [one.commit_id for one in ordered])
     return [version_info(registry.repository, one.commit_id, commits[one.commit_id]) for one in ordered]
+
+
+def _entries(view: View, pattern: str) -> dict[Entry, Entry]:
+    if any(mark in pattern for mark in "*?["):
+        return entries_of(view, pattern)
+    ref = parse_ref(pattern)
+    if ref.selector is not None or ref.path is not None:
+        whole = ref._replace(selector=None, steps=(), path=None)
+        fix = f"search in {whole}" if ref.name else "search in all"
+        raise UsageError("search_in_version", f"{pattern} is one version, and versions of entries are found", fix=fix)
+    entry = resolve_entry(view, ref)
+    return {entry: called(view, entry)}
 
 
 def _documents(repository: Repository, view: View, entries: Mapping[Entry, Entry]) -> Iterator[_Found]:
@@ -120,5 +137,24 @@ def _has_words(document: Mapping[str, Any], words: Sequence[str]) -> bool:
     if not words:
         return True
     shown = ("kind", "name", "version", "message", "meta", "labels", "tags", "deprecated")
-    text = json.dumps([document[field] for field in shown], ensure_ascii=False).casefold()
-    return all(word.casefold() in text for word in words)
+    text = _folded("\n".join(_texts([document[field] for field in shown])))
+    return all(_folded(word) in text for word in words)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield the words of a JSON value as they are shown: its keys, texts, and numbers."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (key, *_texts(item))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif value is not None:
+        yield json.dumps(value)
+
+
+def _folded(text: str) -> str:
+    """Return a text so that those that look alike are equal, in whatever case and composition."""
+    return normalize("NFC", text).casefold()

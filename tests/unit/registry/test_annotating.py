@@ -162,6 +162,13 @@ def test_what_is_equal_to_one_in_python_only_is_another_value(registry: Registry
     assert repr(registry.show(ONE).metadata["flag"]) == repr(value)
 
 
+def test_a_copy_has_the_metadata_that_holds_and_not_what_was_corrected(registry: Registry) -> None:
+    annotating.correct(registry, ONE, {"metrics": {"map": 0.6}}, ["task"])
+
+    assert registry.copy(ONE, version="3.0.0").version.metadata == registry.show(ONE).metadata
+    assert not registry.copy(ONE, version="3.0.0").changed
+
+
 def test_a_deprecation_is_told_to_whoever_gets_the_version(registry: Registry, tmp_path: Path) -> None:
     annotating.deprecate(registry, ONE, "trained on broken data")
 
@@ -347,3 +354,22 @@ def test_labels_that_are_none_are_passed_over_wherever_versions_are_shown(regist
 
     assert registry.show(ONE).labels == {}
     assert search(registry, where="labels.team is null and version = '1.0.0'") == [registry.show(ONE)]
+
+
+@pytest.mark.parametrize("word", ["null", "{", "\\", "[", '": "'])
+def test_a_word_is_looked_for_in_what_is_shown_and_not_in_how_it_is_stored(registry: Registry, word: str) -> None:
+    assert search(registry, words=[word]) == []
+
+
+@pytest.mark.parametrize("word", ['SAID "hi', "c:\\tmp", "0.25", "cafe\u0301", "key"])
+def test_a_word_of_any_characters_is_found(registry: Registry, word: str) -> None:
+    annotating.correct(registry, ONE, {"note": 'said "hi"', "key": ["c:\\tmp", 0.25, "Caf\u00e9"]})
+
+    assert search(registry, words=[word]) == [registry.show(ONE)]
+
+
+def test_a_search_in_what_is_not_there_is_refused_and_not_empty(registry: Registry) -> None:
+    assert [found.ref for found in search(registry, "net", sort="version")] == [ONE, "model/net@2.0.0"]
+    assert refused(lambda: search(registry, "model/nothing", limit=1)) == "ref_not_found"
+    assert refused(lambda: search(registry, ONE, limit=1)) == "search_in_version"
+    assert search(registry, "data/*", limit=1) == []
