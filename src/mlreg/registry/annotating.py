@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.annotation import about_entry, facts_of, merge_patch
+from mlreg.formats.annotation import Annotation, about_entry, facts_of, merge_patch
 from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry
 from mlreg.formats.plain import plain
@@ -24,14 +24,11 @@ from mlreg.repository.view import View
 class _Subject:
     """An entry, or a version, that something is said about."""
 
-    def __init__(self, registry: Registry, text: str) -> None:
-        ref = parse_ref(text)
-        refuse_remote(ref)
+    def __init__(self, registry: Registry, ref: Ref) -> None:
         refuse_path(ref)
         self._registry = registry
-        self._repository = registry.repository
-        view = self._repository.log.refresh()
-        self._find(view, ref)
+        self._repository = registry._at(ref)
+        self._find(self._repository.log.view, ref)
 
     def _find(self, view: View, ref: Ref) -> None:
         if ref.name and ref.selector is None:
@@ -46,8 +43,18 @@ class _Subject:
         self.is_version = True
         self._start = {"metadata": read_commit(self._repository, target.commit_id).metadata}
 
+    @classmethod
+    def to_change(cls, registry: Registry, text: str) -> _Subject:
+        """Return what a ref of this repository names."""
+        ref = parse_ref(text)
+        refuse_remote(ref)
+        return cls(registry, ref)
+
+    def annotations(self) -> list[Annotation]:
+        return self._repository.log.view.annotations(self.about)
+
     def facts(self) -> dict[str, Any]:
-        return facts_of(self._repository.log.view.annotations(self.about), self._start)
+        return facts_of(self.annotations(), self._start)
 
     def state(self, patch: Mapping[str, Any], message: str) -> results.Annotated:
         done = annotate(self._repository, self.about, patch, self._registry.author, message, lambda view: self._start)
@@ -69,7 +76,7 @@ def correct(
     Raises:
         UsageError: `no_version_named`, the ref is an entry; `bad_json`, `bad_field`; `schema_violation`.
     """
-    subject = _Subject(registry, text)
+    subject = _Subject.to_change(registry, text)
     if not subject.is_version:
         raise UsageError(
             "no_version_named",
@@ -114,7 +121,7 @@ def label(
     registry: Registry, text: str, labels: Mapping[str, Any], unset: Iterable[str] = (), message: str = ""
 ) -> results.Annotated:
     """Label an entry or a version: `team=vision`. Labels of an entry hold for all its versions."""
-    subject = _Subject(registry, text)
+    subject = _Subject.to_change(registry, text)
     patch = plain(dict(labels))
     check(patch)
     present = merge_patch(subject.facts().get("labels"), patch)
@@ -131,34 +138,33 @@ def deprecate(registry: Registry, text: str, why: str) -> results.Annotated:
     """
     if not why:
         raise UsageError("no_reason", f"say why {text} should not be used", fix=f"mlreg deprecate {text} -m 'WHY'")
-    return _Subject(registry, text).state({"deprecated": why}, why)
+    return _Subject.to_change(registry, text).state({"deprecated": why}, why)
 
 
 def undeprecate(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Say that an entry or a version may be used again."""
-    subject = _Subject(registry, text)
+    subject = _Subject.to_change(registry, text)
     return subject.state({"deprecated": None}, message or f"undeprecate {subject.ref}")
 
 
 def freeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Keep an entry or a version from being removed."""
-    subject = _Subject(registry, text)
+    subject = _Subject.to_change(registry, text)
     return subject.state({"frozen": True}, message or f"freeze {subject.ref}")
 
 
 def unfreeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Let an entry or a version be removed again."""
-    subject = _Subject(registry, text)
+    subject = _Subject.to_change(registry, text)
     return subject.state({"frozen": None}, message or f"unfreeze {subject.ref}")
 
 
 def statements(registry: Registry, text: str) -> list[results.StatementInfo]:
     """Return what was stated about an entry or a version, the last first."""
-    subject = _Subject(registry, text)
-    found = registry.repository.log.view.annotations(subject.about)
+    subject = _Subject(registry, parse_ref(text))
     return [
         results.StatementInfo(subject.ref, one.id, one.author, one.time, one.message, one.patch)
-        for one in reversed(found)
+        for one in reversed(subject.annotations())
     ]
 
 

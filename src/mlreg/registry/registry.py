@@ -74,6 +74,8 @@ class Registry:
         self._formats = formats or {}
         self._schemas = schemas
         self._elsewhere: dict[str, Repository] = {}
+        self._moment = ""
+        """When all that is read was so; empty for now."""
 
     @cached_property
     def path(self) -> str:
@@ -116,7 +118,8 @@ class Registry:
         from mlreg.repository.past import repository_at
 
         past = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
-        past.repository = repository_at(self.repository, moment_of(moment))
+        past._moment = moment_of(moment)
+        past.repository = repository_at(self.repository, past._moment)
         return past
 
     def elsewhere(self, place: str) -> Registry:
@@ -144,9 +147,18 @@ class Registry:
             repository = self.repository
         else:
             url = full_url(self._url_of(ref.remote))
-            repository = self._elsewhere.setdefault(url, Repository(open_store(url), self.cache))
+            repository = self._elsewhere.get(url) or self._open(url)
+            self._elsewhere[url] = repository
         repository.log.refresh()
         return repository
+
+    def _open(self, url: str) -> Repository:
+        repository = Repository(open_store(url), self.cache)
+        if not self._moment:
+            return repository
+        from mlreg.repository.past import repository_at
+
+        return repository_at(repository, self._moment)
 
     def _url_of(self, remote: str) -> str:
         """Return the URL of a remote by its name; what has a `/` in it is a URL itself."""

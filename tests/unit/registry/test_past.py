@@ -78,6 +78,22 @@ def test_each_day_is_seen_as_it_was(registry: Registry) -> None:
     assert days[6].entries() == registry.entries()
 
 
+def test_a_time_holds_for_refs_of_other_registries_too(registry: Registry) -> None:
+    day = registry.at("2026-11-01")
+
+    assert [info.version for info in day.versions(f"{registry.path}::model/net")] == ["1.0.0"]
+    assert refused(lambda: day.show(f"{registry.path}::model/net@2.0.0")) == "ref_not_found"
+    assert registry.show(f"{registry.path}::model/net@2.0.0").version == "2.0.0"
+
+
+def test_what_was_said_is_told_of_another_registry_and_of_another_time(registry: Registry) -> None:
+    said = annotating.statements(registry.at("2026-11-05"), ONE)
+
+    assert len(said) == 1
+    assert annotating.statements(registry.at("2026-11-05"), f"{registry.path}::{ONE}") == said
+    assert refused(lambda: annotating.freeze(registry, f"{registry.path}::{ONE}")) == "remote_change"
+
+
 def test_a_day_means_its_end_and_a_time_itself(registry: Registry) -> None:
     assert registry.at("2026-10-31").entries() == []
     assert registry.at("2026-11-01T11:59:59Z").entries() == []
