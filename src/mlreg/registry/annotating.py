@@ -38,7 +38,7 @@ class _Subject:
             self.entry, self.ref, self.about = entry, str(called(view, entry)), about_entry(entry)
             self.is_version, self._start = False, {}
             return
-        target = resolve(self._repository, ref)
+        self._target = target = resolve(self._repository, ref)
         self.entry, self.ref, self.about = target.entry, str(target), version_name(view, target.entry, target.version)
         self.is_version = True
         self._start = {"metadata": read_commit(self._repository, target.commit_id).metadata}
@@ -56,8 +56,14 @@ class _Subject:
     def facts(self) -> dict[str, Any]:
         return facts_of(self.annotations(), self._start)
 
+    def _before(self, view: View) -> Mapping[str, Any]:
+        if self.is_version:
+            # It may have been removed since it was looked up.
+            version_name(view, self._target.entry, self._target.version)
+        return self._start
+
     def state(self, patch: Mapping[str, Any], message: str) -> results.Annotated:
-        done = annotate(self._repository, self.about, patch, self._registry.author, message, lambda view: self._start)
+        done = annotate(self._repository, self.about, patch, self._registry.author, message, self._before)
         return results.Annotated(self.ref, changed=done is not None, facts=self.facts())
 
 

@@ -42,10 +42,6 @@ class Chosen(NamedTuple):
         """Tell whether a name of the sender is to be sent."""
         return self.names is None or name in self.names
 
-    def has_below(self, prefix: str) -> bool:
-        """Tell whether any name with a prefix is to be sent."""
-        return self.names is None or any(name.startswith(prefix) for name in self.names)
-
     @property
     def is_explicit(self) -> bool:
         """Whether the user named what to send."""
@@ -216,6 +212,8 @@ class _Union:
         self.versions = list(self._versions())
         """The versions that the receiver is to get."""
         self._sent = {move.name for move in self.versions}
+        self._sent_families = _families(self._sent)
+        self._asked_families = None if chosen.names is None else _families(chosen.names)
 
     def _versions(self) -> Iterator[Move]:
         """Yield the versions that the receiver lacks.
@@ -343,8 +341,8 @@ class _Union:
         """Tell whether the receiver has, or gets, what a statement is about, and it was asked for."""
         if about.startswith(ABOUT_ENTRY):
             family = f"version/{about.removeprefix(ABOUT_ENTRY)}/"
-            is_there = next(self._view.newest_first(family), None) is not None
-            return self._chosen.has_below(family) and (is_there or any(n.startswith(family) for n in self._sent))
+            is_asked = self._asked_families is None or family in self._asked_families
+            return is_asked and (family in self._sent_families or any(self._view.newest_first(family)))
         return self._chosen.has(about) and (about in self._sent or _target(self._view, about) is not None)
 
     def _is_version(self, commit: CommitId | None, base: CommitId | None) -> bool:
@@ -389,6 +387,11 @@ class _Union:
                 f"mlreg tag log {shown}",
             ),
         )
+
+
+def _families(names: Iterable[str]) -> set[str]:
+    """Return the prefixes that names of versions stand right below, `version/model/net/`."""
+    return {name[: name.rindex("/") + 1] for name in names}
 
 
 def _wrong(code: str, message: str, repository: Repository) -> IntegrityError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from mlreg.operations.check import check
 from mlreg.registry import annotating
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
+from mlreg.registry.resolve import resolve
 from mlreg.registry.searching import search
 from mlreg.registry.sync import Sync
 from mlreg.stores.directory import DirectoryStore
@@ -178,6 +180,16 @@ def test_a_deprecation_is_told_to_whoever_gets_the_version(registry: Registry, t
     assert registry.get(ONE, tmp_path / "out").deprecated == ""
 
 
+def test_what_is_removed_at_the_same_moment_is_not_frozen(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve_and_lose(*given: Any) -> Any:
+        found = resolve(*given)
+        Registry(registry.path, "Bob").remove([ONE])
+        return found
+
+    monkeypatch.setattr("mlreg.registry.annotating.resolve", resolve_and_lose)
+    assert refused(lambda: annotating.freeze(registry, ONE)) == "version_missing"
+
+
 @pytest.mark.parametrize("what", [ONE, "model/net"])
 def test_what_is_frozen_cannot_be_removed(registry: Registry, what: str) -> None:
     annotating.freeze(registry, what, "in production")
@@ -284,6 +296,15 @@ def test_what_is_said_of_another_entry_stays_when_one_is_pushed_by_name(tmp_path
 
     assert Sync(clones.ann).push(["model/net"]).notes == 1
     assert Sync(clones.ann).push(["model/other@1.0.0"]).notes == 1
+
+
+def test_what_is_said_of_an_entry_does_not_go_with_one_whose_name_begins_alike(tmp_path: Path) -> None:
+    clones = Clones(tmp_path)
+    clones.ann.add("model/net/small", [tmp_path / "weights"], version="1.0.0")
+    annotating.label(clones.ann, "model/net", {"a": 1})
+
+    assert Sync(clones.ann).push(["model/net/small"]).notes == 0
+    assert Sync(clones.ann).push(["model/net"]).notes == 1
 
 
 @settings(max_examples=25)
