@@ -394,7 +394,7 @@ def remove(
             if version not in names:
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
-            _refuse_frozen(view, entry, version)
+        _refuse_frozen(view, entry, versions)
         live = (names[version] for version in dict.fromkeys(versions))
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
@@ -417,12 +417,13 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
         )
 
 
-def _refuse_frozen(view: View, entry: Entry, version: str) -> None:
-    for shown, about in ((f"{entry}@{version}", version_ref(entry, version)), (str(entry), about_entry(entry))):
+def _refuse_frozen(view: View, entry: Entry, versions: Sequence[str]) -> None:
+    named = ((f"{entry}@{version}", version_ref(entry, version)) for version in versions)
+    for shown, about in ((str(entry), about_entry(entry)), *named):
         if facts_of(view.annotations(about)).get("frozen"):
             raise RefusedError(
                 "version_frozen",
-                f"{entry}@{version} cannot be removed: {shown} is frozen",
+                f"nothing of {shown} can be removed: it is frozen",
                 fix=(f"mlreg meta log {shown}", f"mlreg unfreeze {shown}"),
             )
 

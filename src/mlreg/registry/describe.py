@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from mlreg.errors import MlregError
-from mlreg.formats.annotation import Annotation, about_entry, disputes, facts_of
+from mlreg.formats.annotation import Annotation, Dispute, about_entry, disputes, facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_ref
 from mlreg.ids import CommitId
@@ -16,14 +16,23 @@ from mlreg.registry import results
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
 
-Statements = Mapping[str, list[Annotation]]
-"""By what they are about, each list in order."""
+
+class Statements(NamedTuple):
+    """What was stated about an entry and its versions."""
+
+    of_versions: Mapping[str, list[Annotation]]
+    """By the names of versions in the log, each list in order."""
+    of_entry: Mapping[str, Any]
+    """What the statements about the entry add up to."""
+    disputed: Sequence[Dispute]
+    """Facts about the entry."""
 
 
-def statements_of(view: View, entry: Entry) -> Statements:
-    """Return what was stated about an entry and all its versions."""
-    about = about_entry(entry)
-    return {**view.all_annotations(f"version/{entry}/"), about: view.annotations(about)}
+def statements_of(view: View, entry: Entry, version: str = "") -> Statements:
+    """Return what was stated about an entry and one of its versions, or all."""
+    name, on_entry = f"version/{entry}/{version}", view.annotations(about_entry(entry))
+    of_versions = {name: view.annotations(name)} if version else view.all_annotations(name)
+    return Statements(of_versions, facts_of(on_entry), disputes(on_entry))
 
 
 def version_info(
@@ -38,10 +47,8 @@ def version_info(
         stated: of its entry, if it is known already.
     """
     entry, view = Entry.parse(commit.entry), repository.log.view
-    name = version_ref(entry, commit.version)
-    stated = {about: view.annotations(about) for about in (name, about_entry(entry))} if stated is None else stated
-    own, on_entry = stated.get(name, []), stated.get(about_entry(entry), [])
-    of_entry = facts_of(on_entry)
+    stated = stated or statements_of(view, entry, commit.version)
+    own, of_entry = stated.of_versions.get(version_ref(entry, commit.version), []), stated.of_entry
     facts = facts_of(own, {"metadata": commit.metadata})
     names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
     return results.VersionInfo(
@@ -64,7 +71,7 @@ def version_info(
         labels=labels_of(of_entry, facts),
         deprecated=str(either(of_entry, facts, "deprecated") or ""),
         frozen=bool(either(of_entry, facts, "frozen")),
-        disputed=tuple(".".join(dispute.path) for dispute in (*disputes(own), *disputes(on_entry))),
+        disputed=tuple(".".join(dispute.path) for dispute in (*disputes(own), *stated.disputed)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from mlreg.errors import UsageError
-from mlreg.formats.annotation import about_entry, facts_of
+from mlreg.formats.annotation import Annotation, about_entry, facts_of
 from mlreg.formats.expression import parse_expression, parse_sort
 from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import Entry, known_ref_name
@@ -18,7 +18,7 @@ from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.registry import results
 from mlreg.operations.naming import called
-from mlreg.registry.describe import Statements, either, labels_of, version_info
+from mlreg.registry.describe import either, labels_of, version_info
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import entries_of, resolve_entry
 from mlreg.repository.repository import Repository
@@ -106,7 +106,7 @@ def _document(
     ref: RefState,
     body: bytes,
     of_entry: Mapping[str, Any],
-    stated: Statements,
+    stated: Mapping[str, list[Annotation]],
     tags: Sequence[str],
 ) -> Mapping[str, Any]:
     # Read without the checks of `Commit.decode`: the bytes have their id, and what is shown is read again with them.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mlreg.errors import MlregError, UnsupportedError
 from mlreg.formats import identity
+from mlreg.formats.annotation import Annotation
 from mlreg.formats.names import Entry, version_ref
 from mlreg.operations.annotate import annotate
 from mlreg.operations.check import check
@@ -394,3 +395,25 @@ def test_a_search_in_what_is_not_there_is_refused_and_not_empty(registry: Regist
     assert refused(lambda: search(registry, "model/nothing", limit=1)) == "ref_not_found"
     assert refused(lambda: search(registry, ONE, limit=1)) == "search_in_version"
     assert search(registry, "data/*", limit=1) == []
+
+
+def test_what_was_said_of_an_entry_is_added_up_once_for_all_its_versions(
+    registry: Registry, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(9):
+        registry.add("model/net", [file], version=f"3.0.{number}")
+    annotating.label(registry, "model/net", {"team": "vision"})
+    asked: list[str] = []
+    view = registry.repository.log.view
+    find = view.annotations
+
+    def found(about: str) -> list[Annotation]:
+        asked.append(about)
+        return find(about)
+
+    monkeypatch.setattr(view, "annotations", found)
+
+    assert len(registry.versions("model/net")) == 11
+    assert asked == ["entry/model/net"]
+    registry.remove([f"model/net@3.0.{number}" for number in range(9)])
+    assert asked.count("entry/model/net") == 2
