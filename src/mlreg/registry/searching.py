@@ -16,8 +16,8 @@ from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.ids import CommitId
 from mlreg.operations import history
-from mlreg.registry import results
 from mlreg.operations.naming import called
+from mlreg.registry import results
 from mlreg.registry.describe import either, labels_of, version_info
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import entries_of, resolve_entry
