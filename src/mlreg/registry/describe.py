@@ -110,6 +110,12 @@ class Shown:
         self._view = view
         self._called: dict[Entry, Entry] = {}
 
+    def version(self, commit: Commit) -> str:
+        """Return a version as a user reads it."""
+        # A commit may be someone else's work, and its entry no legal one.
+        kind, _, name = commit.entry.partition("/")
+        return self.ref(Entry(kind, name), commit.version)
+
     def ref(self, entry: Entry, leaf: str) -> str:
         """Return a version or a tag of an entry of the log as a user reads it."""
         if entry not in self._called:
@@ -127,7 +133,7 @@ def version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[C
         except MlregError:
             names[commit_id] = f"b3:{commit_id}"
         else:
-            names[commit_id] = shown.ref(Entry.parse(commit.entry), commit.version)
+            names[commit_id] = shown.version(commit)
     return names
 
 

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from typing import Literal, Protocol
 
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import Entry, known_ref_name
+from mlreg.formats.names import known_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.ids import CommitId
 from mlreg.operations.history import newest_first
@@ -106,7 +106,7 @@ def _node(
     if commit is None:
         return results.GraphNode(ref="", id=str(commit_id), kind="", state="absent", tags=(), message="")
     return results.GraphNode(
-        ref=shown.ref(Entry.parse(commit.entry), commit.version),
+        ref=shown.version(commit),
         id=str(commit_id),
         kind=commit.entry.partition("/")[0],
         state=state_of(view, commit_id, commit),
