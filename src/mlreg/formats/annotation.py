@@ -20,6 +20,7 @@ FEATURE = "annotations"
 """What a transaction with annotations requires of its readers."""
 SORT = "annotation"
 ID_DIGITS = 32
+CONTENT_DIGITS = 64
 MAX_BYTES = 1024 * 1024
 """Bytes of one annotation, as canonical JSON."""
 
@@ -35,7 +36,7 @@ class Annotation(NamedTuple):
     id: str
     """32 random hexadecimal digits."""
     about: str
-    """`entry/model/net`, or a version as the log names it, `version/model/net/1.0.0`."""
+    """`entry/model/net`, or a version and its content, `version/model/net/1.0.0@…`."""
     patch: Mapping[str, Any]
     """What changes in the facts about it: a merge patch, in which null takes a key away (RFC 7396)."""
     after: tuple[str, ...]
@@ -64,6 +65,31 @@ class Annotation(NamedTuple):
 def about_entry(entry: Entry) -> str:
     """Return what an annotation about an entry is filed under."""
     return f"{ABOUT_ENTRY}{entry}"
+
+
+def about_version(name: str, content: str) -> str:
+    """Return what an annotation about a version is filed under.
+
+    Args:
+        name: of the version in the log, `version/model/net/1.0.0`.
+        content: `Commit.content` of the version: another one that gets the name elsewhere is not meant.
+    """
+    return f"{name}@{content}"
+
+
+def version_in(about: str) -> str:
+    """Return the name in the log of the version that an annotation is about."""
+    return about.rpartition("@")[0]
+
+
+def by_version(annotations: Mapping[str, list[Annotation]]) -> dict[str, dict[str, list[Annotation]]]:
+    """Return annotations about versions, filed as `about_version` says, by name and then by content."""
+    found: dict[str, dict[str, list[Annotation]]] = {}
+    for about, some in annotations.items():
+        if not about.startswith(ABOUT_ENTRY):
+            name, _, content = about.rpartition("@")
+            found.setdefault(name, {})[content] = some
+    return found
 
 
 def entry_of(about: str) -> Entry:
@@ -101,7 +127,10 @@ def known_annotation(note: Mapping[str, Any]) -> Annotation | None:
 
 def _check_about(about: str) -> None:
     if not about.startswith(ABOUT_ENTRY):
-        name = parse_ref_name(about)
+        text, _, content = about.rpartition("@")
+        name = parse_ref_name(text)
+        if not is_lower_hex(content, CONTENT_DIGITS):
+            raise _bad("it does not say which content it is about")
         if name.sort != "version" or name.remote is not None:
             raise _bad("it is about neither an entry nor a version")
         check_version_text(name.leaf)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
 from mlreg.formats import canonical
-from mlreg.ids import CommitId, TreeId
+from mlreg.ids import CommitId, ContentId, TreeId
 
 FORMAT = 1
 MAX_BYTES = 4 * 1024 * 1024
@@ -113,8 +113,13 @@ class Commit(NamedTuple):
 
         Author, time, message, version and parents do not count.
         """
-        mine = (self.tree, self.form, self.inputs_by_id(), canonical.encode(dict(self.metadata)))
-        return mine == (other.tree, other.form, other.inputs_by_id(), canonical.encode(dict(other.metadata)))
+        return self.content() == other.content()
+
+    def content(self) -> str:
+        """Return the id of what counts for `has_same_content`: 64 digits, made as `docs/format/annotation.md` says."""
+        inputs = [[role, str(commit)] for role, commit in self.inputs_by_id()]
+        fields = {"form": self.form, "inputs": inputs, "metadata": dict(self.metadata), "tree": str(self.tree)}
+        return str(ContentId.of(canonical.encode(fields)))
 
     def inputs_by_id(self) -> tuple[tuple[str, CommitId], ...]:
         """Return (role, commit) of each input, without the names they had."""

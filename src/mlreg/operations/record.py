@@ -20,7 +20,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.formats import canonical
-from mlreg.formats.annotation import about_entry, facts_of
+from mlreg.formats.annotation import about_entry, about_version, facts_of
 from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
 from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
 from mlreg.formats.pack import PackKind, Sort
@@ -394,7 +394,7 @@ def remove(
             if version not in names:
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
-        _refuse_frozen(view, entry, versions)
+        _refuse_frozen(repository, entry, [names[version] for version in dict.fromkeys(versions)])
         live = (names[version] for version in dict.fromkeys(versions))
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
@@ -417,10 +417,15 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
         )
 
 
-def _refuse_frozen(view: View, entry: Entry, versions: Sequence[str]) -> None:
-    named = ((f"{entry}@{version}", version_ref(entry, version)) for version in versions)
-    for shown, about in ((str(entry), about_entry(entry)), *named):
-        if facts_of(view.annotations(about)).get("frozen"):
+def _refuse_frozen(repository: Repository, entry: Entry, versions: Sequence[RefState]) -> None:
+    view = repository.log.view
+    stated = {str(entry): view.annotations(about_entry(entry))}
+    for ref in versions:
+        if ref.target and view.all_annotations(f"{ref.name}@"):
+            about = about_version(ref.name, read_commit(repository, ref.target).content())
+            stated[f"{entry}@{leaf_of(ref)}"] = view.annotations(about)
+    for shown, some in stated.items():
+        if facts_of(some).get("frozen"):
             raise RefusedError(
                 "version_frozen",
                 f"nothing of {shown} can be removed: it is frozen",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.annotation import Annotation, about_entry, facts_of, merge_patch
+from mlreg.formats.annotation import Annotation, about_entry, about_version, facts_of, merge_patch
 from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry
 from mlreg.formats.plain import plain
@@ -39,9 +39,11 @@ class _Subject:
             self.is_version, self._start = False, {}
             return
         self._target = target = resolve(self._repository, ref)
-        self.entry, self.ref, self.about = target.entry, str(target), version_name(view, target.entry, target.version)
+        commit = read_commit(self._repository, target.commit_id)
+        self.entry, self.ref = target.entry, str(target)
+        self.about = about_version(version_name(view, target.entry, target.version), commit.content())
         self.is_version = True
-        self._start = {"metadata": read_commit(self._repository, target.commit_id).metadata}
+        self._start = {"metadata": commit.metadata}
 
     @classmethod
     def to_change(cls, registry: Registry, text: str) -> _Subject:

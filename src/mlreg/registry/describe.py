@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import MlregError
-from mlreg.formats.annotation import Annotation, Dispute, about_entry, disputes, facts_of
+from mlreg.formats.annotation import Annotation, Dispute, about_entry, by_version, disputes, facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_ref
 from mlreg.ids import CommitId
@@ -20,8 +20,8 @@ from mlreg.repository.view import Change, View
 class Statements(NamedTuple):
     """What was stated about an entry and its versions."""
 
-    of_versions: Mapping[str, list[Annotation]]
-    """By the names of versions in the log, each list in order."""
+    of_versions: Mapping[str, Mapping[str, list[Annotation]]]
+    """By the names of versions in the log, then by their content; each list in order."""
     of_entry: Mapping[str, Any]
     """What the statements about the entry add up to."""
     disputed: Sequence[Dispute]
@@ -30,9 +30,8 @@ class Statements(NamedTuple):
 
 def statements_of(view: View, entry: Entry, version: str = "") -> Statements:
     """Return what was stated about an entry and one of its versions, or all."""
-    name, on_entry = f"version/{entry}/{version}", view.annotations(about_entry(entry))
-    of_versions = {name: view.annotations(name)} if version else view.all_annotations(name)
-    return Statements(of_versions, facts_of(on_entry), disputes(on_entry))
+    prefix, on_entry = f"version/{entry}/{version}{'@' * bool(version)}", view.annotations(about_entry(entry))
+    return Statements(by_version(view.all_annotations(prefix)), facts_of(on_entry), disputes(on_entry))
 
 
 def version_info(
@@ -48,7 +47,8 @@ def version_info(
     """
     entry, view = Entry.parse(commit.entry), repository.log.view
     stated = stated or statements_of(view, entry, commit.version)
-    own, of_entry = stated.of_versions.get(version_ref(entry, commit.version), []), stated.of_entry
+    by_content, of_entry = stated.of_versions.get(version_ref(entry, commit.version)), stated.of_entry
+    own = by_content.get(commit.content(), []) if by_content else []
     facts = facts_of(own, {"metadata": commit.metadata})
     names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
     return results.VersionInfo(

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from mlreg.errors import UsageError
-from mlreg.formats.annotation import Annotation, about_entry, facts_of
+from mlreg.formats.annotation import Annotation, about_entry, by_version, facts_of
+from mlreg.formats.commit import Commit
 from mlreg.formats.expression import parse_expression, parse_sort
 from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import Entry, known_ref_name
@@ -80,6 +81,7 @@ def _entries(view: View, pattern: str) -> dict[Entry, Entry]:
 
 def _documents(repository: Repository, view: View, entries: Mapping[Entry, Entry]) -> Iterator[_Found]:
     stated, tags = view.all_annotations(), _tags(view)
+    of_versions = by_version(stated)
     for entry, shown in entries.items():
         live = [ref for ref in history.newest_first(view, entry) if ref.target]
         of_entry = facts_of(stated.get(about_entry(entry), []))
@@ -88,7 +90,7 @@ def _documents(repository: Repository, view: View, entries: Mapping[Entry, Entry
             assert ref.target is not None  # noqa: S101 - only live ones
             yield _Found(
                 ref.target,
-                _document(shown, ref, bodies[ref.target], of_entry, stated, tags.get((entry, ref.target), [])),
+                _document(shown, ref, bodies[ref.target], of_entry, of_versions, tags.get((entry, ref.target), [])),
             )
 
 
@@ -106,12 +108,13 @@ def _document(
     ref: RefState,
     body: bytes,
     of_entry: Mapping[str, Any],
-    stated: Mapping[str, list[Annotation]],
+    of_versions: Mapping[str, Mapping[str, list[Annotation]]],
     tags: Sequence[str],
 ) -> Mapping[str, Any]:
     # Read without the checks of `Commit.decode`: the bytes have their id, and what is shown is read again with them.
     commit = json.loads(body)
-    own = stated.get(ref.name, [])
+    by_content = of_versions.get(ref.name)
+    own = by_content.get(Commit.decode(body).content(), []) if by_content else []
     facts = facts_of(own, {"metadata": commit["metadata"]}) if own else {"metadata": commit["metadata"]}
     assert ref.target is not None  # noqa: S101 - only live ones
     return {

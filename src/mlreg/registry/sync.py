@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError
-from mlreg.formats.annotation import ABOUT_ENTRY
+from mlreg.formats.annotation import ABOUT_ENTRY, version_in
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, RefName, known_ref_name, parse_ref_name, remote_ref, tag_ref, version_ref
 from mlreg.formats.pack import Sort
@@ -343,7 +343,8 @@ class _Union:
             family = f"version/{about.removeprefix(ABOUT_ENTRY)}/"
             is_asked = self._asked_families is None or family in self._asked_families
             return is_asked and (family in self._sent_families or any(self._view.newest_first(family)))
-        return self._chosen.has(about) and (about in self._sent or _target(self._view, about) is not None)
+        name = version_in(about)
+        return self._chosen.has(name) and (name in self._sent or _target(self._view, name) is not None)
 
     def _is_version(self, commit: CommitId | None, base: CommitId | None) -> bool:
         """Tell whether two commits are the same version of an entry, perhaps registered in both places apart."""

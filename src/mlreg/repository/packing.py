@@ -232,8 +232,9 @@ class _PackStream:
     def close_here(self) -> None:
         """Flush the pack to the disk before this returns."""
         if self._open is not None:
-            pack, self._open = self._open, None
-            self._done.append(pack.close())
+            # An interrupt finds it open, and takes it back.
+            self._done.append(self._open.close())
+            self._open = None
 
     def _collect(self, keep: int) -> None:
         while len(self._closing) > keep:

@@ -131,15 +131,18 @@ class DirectoryStore:
         """Open a temporary file beside `key`; whatever happens, it is closed and gone afterwards."""
         directory = os.path.dirname(self._path(key))
         temporary = f"{directory}/{TEMPORARY}{os.urandom(8).hex()}"
+        fd = -1
+        # An interrupt may come as soon as the file is there.
         try:
-            fd = os.open(temporary, _WRITE, _FILE_MODE)
-        except FileNotFoundError:
-            self._make_directory(directory)
-            fd = os.open(temporary, _WRITE, _FILE_MODE)
-        try:
+            try:
+                fd = os.open(temporary, _WRITE, _FILE_MODE)
+            except FileNotFoundError:
+                self._make_directory(directory)
+                fd = os.open(temporary, _WRITE, _FILE_MODE)
             yield fd, temporary
         finally:
-            os.close(fd)
+            with suppress(OSError):
+                os.close(fd)
             with suppress(OSError):
                 os.unlink(temporary)
 

@@ -21,7 +21,7 @@ from mlreg.formats.annotation import (
     parse_annotation,
 )
 
-ABOUT = "version/model/net/1.0.0"
+ABOUT = "version/model/net/1.0.0@" + "0a" * 32
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(0, 3) | st.text("ab", max_size=2),
@@ -180,10 +180,13 @@ def test_an_annotation_is_read_back(patch: dict[str, Any]) -> None:
         {"after": ["1" * 32, "1" * 32]},
         {"patch": []},
         {"patch": None},
-        {"about": "version/model/net"},
-        {"about": "version/model/../1.0.0"},
-        {"about": "tag/model/net/production"},
-        {"about": "remote/origin/version/model/net/1.0.0"},
+        {"about": "version/model/net/1.0.0"},
+        {"about": "version/model/net/1.0.0@" + "0a" * 31},
+        {"about": "version/model/net/1.0.0@" + "0A" * 32},
+        {"about": "version/model/net@" + "0a" * 32},
+        {"about": "version/model/../1.0.0@" + "0a" * 32},
+        {"about": "tag/model/net/production@" + "0a" * 32},
+        {"about": "remote/origin/version/model/net/1.0.0@" + "0a" * 32},
         {"about": "entry/models/net"},
         {"about": "entry/model/\x1b[2J"},
         {"about": ""},

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from mlreg.errors import MlregError, UnsupportedError
 from mlreg.formats import identity
-from mlreg.formats.annotation import Annotation
+from mlreg.formats.annotation import Annotation, about_version
 from mlreg.formats.names import Entry, version_ref
 from mlreg.operations.annotate import annotate
 from mlreg.operations.check import check
+from mlreg.operations.history import read_commit
 from mlreg.registry import annotating
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
@@ -371,8 +372,10 @@ def test_what_is_no_expression_is_refused(registry: Registry, where: str) -> Non
 
 
 def test_labels_that_are_none_are_passed_over_wherever_versions_are_shown(registry: Registry) -> None:
-    name = version_ref(Entry("model", "net"), "1.0.0")
-    annotate(registry.repository, name, {"labels": "none"}, "Eve", "", lambda view: {})
+    _, _, target = registry.find(ONE)
+    content = read_commit(registry.repository, target.commit_id).content()
+    about = about_version(version_ref(Entry("model", "net"), "1.0.0"), content)
+    annotate(registry.repository, about, {"labels": "none"}, "Eve", "", lambda view: {})
 
     assert registry.show(ONE).labels == {}
     assert search(registry, where="labels.team is null and version = '1.0.0'") == [registry.show(ONE)]
@@ -417,3 +420,45 @@ def test_what_was_said_of_an_entry_is_added_up_once_for_all_its_versions(
     assert asked == ["entry/model/net"]
     registry.remove([f"model/net@3.0.{number}" for number in range(9)])
     assert asked.count("entry/model/net") <= 3
+
+
+def test_what_was_said_of_a_version_is_not_said_of_another_one_that_has_its_name(tmp_path: Path, file: Path) -> None:
+    """Two people take one name for different files; the first follows the advice, and has said things of his own."""
+    hub = tmp_path / "hub"
+    made(hub)
+    ann, bob = (made(tmp_path / name, name, hub) for name in ("ann", "bob"))
+    bob.add("model/net", [file], version="1.0.0", metadata={"metrics": {"map": 0.5}})
+    Sync(bob, "origin").push()
+    file.write_bytes(b"of ann")
+    ann.add("model/net", [file], version="1.0.0", metadata={"metrics": {"map": 0.9}})
+    annotating.correct(ann, ONE, {"metrics": {"map": 0.95}})
+    annotating.deprecate(ann, ONE, "bad weights of ann")
+    annotating.freeze(ann, ONE)
+    annotating.unfreeze(ann, ONE)
+
+    assert refused(lambda: Sync(ann, "origin").push()) == "version_conflict"
+    ann.copy(ONE, version="1.0.1")
+    ann.remove([ONE])
+    Sync(ann, "origin").pull()
+    Sync(ann, "origin").push()
+    Sync(bob, "origin").pull()
+
+    for one in (ann, bob):
+        assert (one.show(ONE).metadata, one.show(ONE).deprecated) == ({"metrics": {"map": 0.5}}, "")
+        assert one.show("model/net@1.0.1").metadata == {"metrics": {"map": 0.95}}
+        assert [version.ref for version in search(one, where="deprecated is not null")] == []
+
+
+def test_two_who_registered_the_same_share_what_is_said_of_it(tmp_path: Path, file: Path) -> None:
+    hub = tmp_path / "hub"
+    made(hub)
+    ann, bob = (made(tmp_path / name, name, hub) for name in ("ann", "bob"))
+    for one in (ann, bob):
+        one.add("model/net", [file], version="1.0.0", message=f"by {one.author}")
+    annotating.label(ann, ONE, {"team": "vision"})
+    annotating.freeze(ann, ONE)
+    Sync(ann, "origin").push()
+    Sync(bob, "origin").pull()
+
+    assert bob.show(ONE).labels == {"team": "vision"}
+    assert refused(lambda: bob.remove([ONE])) == "version_frozen"
