@@ -149,6 +149,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "a bad share": (["verify", "--sample", "much"], 2, "bad_share"),
     "an unknown key": (["config", "set", "autor", "x"], 2, "unknown_key"),
     "a bad ref": (["show", "../x"], 2, "bad_ref"),
+    "an empty path": (["add", "model/net", "", "--bump", "major"], 2, "empty_path"),
     "no file": (["add", "model/net", "nothing", "--bump", "major"], 4, "file_missing"),
     "no entry": (["show", "model/nothing"], 4, "ref_not_found"),
     "no such version": (["show", "model/net@9.0.0"], 4, "ref_not_found"),

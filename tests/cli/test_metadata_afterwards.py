@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.calling import Call
+from tests.cli.calling import Call, command, environment
 
 CARD = """---
 license: mit
@@ -37,6 +38,17 @@ def test_a_card_becomes_metadata_and_comes_back_as_a_card(mlreg: Call) -> None:
     assert metadata == {"license": "mit", "task": "object-detection", "card": "# Net\n\nFinds sutures.\n", "x": 1}
     assert mlreg("show", "model/net@1.1.0", "--card").out == CARD.replace("detection\n", "detection\nx: 1\n")
     assert mlreg("ls", "--search", "SUTURES", "-q").out == "model/net@1.1.0\n"
+
+
+def test_a_card_goes_into_a_file_as_it_was(mlreg: Call) -> None:
+    """Tabs and odd line ends are shown as escapes on a terminal only."""
+    text = "---\nlicense: mit\n---\n# Net\n\n\tcode\there\u2028more\x0b\n"
+    Path("README.md").write_text(text, encoding="utf-8")
+    mlreg("add", "model/net", "weights", "--bump", "minor", "--card", "README.md")
+
+    run = subprocess.run(command("show", "model/net", "--card"), capture_output=True, env=environment(), check=True)
+
+    assert run.stdout.decode() == text
 
 
 @pytest.mark.parametrize(

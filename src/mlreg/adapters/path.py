@@ -11,7 +11,7 @@ from typing import Any
 
 from mlreg.adapters.adapter import NOTHING, Adapter, Kept, Scratch, Stored
 from mlreg.adapters.notes import decode_note
-from mlreg.operations.ingest import sources_below
+from mlreg.operations.ingest import named_path, sources_below
 
 CONFIG = "config.json"
 MAX_CONFIG = 1024 * 1024
@@ -30,7 +30,7 @@ class PathAdapter(Adapter):
         return isinstance(model, str | Path)
 
     def save(self, model: Any, scratch: Scratch) -> Kept:
-        path = Path(model)
+        path = named_path(model)
         if not path.is_dir():
             return Kept(sources_below([path]), "file")
         return Kept(sources_below([path]), "directory", framework=framework_of(path / CONFIG))

@@ -33,7 +33,7 @@ def add(
     out: Printer,
     entry: Annotated[str, typer.Argument(metavar="KIND/NAME", help="model/NAME or data/NAME.")],
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="PATH...", help="By default where storage_path says.")
+        list[str] | None, typer.Argument(metavar="PATH...", help="By default where storage_path says.")
     ] = None,
     version: Version = "",
     bump: Bump = "",

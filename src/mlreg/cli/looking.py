@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import views
+from mlreg.cli import output, views
 from mlreg.cli.options import REF, At, Limit, Output, open_place, open_registry, printer_of, register
 from mlreg.cli.output import Printer
 from mlreg.registry import tracing
@@ -65,8 +65,10 @@ def show(
     """Show what is known of a version: files, metadata, labels, inputs, tags, author."""
     registry, what = open_place(ref, at)
     result = registry.show(what)
-    view = views.card(result) if card else views.version(result)
-    out.show("show", result, view)
+    if card and out.mode is output.Mode.TEXT:
+        output.write_text(views.card_of(result))
+    else:
+        out.show("show", result, views.version(result))
 
 
 def log(

@@ -180,6 +180,15 @@ def write_bytes(parts: Iterator[bytes]) -> None:
         raise ReaderGoneError from error
 
 
+def write_text(text: str) -> None:
+    """Print text that was stored: as it is, but on a terminal with escapes for what a terminal would obey."""
+    if not sys.stdout.isatty():
+        write_bytes(iter([text.encode()]))
+        return
+    for line in text.splitlines():
+        _write(safe(line))
+
+
 def note(text: str) -> None:
     """Say something on standard error."""
     sys.stderr.write(safe(text) + "\n")

@@ -91,13 +91,12 @@ def version(info: results.VersionInfo) -> View:
     return View((Column("FACT"), Column("VALUE")), facts, [info.ref])
 
 
-def card(info: results.VersionInfo) -> View:
-    """One version as a card, a line a row."""
+def card_of(info: results.VersionInfo) -> str:
+    """Return one version as a card: Markdown with front matter."""
     from mlreg.formats.card import render_card
 
     metadata = {key: value for key, value in info.metadata.items() if key != "card"}
-    text = render_card(metadata, str(info.metadata.get("card", "")), info.name)
-    return View((Column("CARD"),), [(line,) for line in text.splitlines()], [info.ref])
+    return render_card(metadata, str(info.metadata.get("card", "")), info.name)
 
 
 def _flat(metadata: Mapping[str, object], prefix: str = "") -> list[tuple[str, str]]:

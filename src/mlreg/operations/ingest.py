@@ -51,6 +51,17 @@ class Source(NamedTuple):
     mode: Mode = Mode.FILE
 
 
+def named_path(path: str | Path) -> Path:
+    """Return a path that someone wrote.
+
+    Raises:
+        UsageError: `empty_path`: it would be the present directory, and was probably a variable that is not set.
+    """
+    if path == "":
+        raise UsageError("empty_path", "the path is empty", fix="write . for this directory")
+    return Path(path)
+
+
 def sources_below(paths: Iterable[Path]) -> list[Source]:
     """Return the files that one or several paths stand for, sorted by their place in the tree.
 

@@ -206,9 +206,9 @@ class Registry:
             may_be_older: whether it may be older than another version of its line.
             report: told about progress.
         """
-        from mlreg.operations.ingest import sources_below
+        from mlreg.operations.ingest import named_path, sources_below
 
-        chosen = [Path(path) for path in paths]
+        chosen = [named_path(path) for path in paths]
         form = "file" if len(chosen) == 1 and chosen[0].is_file() else "directory"
         return self.register(
             entry,

@@ -15,6 +15,7 @@ from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.snapshot import RefState
+from mlreg.formats.versions import order
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.operations.naming import called
@@ -62,9 +63,14 @@ def search(
     found = _documents(registry.repository, view, _entries(view, pattern))
     fitting = [one for one in found if wanted is None or matches(wanted, one.document)]
     fitting = [one for one in fitting if _has_words(one.document, words)]
-    ordered = sorted_by(fitting, keys, lambda one: one.document)[: limit or None]
+    ordered = sorted_by(fitting, keys, _sortable)[: max(0, limit) or None]
     commits = history.read_commits(registry.repository, [one.commit_id for one in ordered])
     return [version_info(registry.repository, one.commit_id, commits[one.commit_id]) for one in ordered]
+
+
+def _sortable(found: _Found) -> Mapping[str, Any]:
+    """Return a document in which versions stand in their own order, 1.9.0 before 1.10.0."""
+    return {**found.document, "version": order(found.document["version"]).hex()}
 
 
 def _entries(view: View, pattern: str) -> dict[Entry, Entry]:

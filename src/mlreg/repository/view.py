@@ -296,9 +296,14 @@ class View:
         return False
 
     def last_number(self, moment: str) -> int:
-        """Return the last slot that says it was written by a time, or 0; the history must be complete."""
-        row = self._db.row("SELECT max(number) FROM transactions WHERE time <= ?", (moment,))
-        return row[0] or 0 if row else 0
+        """Return the last slot that was written by a time, or 0; the history must be complete.
+
+        Clocks differ: it is the slot up to which, and behind which, the fewest slots say otherwise.
+        """
+        steps = "sum(CASE WHEN time <= ? THEN 1 ELSE -1 END) OVER (ORDER BY number)"
+        query = f"SELECT number FROM (SELECT number, {steps} AS sum FROM transactions) WHERE sum > 0"
+        row = self._db.row(f"{query} ORDER BY sum DESC, number LIMIT 1", (moment,))
+        return row[0] if row else 0
 
     # Names.
 

@@ -462,3 +462,9 @@ def test_two_who_registered_the_same_share_what_is_said_of_it(tmp_path: Path, fi
 
     assert bob.show(ONE).labels == {"team": "vision"}
     assert refused(lambda: bob.remove([ONE])) == "version_frozen"
+
+
+def test_versions_are_sorted_in_their_own_order(registry: Registry, file: Path) -> None:
+    registry.add("model/net", [file], version="10.0.0")
+    assert [one.version for one in search(registry, sort="-version")] == ["10.0.0", "2.0.0", "1.0.0"]
+    assert [one.version for one in search(registry, sort="version", limit=-1)] == ["1.0.0", "2.0.0", "10.0.0"]
