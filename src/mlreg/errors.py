@@ -21,6 +21,9 @@ from __future__ import annotations
 import errno
 from typing import ClassVar
 
+ANSWER_IS_NO = 3
+"""The exit status of a question whose answer is no: nothing went wrong, and no error has it."""
+
 
 class MlregError(Exception):
     """Base of every error a caller may want to catch.

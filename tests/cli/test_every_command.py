@@ -19,6 +19,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "verify": (["verify"], "verify"),
     "verify sampled": (["verify", "--sample", "50%"], "verify"),
     "config get": (["config", "get", "author"], "config"),
+    "config get with its origin": (["config", "get", "remotes.origin", "--origin"], "config"),
     "config set": (["config", "set", "author", "Bob"], "config"),
     "config list": (["config", "list"], "config-list"),
     "add": (["add", "model/net", "weights", "--version", "1.1.0"], "add"),
@@ -208,12 +209,27 @@ def test_a_template_prints_a_line_for_each_result(mlreg: Call) -> None:
     )
 
 
-def test_a_template_that_is_none_is_refused_before_anything_is_done(mlreg: Call) -> None:
-    run = mlreg("tag", "net@1.0.0", "candidate", "--format", "{ref")
+@pytest.mark.parametrize("text", ["{ref", "{ref} {reff}", "{refs}"])
+def test_a_template_that_does_not_fit_is_refused_before_anything_is_done(text: str, mlreg: Call) -> None:
+    run = mlreg("tag", "net@1.0.0", "candidate", "--format", text)
 
     assert (run.status, run.out) == (2, "")
     assert "bad_template" in run.err
     assert mlreg("rev-parse", "net@candidate").status == 4
+
+
+def test_a_template_may_name_all_that_json_has(mlreg: Call) -> None:
+    assert mlreg("tag", "net@1.0.0", "candidate", "--format", "{ref} {changed}").out == "model/net@candidate true\n"
+    assert mlreg("ls", "model/net@1.0.0", "--format", "{path}").out == "weights\n"
+
+
+def test_a_setting_is_shown_with_where_it_was_set(mlreg: Call) -> None:
+    file = Path(".mlreg/config.yaml").absolute()
+
+    assert mlreg("config", "get", "author", "--origin").rows == [["Ann Lee <ann@example.org>", "environment"]]
+    assert mlreg("config", "get", "remotes.origin", "--origin").rows[0][1] == str(file)
+    assert mlreg("config", "get", "repository", "--origin").rows == [[str(file.parent), "default"]]
+    assert mlreg("config", "get", "author").rows == [["Ann Lee <ann@example.org>"]]
 
 
 def test_two_ways_to_print_are_refused_as_json_since_that_was_asked_for(mlreg: Call) -> None:

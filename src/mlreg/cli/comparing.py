@@ -10,7 +10,7 @@ import typer
 
 from mlreg.cli.options import REF, ExitCode, answer, open_registry, register
 from mlreg.cli.output import Column, Printer, Style, View
-from mlreg.registry import results
+from mlreg.registry import differences
 from mlreg.registry.comparing import PARTS, compare
 
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
@@ -52,7 +52,7 @@ def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str
     return [part for part, is_wanted in zip(PARTS, wanted, strict=True) if is_wanted] or PARTS
 
 
-def difference(result: results.Difference) -> View:
+def difference(result: differences.Difference) -> View:
     """Two versions, a difference a row; `-q` prints what differs, without its values."""
     columns = (Column(""), Column("WHAT"), Column("NAME"), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG))
     files, others = list(_files(result)), [*_metadata(result), *_inputs(result)]
@@ -65,18 +65,18 @@ def difference(result: results.Difference) -> View:
 Row = tuple[str, str, str, str, str]
 
 
-def _files(result: results.Difference) -> Iterator[Row]:
+def _files(result: differences.Difference) -> Iterator[Row]:
     for one in result.files or ():
         cells = (one.before.path, one.path) if one.before and one.change == "renamed" else _ids(one)
         yield SIGNS[one.change], "file", one.path, *cells
 
 
-def _ids(one: results.FileChange) -> tuple[str, str]:
+def _ids(one: differences.FileChange) -> tuple[str, str]:
     before, after = (file.id + " executable" * file.executable if file else "" for file in (one.before, one.after))
     return before, after
 
 
-def _tensors(result: results.Difference) -> Iterator[Row]:
+def _tensors(result: differences.Difference) -> Iterator[Row]:
     for table in result.tensors or ():
         for one in table.changes:
             yield SIGNS[one.change], "tensor", f"{table.path}:{one.name}", _tensor(one.before), _tensor(one.after)
@@ -85,11 +85,11 @@ def _tensors(result: results.Difference) -> Iterator[Row]:
         yield "=", "tensor", table.path, alike, equal
 
 
-def _tensor(tensor: results.TensorInfo | None) -> str:
+def _tensor(tensor: differences.TensorInfo | None) -> str:
     return f"{tensor.dtype}{list(tensor.shape)} {tensor.id}".rstrip() if tensor else ""
 
 
-def _metadata(result: results.Difference) -> Iterator[Row]:
+def _metadata(result: differences.Difference) -> Iterator[Row]:
     for one in result.metadata or ():
         before = "" if one.change == "added" else _text(one.before)
         after = "" if one.change == "removed" else _text(one.after)
@@ -100,7 +100,7 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _inputs(result: results.Difference) -> Iterator[Row]:
+def _inputs(result: differences.Difference) -> Iterator[Row]:
     for one in result.inputs or ():
         before, after = (item.ref if item else "" for item in (one.before, one.after))
         yield SIGNS[one.change], "input", one.role, before, after

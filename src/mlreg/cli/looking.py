@@ -11,6 +11,7 @@ from mlreg.cli import output, views
 from mlreg.cli.options import REF, At, Limit, Output, open_place, open_registry, printer_of, register
 from mlreg.cli.output import Printer
 from mlreg.registry import tracing
+from mlreg.registry.results import Resolved
 
 
 def ls(
@@ -124,8 +125,8 @@ def lineage(
 def rev_parse(out: Printer, refs: Annotated[list[str], typer.Argument(metavar="REF...", help=REF)]) -> None:
     """Print the one canonical form of refs: KIND/NAME@VERSION."""
     registry = open_registry()
-    result = [{"ref": str(target), "id": str(target.commit_id)} for target in map(registry.rev_parse, refs)]
-    out.show("rev-parse", result, views.parsed(result))
+    result = [Resolved(str(target), str(target.commit_id)) for target in map(registry.rev_parse, refs)]
+    out.show("rev-parse", result, views.resolved(result))
 
 
 def add_commands(app: typer.Typer) -> None:

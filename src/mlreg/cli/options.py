@@ -14,7 +14,7 @@ import typer
 
 from mlreg.cli.output import Mode, Printer
 from mlreg.config import Config
-from mlreg.errors import UsageError
+from mlreg.errors import ANSWER_IS_NO, UsageError
 from mlreg.formats.ref import split_place
 from mlreg.registry.registry import Registry
 
@@ -51,6 +51,7 @@ Command = Callable[..., None]
 _COMMON = [
     inspect.Parameter(word, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=option)
     for word, option, default in (
+        ("context", typer.Context, inspect.Parameter.empty),
         ("repo", Repo, None),
         ("as_json", AsJson, False),
         ("quiet", Quiet, False),
@@ -75,9 +76,12 @@ def register(app: typer.Typer, name: str | None = None) -> Callable[[Command], C
 
 def _with_common_options(command: Command) -> Command:
     @functools.wraps(command)
-    def run(*, repo: Path | None, as_json: bool, quiet: bool, template: str, **own: object) -> None:
+    def run(
+        *, context: typer.Context, repo: Path | None, as_json: bool, quiet: bool, template: str, **own: object
+    ) -> None:
         enter(repo)
-        command(Printer.of(as_json=as_json, quiet=quiet, template=template), **own)
+        words = context.command_path.partition(" ")[2]
+        command(Printer.of(words, as_json=as_json, quiet=quiet, template=template), **own)
 
     _, *arguments = inspect.signature(command, eval_str=True).parameters.values()
     parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in arguments] + _COMMON
@@ -87,12 +91,8 @@ def _with_common_options(command: Command) -> Command:
     return run
 
 
-ANSWER_IS_NO = 3
-"""The exit status of a question whose answer is no; nothing went wrong."""
-
-
 def answer(yes: bool) -> None:
-    """End with the exit status of an answer: `ANSWER_IS_NO`, or go on if it is yes."""
+    """End with the exit code of an answer: `ANSWER_IS_NO`, or go on if it is yes."""
     if not yes:
         raise typer.Exit(ANSWER_IS_NO)
 

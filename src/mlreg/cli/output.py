@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg import __version__
 from mlreg.errors import MlregError, UsageError
+from mlreg.registry.results import fields_of
 
 if TYPE_CHECKING:
     from mlreg.formats.template import Template
@@ -76,8 +77,8 @@ class Printer(NamedTuple):
     """Of `Mode.FORMAT`."""
 
     @classmethod
-    def of(cls, *, as_json: bool, quiet: bool, template: str) -> Printer:
-        """Return what prints as options ask for.
+    def of(cls, command: str, *, as_json: bool, quiet: bool, template: str) -> Printer:
+        """Return what prints as options ask for what a command answers.
 
         Raises:
             UsageError: `one_output`, two ways were asked for; `bad_template`.
@@ -87,7 +88,7 @@ class Printer(NamedTuple):
         if len(modes) > 1:
             words = " and ".join(mode.value for mode in modes)
             raise UsageError("one_output", f"{words} exclude each other", fix=f"leave {modes[0].value} out")
-        return cls(modes[0], _template(template) if template else None)
+        return cls(modes[0], _template(template, command) if template else None)
 
     def show(self, name: str, result: object, view: View) -> None:
         """Print a result.
@@ -121,10 +122,14 @@ class Printer(NamedTuple):
             yield report
 
 
-def _template(text: str) -> Template:
+def _template(text: str, command: str) -> Template:
+    """Return a template that fits a command: whoever mistypes a key learns it before anything is done."""
+    from mlreg.cli.contract import COMMANDS
     from mlreg.formats.template import Template
 
-    return Template(text)
+    found = Template(text)
+    found.check(COMMANDS[command].keys)
+    return found
 
 
 def _show_formatted(template: Template, result: object) -> None:
@@ -151,11 +156,7 @@ def _document(result: object) -> dict[str, Any]:
 
 
 def _fields(result: object) -> dict[str, Any]:
-    if isinstance(result, dict):
-        return result
-    derived = {name: getattr(result, name) for name in ("changed", "is_clean", "same") if hasattr(result, name)}
-    plain: dict[str, Any] = _plain(result)
-    return plain | derived
+    return {name: _plain(getattr(result, name)) for name in fields_of(type(result))}
 
 
 def _plain(value: Any) -> Any:

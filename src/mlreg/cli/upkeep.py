@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import output, views
+from mlreg.cli import views
 from mlreg.cli.options import open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.registry.places import init as make_repository
+from mlreg.registry.results import Initialised
 from mlreg.registry.sync import status as read_status
 
 settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get, set, list.")
@@ -31,8 +32,8 @@ def init(
       mlreg init --shared /srv/registry
     """
     path, changed = make_repository(directory, shared=shared)
-    result = {"path": str(path), "changed": changed}
-    out.show("init", result, views.initialised(path, changed=changed))
+    result = Initialised(str(path), changed)
+    out.show("init", result, views.initialised(result))
 
 
 def status(out: Printer) -> None:
@@ -65,11 +66,14 @@ def verify(
 
 
 @register(settings, "get")
-def get_setting(out: Printer, key: Annotated[str, typer.Argument(metavar="KEY")]) -> None:
+def get_setting(
+    out: Printer,
+    key: Annotated[str, typer.Argument(metavar="KEY")],
+    origin: Annotated[bool, typer.Option("--origin", help="Show also where it is set.")] = False,
+) -> None:
     """Print the value of a setting."""
-    result = Config().get(key)._asdict()
-    view = output.View((), (), [result["value"]], result["value"])
-    out.show("config", result, view)
+    result = Config().get(key)
+    out.show("config", result, views.setting(result, origin=origin))
 
 
 @register(settings, "set")
@@ -79,14 +83,14 @@ def set_setting(
     value: Annotated[str, typer.Argument(metavar="VALUE", help="Empty to take it away.")],
 ) -> None:
     """Set a value for this repository."""
-    result = Config().set(key, value)._asdict()
+    result = Config().set(key, value)
     out.show("config", result, views.settings([result]))
 
 
 @register(settings, "list")
 def list_settings(out: Printer) -> None:
-    """List all settings, and where each is set."""
-    result = [setting._asdict() for setting in Config().listed()]
+    """List all settings, and where each is set: `environment`, a file, or `default`."""
+    result = Config().listed()
     out.show("config-list", result, views.settings(result))
 
 

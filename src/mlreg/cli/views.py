@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from mlreg.cli import drawing
 from mlreg.cli.options import Output
 from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.config import Setting
 from mlreg.errors import UsageError
 from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.ref import parse_ref
@@ -237,24 +237,31 @@ def verified(result: results.Verified) -> View:
     return View((Column("PROBLEM"), Column("WHAT"), Column("WHY"), Column("HURTS")), rows, hurt)
 
 
-def settings(items: Sequence[Mapping[str, str]]) -> View:
+def setting(item: Setting, *, origin: bool) -> View:
+    """The value of a setting; a table with its origin, if that is asked for."""
+    if origin:
+        return View((Column("VALUE"), Column("ORIGIN")), [(item.value, item.origin)], [item.value])
+    return View((), (), [item.value], item.value)
+
+
+def settings(items: Sequence[Setting]) -> View:
     """Settings and where they come from."""
     columns = (Column("KEY"), Column("VALUE"), Column("ORIGIN"))
-    return View(columns, [(i["key"], i["value"], i["origin"]) for i in items], [i["value"] for i in items])
+    return View(columns, [(item.key, item.value, item.origin) for item in items], [item.value for item in items])
 
 
-def content(items: Sequence[results.FileInfo], parts: Iterator[bytes]) -> tuple[dict[str, object], View]:
+def content(items: Sequence[results.FileInfo], parts: Iterator[bytes]) -> tuple[results.Content, View]:
     """The bytes of one file, as `cat --json` prints them."""
     import base64
 
     item, data = items[0], b"".join(parts)
-    document = {"ref": item.ref, "size": item.size, "id": item.id, "base64": base64.b64encode(data).decode()}
-    return document, View((), (), [item.ref])
+    result = results.Content(item.ref, item.size, item.id, base64.b64encode(data).decode())
+    return result, View((), (), [item.ref])
 
 
-def parsed(items: Sequence[Mapping[str, str]]) -> View:
+def resolved(items: Sequence[results.Resolved]) -> View:
     """What refs mean."""
-    return View((Column("REF"),), [(item["ref"],) for item in items], [item["ref"] for item in items])
+    return View((Column("REF"),), [(item.ref,) for item in items], [item.ref for item in items])
 
 
 def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
@@ -277,10 +284,10 @@ def pattern_of(what: str) -> str:
     return f"{KIND_WORDS[word]}/{rest if slash else '*'}" if word in KIND_WORDS else what or "*"
 
 
-def initialised(path: Path, *, changed: bool) -> View:
+def initialised(result: results.Initialised) -> View:
     """After `init`."""
-    sentence = f"made an empty repository in {path}" if changed else f"unchanged {path}"
-    return View((), (), [str(path)], sentence)
+    sentence = f"made an empty repository in {result.path}" if result.changed else f"unchanged {result.path}"
+    return View((), (), [result.path], sentence)
 
 
 def share_of(text: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from string import Formatter
 from typing import Any
 
@@ -42,6 +42,16 @@ class Template:
         except ValueError as error:
             raise _bad(f"{text!r:.80}: {error}") from error
         self._parts = [(literal, _path(name), _checked(spec or "", how)) for literal, name, spec, how in parsed]
+
+    def check(self, keys: Collection[str]) -> None:
+        """Refuse a template that names a first key that no document will have.
+
+        Raises:
+            UsageError: `bad_template`.
+        """
+        for _, path, _ in self._parts:
+            if path:
+                _check_first(path, keys)
 
     def of(self, document: Mapping[str, Any]) -> str:
         """Return the text for a document; a key that it does not have below the first is empty.
@@ -78,8 +88,7 @@ def _checked(spec: str, conversion: str | None) -> str:
 def _text(document: Mapping[str, Any], path: list[str] | None, spec: str) -> str:
     if path is None:
         return ""
-    if path[0] not in document:
-        raise _bad(f"there is no {path[0]!r}", why=f"there are {', '.join(document)}")
+    _check_first(path, document)
     value: object = document
     for key in path:
         value = _below(value, key)
@@ -90,6 +99,11 @@ def _text(document: Mapping[str, Any], path: list[str] | None, spec: str) -> str
         return format(plain, spec)
     except ValueError as error:
         raise _bad(f"{'.'.join(path)} is {plain!r:.80}: {error}") from error
+
+
+def _check_first(path: list[str], keys: Collection[str]) -> None:
+    if path[0] not in keys:
+        raise _bad(f"there is no {path[0]!r}", why=f"there are {', '.join(keys)}")
 
 
 def _below(value: object, key: str) -> object:

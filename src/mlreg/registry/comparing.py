@@ -12,7 +12,7 @@ from mlreg.ids import ContentId
 from mlreg.operations import compare as versions
 from mlreg.operations.compare_tensors import Headers, Stored, TensorChange, compare_bytes, compare_headers
 from mlreg.operations.history import read_commit
-from mlreg.registry import results
+from mlreg.registry import differences, results
 from mlreg.registry.describe import version_info
 from mlreg.registry.registry import Registry
 from mlreg.repository.repository import Repository
@@ -32,7 +32,7 @@ class _Side(NamedTuple):
 
 def compare(
     registry: Registry, a: str, b: str, parts: Collection[str] = PARTS, *, tensors: bool = False
-) -> results.Difference:
+) -> differences.Difference:
     """Return what differs between two versions.
 
     Args:
@@ -50,7 +50,7 @@ def compare(
     """
     before, after = _side(registry, a), _side(registry, b)
     files = _files(before, after) if "files" in parts else None
-    return results.Difference(
+    return differences.Difference(
         before.ref,
         before.id,
         after.ref,
@@ -79,11 +79,11 @@ def _files(before: _Side, after: _Side) -> list[Difference]:
     return versions.compare_files((before.repository, before.commit), (after.repository, after.commit))
 
 
-def _file_change(one: Difference, before: str, after: str) -> results.FileChange:
+def _file_change(one: Difference, before: str, after: str) -> differences.FileChange:
     old, new = _file_info(before, one.before), _file_info(after, one.after)
     path = new.path if new else old.path if old else ""
     change = "renamed" if old and new and old.path != new.path else _change(old, new)
-    return results.FileChange(change, path, old, new)
+    return differences.FileChange(change, path, old, new)
 
 
 def _file_info(ref: str, file: File | None) -> results.FileInfo | None:
@@ -96,10 +96,10 @@ def _change(before: object, after: object) -> str:
     return "added" if before is None else "removed" if after is None else "changed"
 
 
-def _metadata(before: _Side, after: _Side) -> tuple[results.ValueChange, ...]:
+def _metadata(before: _Side, after: _Side) -> tuple[differences.ValueChange, ...]:
     found = versions.compare_metadata(before.info.metadata, after.info.metadata)
     return tuple(
-        results.ValueChange(
+        differences.ValueChange(
             _change(*(None if value is versions.ABSENT else True for value in (one.before, one.after))),
             one.path,
             *(None if value is versions.ABSENT else value for value in (one.before, one.after)),
@@ -108,10 +108,12 @@ def _metadata(before: _Side, after: _Side) -> tuple[results.ValueChange, ...]:
     )
 
 
-def _inputs(before: _Side, after: _Side) -> tuple[results.InputChange, ...]:
+def _inputs(before: _Side, after: _Side) -> tuple[differences.InputChange, ...]:
     found = versions.compare_inputs(before.commit.inputs, after.commit.inputs)
     return tuple(
-        results.InputChange(_change(one.before, one.after), one.role, _input_info(one.before), _input_info(one.after))
+        differences.InputChange(
+            _change(one.before, one.after), one.role, _input_info(one.before), _input_info(one.after)
+        )
         for one in found
     )
 
@@ -122,7 +124,7 @@ def _input_info(item: Input | None) -> results.InputInfo | None:
 
 def _tensors(
     before: _Side, after: _Side, files: Iterable[Difference], *, with_bytes: bool
-) -> Iterator[results.TensorChanges]:
+) -> Iterator[differences.TensorChanges]:
     for old, new in files:
         if not old or not new or old.id == new.id or not (with_bytes or new.path.endswith(SUFFIX)):
             continue
@@ -132,10 +134,10 @@ def _tensors(
             yield _tensor_changes(new.path, found, differing)
 
 
-def _tensor_changes(path: str, found: Headers, differing: list[TensorChange] | None) -> results.TensorChanges:
+def _tensor_changes(path: str, found: Headers, differing: list[TensorChange] | None) -> differences.TensorChanges:
     alike = len(found.alike)
     changes = sorted(found.changes + (differing or []), key=lambda one: one.name)
-    return results.TensorChanges(
+    return differences.TensorChanges(
         path,
         tuple(map(_tensor_change, changes)),
         same_shape=alike,
@@ -143,10 +145,10 @@ def _tensor_changes(path: str, found: Headers, differing: list[TensorChange] | N
     )
 
 
-def _tensor_change(one: TensorChange) -> results.TensorChange:
+def _tensor_change(one: TensorChange) -> differences.TensorChange:
     old, new = _tensor_info(one.before, one.before_id), _tensor_info(one.after, one.after_id)
-    return results.TensorChange(_change(old, new), one.name, old, new)
+    return differences.TensorChange(_change(old, new), one.name, old, new)
 
 
-def _tensor_info(tensor: TensorInfo | None, content: ContentId | None) -> results.TensorInfo | None:
-    return results.TensorInfo(tensor.dtype, tensor.shape, str(content or "")) if tensor else None
+def _tensor_info(tensor: TensorInfo | None, content: ContentId | None) -> differences.TensorInfo | None:
+    return differences.TensorInfo(tensor.dtype, tensor.shape, str(content or "")) if tensor else None

@@ -1,4 +1,4 @@
-"""What the registry answers: frozen values, which `--json` prints as they are.
+"""What the registry answers: frozen values, which `--json` prints as they are; `differences` has those of `diff`.
 
 Fields are only ever added; text output may change, these may not. Sizes are bytes, times are UTC in
 RFC 3339, ids are 64 hexadecimal digits, refs are in the one form that `mlreg` prints.
@@ -12,6 +12,19 @@ from typing import Any, NamedTuple
 from mlreg.errors import IntegrityError
 from mlreg.operations.lineage import State
 from mlreg.repository.objects import REPAIR
+
+DERIVED = ("changed", "is_clean", "same")
+"""Properties that are printed beside the fields of a result that has them."""
+
+
+def fields_of(result: type) -> list[str]:
+    """Return the names under which `--json` prints what a type of results holds.
+
+    >>> fields_of(Got)[-2:]
+    ['deprecated', 'changed']
+    """
+    fields: tuple[str, ...] = getattr(result, "_fields", ())
+    return [*fields, *(name for name in DERIVED if isinstance(getattr(result, name, None), property))]
 
 
 class InputInfo(NamedTuple):
@@ -365,89 +378,30 @@ class RemoteInfo(NamedTuple):
     url: str
 
 
-class FileChange(NamedTuple):
-    """A file that differs between two versions."""
+class Initialised(NamedTuple):
+    """A repository after `init`."""
 
-    change: str
-    """`added`, `removed`, `changed` or `renamed`."""
     path: str
-    """The new one, if it was renamed."""
-    before: FileInfo | None
-    after: FileInfo | None
+    """Where it is."""
+    changed: bool
+    """False if it was there already."""
 
 
-class ValueChange(NamedTuple):
-    """A value of metadata that differs between two versions."""
+class Resolved(NamedTuple):
+    """What a ref means."""
 
-    change: str
-    """`added`, `removed` or `changed`."""
-    path: tuple[str, ...]
-    """The keys that lead to it."""
-    before: Any
-    """A JSON value; null if it was added."""
-    after: Any
-
-
-class InputChange(NamedTuple):
-    """An input that differs between two versions."""
-
-    change: str
-    """`added`, `removed` or `changed`."""
-    role: str
-    before: InputInfo | None
-    after: InputInfo | None
-
-
-class TensorInfo(NamedTuple):
-    """A tensor of a file."""
-
-    dtype: str
-    """The file's word for it: `F32`."""
-    shape: tuple[int, ...]
+    ref: str
+    """In its one form: `model/suture_detector@1.0.0`."""
     id: str
-    """BLAKE3 of its bytes; empty if they were not read."""
+    """Of the commit."""
 
 
-class TensorChange(NamedTuple):
-    """A tensor that differs between two files."""
+class Content(NamedTuple):
+    """The bytes of one file of a version."""
 
-    change: str
-    """`added`, `removed` or `changed`; the latter in dtype or shape, or, if these are equal, in its bytes."""
-    name: str
-    before: TensorInfo | None
-    after: TensorInfo | None
-
-
-class TensorChanges(NamedTuple):
-    """How the tensors of a changed file differ."""
-
-    path: str
-    changes: tuple[TensorChange, ...]
-    """Sorted by name."""
-    same_shape: int
-    """Tensors of the same name, dtype and shape."""
-    same_bytes: int | None
-    """Those of them whose bytes are equal; None if they were not compared."""
-
-
-class Difference(NamedTuple):
-    """What differs between two versions; None in place of what was not asked for."""
-
-    before: str
-    """Ref of a version; of another repository, with its name: `origin::model/suture_detector@1.0.0`."""
-    before_id: str
-    after: str
-    after_id: str
-    files: tuple[FileChange, ...] | None
-    """Sorted by path."""
-    metadata: tuple[ValueChange, ...] | None
-    """With all corrections, sorted by path."""
-    inputs: tuple[InputChange, ...] | None
-    """Sorted by role."""
-    tensors: tuple[TensorChanges, ...] | None
-    """Of the changed files that hold tensors, sorted by path."""
-
-    @property
-    def same(self) -> bool:
-        """Whether nothing differs of what was asked for."""
-        return not (self.files or self.metadata or self.inputs)
+    ref: str
+    size: int
+    id: str
+    """What `b3sum` prints for it."""
+    base64: str
+    """The bytes, as RFC 4648 writes them, without line breaks."""

@@ -1,0 +1,154 @@
+"""What each command promises to programs: the schemas of what it prints, and how it may end.
+
+`mlreg schema` and `mlreg help exit-codes` show it, and a test walks all commands and holds them to it: a new
+command needs a row here. Results keep their fields; fields are only ever added. Codes keep their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mlreg.config import Setting
+from mlreg.errors import (
+    ANSWER_IS_NO,
+    AccessError,
+    ConflictError,
+    IntegrityError,
+    MlregError,
+    NoRepositoryError,
+    NoSpaceError,
+    NotFoundError,
+    RefusedError,
+    UnavailableError,
+    UnsupportedError,
+    UsageError,
+)
+from mlreg.registry import differences, results
+
+
+class Schema(NamedTuple):
+    """What one document of `--json` holds."""
+
+    types: tuple[type, ...]
+    """Of frozen results; the way in which a command is called decides between them."""
+    is_list: bool = False
+    """Whether it holds a list of results, as `items`."""
+
+    @property
+    def keys(self) -> list[str]:
+        """What a template may name first: the fields of the results."""
+        return list(dict.fromkeys(key for one in self.types for key in results.fields_of(one)))
+
+
+def _one(result: type) -> Schema:
+    return Schema((result,))
+
+
+def _many(*types: type) -> Schema:
+    return Schema(types, is_list=True)
+
+
+SCHEMAS: dict[str, Schema] = {
+    "add": _one(results.Added),
+    "cat": _one(results.Content),
+    "config": _one(Setting),
+    "config-list": _many(Setting),
+    "copy": _one(results.Added),
+    "diff": _one(differences.Difference),
+    "clone": _one(results.Synced),
+    "fetch": _one(results.Synced),
+    "get": _one(results.Got),
+    "init": _one(results.Initialised),
+    "lineage": _many(results.LineageNode),
+    "lineage-graph": _one(results.Graph),
+    "log": _many(results.Event),
+    "log-graph": _one(results.Graph),
+    "ls": _many(results.EntryInfo, results.VersionInfo, results.FileInfo),
+    "meta": _one(results.Annotated),
+    "meta-log": _many(results.StatementInfo),
+    "pull": _one(results.Synced),
+    "push": _one(results.Synced),
+    "remote": _one(results.RemoteInfo),
+    "remote-ls": _many(results.RemoteInfo),
+    "restore": _one(results.Changed),
+    "rev-parse": _many(results.Resolved),
+    "rm": _one(results.Changed),
+    "show": _one(results.VersionInfo),
+    "status": _one(results.Status),
+    "tag": _one(results.Tagged),
+    "tag-ls": _many(results.TagInfo),
+    "verify": _one(results.Verified),
+}
+"""What is printed under `mlreg.NAME/1`, by NAME."""
+
+
+class Contract(NamedTuple):
+    """What a command promises."""
+
+    schemas: tuple[str, ...]
+    """Names of what it prints; the way in which it is called decides between them."""
+    errors: tuple[type[MlregError], ...] = ()
+    """What it may end with, beside `EVERYWHERE`."""
+    no: str = ""
+    """What exit code 3 says: nothing went wrong, and the answer is no. Empty if it asks no question."""
+
+    @property
+    def keys(self) -> list[str]:
+        """What a template may name first."""
+        return list(dict.fromkeys(key for name in self.schemas for key in SCHEMAS[name].keys))
+
+    @property
+    def exit_codes(self) -> set[int]:
+        """How it may end, beside 0 and the codes of `EVERYWHERE`."""
+        return {error.exit_status for error in self.errors} | ({ANSWER_IS_NO} if self.no else set())
+
+
+EVERYWHERE = (MlregError, UsageError, AccessError, UnavailableError, UnsupportedError, NoSpaceError)
+"""What every command may end with: a fault, a wrong word, and what disks and other releases do to it."""
+
+OPENS = (IntegrityError, NoRepositoryError)
+READS = (NotFoundError, *OPENS)
+WRITES = (*READS, RefusedError)
+MOVES = (*WRITES, ConflictError)
+
+COMMANDS: dict[str, Contract] = {
+    "init": Contract(("init",), (IntegrityError,)),
+    "status": Contract(("status",), OPENS),
+    "verify": Contract(("verify",), READS),
+    "config get": Contract(("config",), (NotFoundError,)),
+    "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
+    "config list": Contract(("config-list",)),
+    "add": Contract(("add",), MOVES),
+    "copy": Contract(("copy",), MOVES),
+    "get": Contract(("get",), WRITES),
+    "cat": Contract(("cat",), READS),
+    "rm": Contract(("rm",), WRITES),
+    "restore": Contract(("restore",), WRITES),
+    "ls": Contract(("ls",), READS),
+    "show": Contract(("show",), READS),
+    "log": Contract(("log", "log-graph"), READS),
+    "lineage": Contract(("lineage", "lineage-graph"), READS),
+    "rev-parse": Contract(("rev-parse",), READS),
+    "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
+    "tag set": Contract(("tag",), MOVES),
+    "tag rm": Contract(("tag",), WRITES),
+    "tag ls": Contract(("tag-ls",), READS),
+    "tag log": Contract(("log",), READS),
+    "meta set": Contract(("meta",), WRITES),
+    "meta unset": Contract(("meta",), WRITES),
+    "meta log": Contract(("meta-log",), READS),
+    "label": Contract(("meta",), WRITES),
+    "deprecate": Contract(("meta",), WRITES),
+    "undeprecate": Contract(("meta",), WRITES),
+    "freeze": Contract(("meta",), WRITES),
+    "unfreeze": Contract(("meta",), WRITES),
+    "remote add": Contract(("remote",), (ConflictError, NoRepositoryError)),
+    "remote ls": Contract(("remote-ls",)),
+    "remote rm": Contract(("remote",), READS),
+    "remote forget": Contract(("remote",), READS),
+    "push": Contract(("push",), MOVES),
+    "pull": Contract(("pull",), MOVES),
+    "fetch": Contract(("fetch",), MOVES),
+    "clone": Contract(("clone",), (*OPENS, RefusedError, ConflictError)),
+}
+"""By the words that call a command."""

@@ -1,0 +1,95 @@
+"""What differs between two versions: frozen values, as `registry.results` has them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from mlreg.registry.results import FileInfo, InputInfo
+
+
+class FileChange(NamedTuple):
+    """A file that differs between two versions."""
+
+    change: str
+    """`added`, `removed`, `changed` or `renamed`."""
+    path: str
+    """The new one, if it was renamed."""
+    before: FileInfo | None
+    after: FileInfo | None
+
+
+class ValueChange(NamedTuple):
+    """A value of metadata that differs between two versions."""
+
+    change: str
+    """`added`, `removed` or `changed`."""
+    path: tuple[str, ...]
+    """The keys that lead to it."""
+    before: Any
+    """A JSON value; null if it was added."""
+    after: Any
+
+
+class InputChange(NamedTuple):
+    """An input that differs between two versions."""
+
+    change: str
+    """`added`, `removed` or `changed`."""
+    role: str
+    before: InputInfo | None
+    after: InputInfo | None
+
+
+class TensorInfo(NamedTuple):
+    """A tensor of a file."""
+
+    dtype: str
+    """The file's word for it: `F32`."""
+    shape: tuple[int, ...]
+    id: str
+    """BLAKE3 of its bytes; empty if they were not read."""
+
+
+class TensorChange(NamedTuple):
+    """A tensor that differs between two files."""
+
+    change: str
+    """`added`, `removed` or `changed`; the latter in dtype or shape, or, if these are equal, in its bytes."""
+    name: str
+    before: TensorInfo | None
+    after: TensorInfo | None
+
+
+class TensorChanges(NamedTuple):
+    """How the tensors of a changed file differ."""
+
+    path: str
+    changes: tuple[TensorChange, ...]
+    """Sorted by name."""
+    same_shape: int
+    """Tensors of the same name, dtype and shape."""
+    same_bytes: int | None
+    """Those of them whose bytes are equal; None if they were not compared."""
+
+
+class Difference(NamedTuple):
+    """What differs between two versions; None in place of what was not asked for."""
+
+    before: str
+    """Ref of a version; of another repository, with its name: `origin::model/suture_detector@1.0.0`."""
+    before_id: str
+    after: str
+    after_id: str
+    files: tuple[FileChange, ...] | None
+    """Sorted by path."""
+    metadata: tuple[ValueChange, ...] | None
+    """With all corrections, sorted by path."""
+    inputs: tuple[InputChange, ...] | None
+    """Sorted by role."""
+    tensors: tuple[TensorChanges, ...] | None
+    """Of the changed files that hold tensors, sorted by path."""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differs of what was asked for."""
+        return not (self.files or self.metadata or self.inputs)
