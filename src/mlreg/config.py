@@ -104,7 +104,7 @@ class Config:
     def _from_files(self, key: str) -> str:
         # Reading YAML is slow, and every command asks: it is read only where a file is.
         if not any(path.is_file() for path in self.files()):
-            return self.environment.get(_variable(key), "")
+            return self.environment.get(variable_of(key), "")
         setting = self.settings().get(key)
         return setting.value if setting and setting.origin != "default" else ""
 
@@ -186,8 +186,8 @@ class Config:
         if self._settings is None:
             found: dict[str, Setting] = {}
             for key in KEYS:
-                if value := self.environment.get(_variable(key)):
-                    _check_value(key, value, _variable(key))
+                if value := self.environment.get(variable_of(key)):
+                    _check_value(key, value, variable_of(key))
                     found[key] = Setting(key, value, "environment")
             for path in self.files():
                 for key, value in read_settings(path).items():
@@ -341,7 +341,8 @@ def read_settings(path: Path) -> dict[str, str]:
     return found
 
 
-def _variable(key: str) -> str:
+def variable_of(key: str) -> str:
+    """Return the variable that sets a key: `MLREG_CACHE_DIR` for `cache_dir`."""
     return f"MLREG_{key.upper().replace('.', '_')}"
 
 

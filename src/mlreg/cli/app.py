@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "tagging": ("tag",),
     "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
+    "explaining": ("help", "schema"),
 }
 """Which file of this folder has which commands, in the order in which help lists them."""
 
@@ -35,6 +36,9 @@ Examples:
 """
 
 
+EPILOG = "Topics: mlreg help refs, output, exit-codes, errors, config, environment, make."
+
+
 def tree(word: str = "") -> typer.Typer:
     """Return the command tree, or only the part of it that `word` is in.
 
@@ -43,6 +47,7 @@ def tree(word: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         help=HELP,
+        epilog=EPILOG,
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

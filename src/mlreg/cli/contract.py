@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mlreg.cli.answers import Failure, HelpText, SchemaDocument, SchemaInfo
 from mlreg.config import Setting
 from mlreg.errors import (
     ANSWER_IS_NO,
@@ -54,13 +55,14 @@ SCHEMAS: dict[str, Schema] = {
     "config": _one(Setting),
     "config-list": _many(Setting),
     "copy": _one(results.Added),
-    "diff": _one(differences.Difference),
     "clone": _one(results.Synced),
+    "diff": _one(differences.Difference),
+    "error": _one(Failure),
     "fetch": _one(results.Synced),
     "get": _one(results.Got),
+    "help": _one(HelpText),
     "init": _one(results.Initialised),
     "lineage": _many(results.LineageNode),
-    "lineage-graph": _one(results.Graph),
     "log": _many(results.Event),
     "log-graph": _one(results.Graph),
     "ls": _many(results.EntryInfo, results.VersionInfo, results.FileInfo),
@@ -73,6 +75,8 @@ SCHEMAS: dict[str, Schema] = {
     "restore": _one(results.Changed),
     "rev-parse": _many(results.Resolved),
     "rm": _one(results.Changed),
+    "schema": _one(SchemaDocument),
+    "schema-list": _many(SchemaInfo),
     "show": _one(results.VersionInfo),
     "status": _one(results.Status),
     "tag": _one(results.Tagged),
@@ -114,7 +118,7 @@ MOVES = (*WRITES, ConflictError)
 COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
     "status": Contract(("status",), OPENS),
-    "verify": Contract(("verify",), READS),
+    "verify": Contract(("verify",), OPENS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),
@@ -127,7 +131,7 @@ COMMANDS: dict[str, Contract] = {
     "ls": Contract(("ls",), READS),
     "show": Contract(("show",), READS),
     "log": Contract(("log", "log-graph"), READS),
-    "lineage": Contract(("lineage", "lineage-graph"), READS),
+    "lineage": Contract(("lineage",), READS),
     "rev-parse": Contract(("rev-parse",), READS),
     "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
     "tag set": Contract(("tag",), MOVES),
@@ -150,5 +154,7 @@ COMMANDS: dict[str, Contract] = {
     "pull": Contract(("pull",), MOVES),
     "fetch": Contract(("fetch",), MOVES),
     "clone": Contract(("clone",), (*OPENS, RefusedError, ConflictError)),
+    "help": Contract(("help",), (NotFoundError,)),
+    "schema": Contract(("schema", "schema-list"), (NotFoundError,)),
 }
 """By the words that call a command."""

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg import __version__
+from mlreg.cli.answers import Failure
 from mlreg.errors import MlregError, UsageError
 from mlreg.registry.results import fields_of
 
@@ -204,16 +205,8 @@ def warn(text: str) -> None:
 def show_error(error: MlregError, *, as_json: bool) -> None:
     """Print an error: what, why, fix; as one line of JSON under `--json`."""
     if as_json:
-        document = {
-            "schema": "mlreg.error/1",
-            "code": error.code,
-            "exit": error.exit_status,
-            "message": error.message,
-            "why": error.why,
-            "fix": list(error.fix),
-            "retryable": error.retryable,
-        }
-        sys.stderr.write(json.dumps(document, ensure_ascii=True) + "\n")
+        failure = Failure(error.code, error.exit_status, error.message, error.why, error.fix, error.retryable)
+        sys.stderr.write(json.dumps({"schema": "mlreg.error/1", **_fields(failure)}, ensure_ascii=True) + "\n")
         return
     lines = [f"error[{error.code}]: {error.message}"]
     lines.extend([f"  why: {error.why}"] if error.why else [])
