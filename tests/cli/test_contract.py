@@ -23,6 +23,8 @@ from mlreg.errors import ANSWER_IS_NO, RefusedError
 from mlreg.registry import annotating, differences, results
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.repository.log import Draft, Log
+from mlreg.repository.view import View
 from tests.cli.calling import Call
 from tests.cli.conftest import ANN
 from tests.cli.test_every_command import ONCE, REFUSED, TREE, WORKS, command_of
@@ -199,9 +201,10 @@ def fill_the_logs(root: Path) -> None:
     annotating.freeze(here, "model/net@1.0.0", "")
 
 
-def refuse(slot: object) -> None:
-    """Find every change too large."""
-    raise RefusedError("transaction_too_large", f"{slot} is too large")
+def refuse(log: Log, build: Callable[[View], Draft]) -> None:
+    """Find every change too large, as `Log.append` does."""
+    log.refresh()
+    raise RefusedError("transaction_too_large", f"{build(log.view)} is too large", fix="send less")
 
 
 def register_on_both_sides(root: Path) -> None:
@@ -233,7 +236,7 @@ def test_a_command_ends_as_its_contract_says_whatever_befalls_it(
     befall, status = SITUATIONS[situation]
     befall(tmp_path)
     if situation == "full logs":
-        monkeypatch.setattr("mlreg.repository.log._refuse_unreadable", refuse)
+        monkeypatch.setattr(Log, "append", refuse)
     ended = set()
     for number, (words, _) in enumerate(SCENARIOS.values()):
         for name in ("project", "registry"):
