@@ -138,7 +138,7 @@ class Config:
         """
         key = f"registry.{entry.kind}.{SCHEMA}"
         # As for `_from_files`: most projects have none, and need no YAML to know it.
-        if not self.environment.get(_variable(key)) and not any(path.is_file() for path in self.files()):
+        if not self.environment.get(variable_of(key)) and not any(path.is_file() for path in self.files()):
             return {}
         fitting = {
             setting.value: None

@@ -42,7 +42,7 @@ def test_a_card_becomes_metadata_and_comes_back_as_a_card(mlreg: Call) -> None:
 
 def test_a_card_goes_into_a_file_as_it_was(mlreg: Call) -> None:
     """Tabs and odd line ends are shown as escapes on a terminal only."""
-    text = "---\nlicense: mit\n---\n# Net\n\n\tcode\there\u2028more\x0b\n"
+    text = "---\nlicense: mit\n---\n\n# Net\n\n\tcode\there\u2028more\x0b\n"
     Path("README.md").write_text(text, encoding="utf-8")
     mlreg("add", "model/net", "weights", "--bump", "minor", "--card", "README.md")
 
