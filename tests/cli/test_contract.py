@@ -208,11 +208,12 @@ def refuse(log: Log, build: Callable[[View], Draft]) -> None:
 
 
 def register_on_both_sides(root: Path) -> None:
-    """Register two versions of one name, here and in a clone that was cut, and in the remote."""
+    """Register what others have, too: a version here, in a clone that was cut and in the remote, and an entry."""
     clone, _ = init(root / "project" / "copy", shared=False)
     (clone / "config.yaml").touch()
     for place in ("registry", "project/.mlreg", "project/copy/.mlreg"):
         register(root, place, "model/both")
+    register(root, "project/.mlreg", "model/vision/net")
 
 
 def register(root: Path, place: str, entry: str) -> None:
@@ -225,7 +226,7 @@ SITUATIONS = {
     "no repository": Situation(lose_the_repositories, 10),
     "damage": Situation(damage_the_repositories, 6),
     "full logs": Situation(fill_the_logs, 11),
-    "two versions of one name": Situation(register_on_both_sides, 5),
+    "names that are taken": Situation(register_on_both_sides, 5),
 }
 
 
