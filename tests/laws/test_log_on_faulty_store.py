@@ -25,7 +25,8 @@ from mlreg.operations import ingest
 from mlreg.operations.check import check
 from mlreg.operations.history import files_of, needs_of, past, read_commit
 from mlreg.operations.ingest import Source
-from mlreg.operations.record import NewVersion, Recorded, add, remove
+from mlreg.operations.record import remove
+from mlreg.operations.register import NewVersion, Recorded, add
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.repository import log as logs
 from mlreg.repository.log import REPLIES, Draft
@@ -475,7 +476,7 @@ def between_ingest_and_append(monkeypatch: pytest.MonkeyPatch, intrusions: Itera
         next(waiting, lambda: None)()
         return root
 
-    monkeypatch.setattr("mlreg.operations.record.ingest", and_then)
+    monkeypatch.setattr("mlreg.operations.register.ingest", and_then)
 
 
 def test_what_was_dropped_between_ingest_and_append_is_uploaded_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name
@@ -23,17 +24,27 @@ def versions_of(view: View, entry: Entry) -> dict[str, RefState]:
     return {leaf_of(ref): ref for ref in newest_first(view, entry)}
 
 
-def newest_first(view: View, entry: Entry, before: str = "") -> Iterator[RefState]:
+class Names(Protocol):
+    """What the names of a state are, as a `View` tells it."""
+
+    def ref(self, name: str) -> RefState | None:
+        """Return what a name is, or None if it never was one."""
+
+    def newest_first(self, family: str, before: str = "") -> Iterator[RefState]:
+        """Yield the versions right below a prefix, removed ones too, the newest first."""
+
+
+def newest_first(view: Names, entry: Entry, before: str = "") -> Iterator[RefState]:
     """Yield the versions of an entry, removed ones too, the newest first; only those older than `before`, if given."""
     return view.newest_first(f"version/{entry}/", before)
 
 
-def version_of(view: View, entry: Entry, version: str) -> RefState | None:
+def version_of(view: Names, entry: Entry, version: str) -> RefState | None:
     """Return what the name of a version is; None if the entry never had it."""
     return view.ref(f"version/{entry}/{version}")
 
 
-def latest_of(view: View, entry: Entry) -> RefState | None:
+def latest_of(view: Names, entry: Entry) -> RefState | None:
     """Return the newest release, or the newest pre-release if there is no release; None if there is no version."""
     live = (ref for ref in newest_first(view, entry) if ref.target)
     first = next(live, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -96,6 +96,26 @@ class ModelRegistry:
                 may_be_older=may_be_older,
             )
         return added.version
+
+    def batch(self, message: str = "") -> AbstractContextManager[list[VersionInfo]]:
+        """Register all models of a block in one transaction: all of them or, if the block raises, none.
+
+        Each `register_model` in the block returns the version as it will be, unless someone else registers one of
+        the same entry meanwhile; other methods do not find it before the block ends. Thousands of small models are
+        registered several times faster than one by one.
+
+        Args:
+            message: why; kept in the log.
+
+        Returns:
+            A context for `with`, whose value is a list that has the versions after the block.
+
+        Raises:
+            ConflictError: `collected_meanwhile`, and what `register_model` raises.
+            UsageError: `nested_batch`.
+        """
+        self._make_repository()
+        return self.registry.batch(message)
 
     def _make_repository(self) -> None:
         try:

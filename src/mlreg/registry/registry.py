@@ -7,6 +7,7 @@ user writes them; every error is a `MlregError` with what, why and fix.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from mlreg.stores import open_store
 
 if TYPE_CHECKING:
     from mlreg.operations.ingest import Source
-    from mlreg.operations.record import NewVersion
+    from mlreg.operations.register import Batch, NewVersion
 
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
@@ -74,6 +75,7 @@ class Registry:
         self._formats = formats or {}
         self._schemas = schemas
         self._elsewhere: dict[str, Repository] = {}
+        self._batch: Batch | None = None
         self._moment = ""
         """When all that is read was so; empty for now."""
 
@@ -255,11 +257,11 @@ class Registry:
             report: told about progress.
         """
         from mlreg.formats.plain import plain
-        from mlreg.operations import record
+        from mlreg.operations.register import NewVersion
 
         named, described = Entry.parse(entry), plain(dict(metadata or {}))
         hints = self.check_metadata(named, described)
-        new = record.NewVersion(
+        new = NewVersion(
             entry=named,
             versions=self.format_of(named),
             sources=sources,
@@ -316,8 +318,8 @@ class Registry:
             tags: set in the same step.
             report: told about progress.
         """
-        from mlreg.operations import record
         from mlreg.operations.ingest import Source
+        from mlreg.operations.register import NewVersion
 
         repository, ref, target = self.find(text)
         refuse_remote(ref)
@@ -326,7 +328,7 @@ class Registry:
         named = Entry.parse(entry) if entry else target.entry
         self.check_metadata(named, commit.metadata)
         files = self._files(repository, target, ref.path)
-        new = record.NewVersion(
+        new = NewVersion(
             entry=named,
             versions=self.format_of(named),
             sources=[Source(file.path, partial(read, file.id, file.size), file.mode) for file in files],
@@ -342,7 +344,7 @@ class Registry:
         return self._record(new, report)
 
     def _record(self, new: NewVersion, report: Report) -> results.Added:
-        from mlreg.operations import record
+        from mlreg.operations.register import add
 
         if new.version == AUTO:
             new = replace(new, version="", bump=new.bump or AUTO)
@@ -350,8 +352,40 @@ class Registry:
             why = "both --version and --bump were given" if new.version else "neither --version nor --bump was given"
             fix = ("leave one of them out",) if new.version else tuple(f"--bump {part}" for part in new.versions.parts)
             raise UsageError("version_or_bump", f"say which version of {new.entry} this is", why=why, fix=fix)
-        done = record.add(self.repository, new, report)
-        return results.Added(version_info(self.repository, done.commit_id, done.commit), done.is_changed)
+        done = self._batch.put(new, report) if self._batch else add(self.repository, new, report)
+        info = version_info(self.repository, done.commit_id, done.commit)
+        return results.Added(info._replace(tags=tuple(sorted({*info.tags, *new.tags}))), done.is_changed)
+
+    @contextmanager
+    def batch(self, message: str = "") -> Iterator[list[results.VersionInfo]]:
+        """Register all versions that are added within the block in one transaction, or none if it raises.
+
+        What `add` returns in the block is how a version will be, unless someone else registers one of the entry
+        meanwhile; a ref does not find it before the block ends.
+
+        Args:
+            message: why; kept in the log.
+
+        Yields:
+            A list that has the versions, as they are, after the block.
+
+        Raises:
+            ConflictError: `collected_meanwhile`, and what `add` raises.
+            UsageError: `nested_batch`.
+        """
+        from mlreg.operations.register import Batch
+
+        if self._batch:
+            raise UsageError("nested_batch", "a batch is open already", fix="end it before the next one")
+        registered: list[results.VersionInfo] = []
+        with Batch(self.repository) as batch:
+            self._batch = batch
+            try:
+                yield registered
+                done = batch.commit(message)
+            finally:
+                self._batch = None
+        registered.extend(version_info(self.repository, one.commit_id, one.commit) for one in done)
 
     def _input(self, role: str, text: str) -> Input:
         check_role(role)

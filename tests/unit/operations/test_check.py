@@ -19,7 +19,8 @@ from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId, ContentId, TreeId
 from mlreg.operations.check import Checked, Problem, check
 from mlreg.operations.ingest import Source
-from mlreg.operations.record import NewVersion, add, remove, restore
+from mlreg.operations.record import remove, restore
+from mlreg.operations.register import NewVersion, add
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository

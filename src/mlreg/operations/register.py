@@ -1,0 +1,415 @@
+"""Registering versions: what they hold is stored, and one transaction names them.
+
+Whether a version may have its name is decided against the newest state, inside `Log.append`. Registering
+the same again changes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from heapq import merge
+from itertools import islice
+from types import TracebackType
+from typing import Any, Self
+
+from mlreg.errors import ConflictError, MlregError, RefusedError, UsageError
+from mlreg.formats import canonical
+from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
+from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.transaction import PackEntry, RefChange
+from mlreg.formats.tree import Child
+from mlreg.formats.versions import VersionFormat, order
+from mlreg.ids import CommitId
+from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
+from mlreg.operations.ingest import Report, Source, ingest
+from mlreg.operations.naming import meant
+from mlreg.repository.log import Draft, now
+from mlreg.repository.packing import PackWriter
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version that wants to be registered. Either `version` or `bump` is given."""
+
+    entry: Entry
+    versions: VersionFormat
+    """How versions of the entry are called."""
+    sources: Sequence[Source]
+    """In any order."""
+    form: str
+    """One of `mlreg.formats.commit.FORMS`."""
+    author: str
+    version: str = ""
+    bump: str = ""
+    """Which part of the version name grows, in the words of the format."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Sequence[Input] = ()
+    message: str = ""
+    tags: Sequence[str] = ()
+    """Tags that point to the version from the same transaction on."""
+    may_be_older: bool = False
+    """Whether the version may be older than another one of its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A version that is registered."""
+
+    commit_id: CommitId
+    commit: Commit
+    is_changed: bool
+    """False if it was registered already, with its tags, and nothing was written."""
+
+
+def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
+    """Register a version: all of it is durable when this returns.
+
+    Raises:
+        as `Batch.put` and `Batch.commit`, but not `collected_meanwhile`.
+    """
+    while True:
+        try:
+            with Batch(repository) as batch:
+                batch.put(new, report)
+                return batch.commit()[0]
+        except ConflictError as error:
+            if error.code != COLLECTED:
+                raise
+
+
+COLLECTED = "collected_meanwhile"
+SHOWN = 3
+"""Versions that the message of a transaction names."""
+
+
+class Batch:
+    """Versions that are registered in one transaction: all of them or none.
+
+    Use it as a context; without `commit` nothing is registered.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        """Look at the newest state; what is stored is what is not there yet."""
+        self._repository = repository
+        self._generation = repository.log.refresh().generation
+        for kind in PackKind:
+            repository.objects.take_up_indexes(kind)
+        self._writer = repository.writer()
+        self._versions: list[_Version] = []
+        self._ahead = _Ahead(repository.log.view)
+        self._packs: list[PackEntry] = []
+        self._is_refused = False
+        """Whether the transaction was never written, and will not be."""
+
+    def __enter__(self) -> Self:
+        """Return the batch."""
+        self._writer.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take back what is stored and was not committed."""
+        self._writer.__exit__(kind, error, trace)
+
+    def put(self, new: NewVersion, report: Report) -> Recorded:
+        """Store what a version holds; its sources are not needed any more afterwards.
+
+        Returns:
+            The version as it will be, if no one else changes its entry before `commit`.
+
+        Raises:
+            ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
+            UsageError: `metadata_too_large`, `commit_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
+            RefusedError: `version_goes_back`.
+        """
+        for name in new.tags:
+            check_tag(name)
+        if new.version:
+            new.versions.check(new.version)
+        if len(canonical.encode(dict(new.metadata))) > MAX_METADATA:
+            raise UsageError(
+                "metadata_too_large", f"the metadata has more than {MAX_METADATA} bytes", fix="register it as a file"
+            )
+        root = ingest(self._repository, self._writer, new.sources, report)
+        entry = meant(self._repository.log.view, new.entry)
+        version = _Version(self._repository, replace(new, entry=entry, sources=()), root)
+        version.take_name(self._ahead, self._writer)
+        self._versions.append(version)
+        return version.recorded
+
+    def commit(self, message: str = "") -> list[Recorded]:
+        """Register all versions: all of them are durable when this returns.
+
+        Args:
+            message: of the transaction; of a single version by default its own.
+
+        Raises:
+            ConflictError: `collected_meanwhile`, and what `put` raises.
+            RefusedError: `transaction_too_large`.
+        """
+        if not self._versions:
+            return []
+        try:
+            self._repository.log.append(lambda view: self._build(view, message))
+        except _Settled:
+            self._take_back()
+        except BaseException as error:
+            self._clean_up(error)
+            raise
+        self._take_up()
+        return [version.recorded for version in self._versions]
+
+    def _build(self, view: View, message: str) -> Draft:
+        """Return the transaction, or raise what stands against it in this state."""
+        try:
+            return self._draft(view, message)
+        except BaseException:
+            self._is_refused = True
+            raise
+
+    def _draft(self, view: View, message: str) -> Draft:
+        if view.generation != self._generation:
+            raise _collected()
+        names = _Ahead(view)
+        for version in self._versions:
+            version.take_name(names, self._writer)
+        stored = self._writer.finish()
+        if not names.changes and (self._packs or not stored):
+            raise _Settled
+        self._packs.extend(stored)
+        refs = tuple(names.changes.values())
+        author = self._versions[0].new.author
+        return Draft(author, message or self._message(refs), refs, tuple(self._packs))
+
+    def _message(self, refs: Sequence[RefChange]) -> str:
+        shown = [f"{version.new.entry}@{version.recorded.commit.version}" for version in self._versions]
+        listed = ", ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
+        if not refs:
+            # What is registered already had to be stored again: its pack is gone.
+            return f"store {listed} again"
+        own = self._versions[0].new.message if len(shown) == 1 else ""
+        return own or f"{'add' if any(ref.name.startswith('version/') for ref in refs) else 'tag'} {listed}"
+
+    def _clean_up(self, error: BaseException) -> None:
+        is_reaped = isinstance(error, MlregError) and error.code == "pack_reaped"
+        # Anything else, an interrupt above all, may come when the slot is written already and names the packs.
+        if self._is_refused or is_reaped:
+            self._take_back()
+        if is_reaped:
+            raise _collected() from error
+
+    def _take_up(self) -> None:
+        """Let the view know what is in the packs, which would be read for it otherwise."""
+        # The versions are registered: what goes wrong with a cache is no fault of them.
+        with suppress(MlregError):
+            for pack in self._packs:
+                self._repository.log.view.add_index(pack.id, self._writer.indexes[pack.id])
+
+    def _take_back(self) -> None:
+        """Delete the packs, which no transaction names."""
+        self._writer.take_back(self._packs)
+        self._packs.clear()
+
+
+class _Settled(Exception):
+    """Nothing is to be written: the state is as wanted already."""
+
+
+def _collected() -> ConflictError:
+    return ConflictError(
+        COLLECTED, "what the versions rely on was collected meanwhile", why="a gc ran", fix="register them again"
+    )
+
+
+class _Version:
+    """One version on its way into the log. If its name is taken meanwhile, its commit is made anew."""
+
+    recorded: Recorded
+
+    def __init__(self, repository: Repository, new: NewVersion, root: Child) -> None:
+        self._repository = repository
+        self.new = new
+        self._root = root
+        self._packed: Commit | None = None
+
+    def take_name(self, names: _Ahead, writer: PackWriter) -> None:
+        """Add what the version changes to the names, or raise what stands against it.
+
+        Its commit goes to the writer, unless it is registered already.
+        """
+        version, registered = self._named(names) if self.new.version else self._bumped(names)
+        if registered is None:
+            commit = self._commit_of(version, names, writer)
+            commit_id = CommitId.of(commit.encode())
+            names.register(version_ref(self.new.entry, version), commit_id, commit)
+        else:
+            commit_id, commit = registered, self._read(names, registered)
+        moved = [names.move(tag_ref(self.new.entry, tag), commit_id) for tag in dict.fromkeys(self.new.tags)]
+        self.recorded = Recorded(commit_id, commit, is_changed=registered is None or any(moved))
+
+    def _named(self, names: _Ahead) -> tuple[str, CommitId | None]:
+        """Return the version name that was asked for, and its commit if it is registered already."""
+        version = self.new.version
+        found = version_of(names, self.new.entry, version)
+        if found is None:
+            self._refuse_older(names, version)
+            return version, None
+        if found.target is None:
+            raise _is_removed(self.new.entry, version)
+        existing, wanted = self._read(names, found.target), self._commit(version)
+        if not existing.has_same_content(wanted):
+            raise _exists(self.new.entry, existing, wanted)
+        return version, found.target
+
+    def _read(self, names: _Ahead, commit_id: CommitId) -> Commit:
+        return names.commits.get(commit_id) or read_commit(self._repository, commit_id)
+
+    def _refuse_older(self, names: _Ahead, version: str) -> None:
+        new = self.new
+        newer = names.next_newer(f"version/{new.entry}/", version)
+        # Versions of one line stand together in the order: if none is next, none is newer.
+        if newer is None or new.may_be_older or new.versions.line(leaf_of(newer)) != new.versions.line(version):
+            return
+        raise RefusedError(
+            "version_goes_back",
+            f"{new.entry}@{version} would be older than {leaf_of(newer)}, which is there",
+            why="versions of one line go forward, so that the newest is the last",
+            fix=(
+                f"mlreg add {new.entry} --bump {new.versions.parts[-1]} ...",
+                "if it is meant to be so: mlreg add --older ...",
+            ),
+        )
+
+    def _bumped(self, names: _Ahead) -> tuple[str, CommitId | None]:
+        """Return the next version name; or the newest version, if it has the same content."""
+        from datetime import date
+
+        new, newest = self.new, latest_of(names, self.new.entry)
+        if newest and newest.target and self._read(names, newest.target).has_same_content(self._commit("")):
+            return leaf_of(newest), newest.target
+        today = date.fromisoformat(now()[:10])
+        return new.versions.next(map(leaf_of, newest_first(names, new.entry)), new.bump, today), None
+
+    def _commit_of(self, version: str, names: _Ahead, writer: PackWriter) -> Commit:
+        """Return the commit under a name; the one of an earlier attempt, if that is as it would be now."""
+        earlier = (ref.target for ref in newest_first(names, self.new.entry, before=version) if ref.target)
+        parents = tuple(islice(earlier, 1))
+        if self._packed and (self._packed.version, self._packed.parents) == (version, parents):
+            return self._packed
+        self._packed = self._commit(version, parents)
+        body = self._packed.encode()
+        if len(body) > MAX_BYTES:
+            raise UsageError(
+                "commit_too_large",
+                f"message, metadata and inputs have {len(body)} bytes, and a commit has at most {MAX_BYTES}",
+                fix="register long texts as files",
+            )
+        writer.add(Sort.COMMIT, CommitId.of(body), body)
+        return self._packed
+
+    def _commit(self, version: str, parents: tuple[CommitId, ...] = ()) -> Commit:
+        new = self.new
+        return Commit(
+            entry=str(new.entry),
+            version=version,
+            tree=self._root.id,
+            files=self._root.files,
+            size=self._root.size,
+            form=new.form,
+            parents=parents,
+            inputs=tuple(sorted(new.inputs, key=lambda item: (item.role, item.commit))),
+            metadata=new.metadata,
+            message=new.message,
+            author=new.author,
+            time=now(),
+        )
+
+
+class _Ahead:
+    """The names of a view, with the changes that a transaction in the making brings."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._families: dict[str, list[tuple[bytes, RefState]]] = {}
+        """The new versions by the prefix they stand right below, with their places in the order."""
+        self.changes: dict[str, RefChange] = {}
+        self.commits: dict[CommitId, Commit] = {}
+        """The new ones, which cannot be read yet."""
+
+    def register(self, name: str, commit_id: CommitId, commit: Commit) -> None:
+        """Add a version."""
+        self.commits[commit_id] = commit
+        self.changes[name] = RefChange(name, None, commit_id)
+        family, slash, leaf = name.rpartition("/")
+        # The rank is first, and no two are equal.
+        insort(self._families.setdefault(family + slash, []), (order(leaf), self._state(name)))
+
+    def move(self, name: str, target: CommitId) -> bool:
+        """Point a tag at a version; False if it does already."""
+        found = self._view.ref(name)
+        before = found.target if found else None
+        present = self.changes[name].new if name in self.changes else before
+        self.changes.pop(name, None)
+        if before != target:
+            self.changes[name] = RefChange(name, before, target)
+        return present != target
+
+    def _state(self, name: str) -> RefState:
+        return RefState(name, self.changes[name].new, None, 0)
+
+    def ref(self, name: str) -> RefState | None:
+        """As `View.ref`."""
+        return self._state(name) if name in self.changes else self._view.ref(name)
+
+    def newest_first(self, family: str, before: str = "") -> Iterator[RefState]:
+        """As `View.newest_first`."""
+        new = self._families.get(family)
+        if not new:
+            return self._view.newest_first(family, before)
+        older = new[: bisect_left(new, (order(before),))] if before else new
+        return merge(
+            (state for _, state in reversed(older)),
+            self._view.newest_first(family, before),
+            key=lambda state: order(leaf_of(state)),
+            reverse=True,
+        )
+
+    def next_newer(self, family: str, version: str) -> RefState | None:
+        """As `View.next_newer`."""
+        new = self._families.get(family, [])
+        at = bisect_right(new, order(version), key=lambda one: one[0])
+        found = [self._view.next_newer(family, version), *(state for _, state in new[at : at + 1])]
+        return min((state for state in found if state), key=lambda state: order(leaf_of(state)), default=None)
+
+
+def _exists(entry: Entry, existing: Commit, wanted: Commit) -> ConflictError:
+    what = "metadata"
+    if existing.tree != wanted.tree or existing.form != wanted.form:
+        what = "files"
+    elif existing.inputs_by_id() != wanted.inputs_by_id():
+        what = "inputs"
+    return ConflictError(
+        "version_exists",
+        f"{entry}@{existing.version} is registered already, with other {what}",
+        why=f"a version never changes; this one was added by {existing.author}, {existing.time}",
+        fix=(
+            f"register yours under the next version: mlreg add {entry} --bump patch ...",
+            f"mlreg show {entry}@{existing.version}",
+        ),
+    )
+
+
+def _is_removed(entry: Entry, version: str) -> ConflictError:
+    return ConflictError(
+        "version_removed",
+        f"{entry}@{version} was removed; the name of a version is not given away twice",
+        fix=(f"mlreg restore {entry}@{version}", f"mlreg add {entry} --bump patch ..."),
+    )
