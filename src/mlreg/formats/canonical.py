@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from mlreg.errors import IntegrityError, UsageError
@@ -76,12 +77,19 @@ def _holds(value: Any, depth: int) -> bool:
     if kind is str:
         return value.isascii() or _is_text(value)
     if kind is dict:
-        return all(type(key) is str and _holds(key, 0) and _holds(item, depth + 1) for key, item in value.items())
+        return _holds_all(value, depth) and _holds_all(value.values(), depth) and all(type(key) is str for key in value)
     if kind is list or kind is tuple:
-        return all(_holds(item, depth + 1) for item in value)
+        return _holds_all(value, depth)
     if kind is int:
         return bool(-MAX_INTEGER - 1 <= value <= MAX_INTEGER)
     return kind is bool or value is None or (kind is float and math.isfinite(value))
+
+
+def _holds_all(values: Iterable[Any], depth: int) -> bool:
+    for value in values:  # noqa: SIM110 - `all` takes half as long again, and everything that is stored is checked
+        if not _holds(value, depth + 1):
+            return False
+    return True
 
 
 def _explain(value: Any, path: str, depth: int) -> None:

@@ -7,7 +7,7 @@ is `semver`, or a pattern such as `YYYY.MM.DD`, `major.minor` or `N`; nothing he
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -24,6 +24,7 @@ AUTO = "auto"
 _PRE_RELEASE, _END, _TEXT, _NUMBER, _WORD = b"\x01", b"\x02", b"\x10", b"\x20", b"\x30"
 
 
+@lru_cache(maxsize=4096)
 def order(text: str) -> bytes:
     """Return what to sort versions by: the key of a newer one is greater, and no two texts have equal keys.
 
