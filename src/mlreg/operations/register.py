@@ -80,11 +80,10 @@ def add(repository: Repository, new: NewVersion, report: Report) -> Recorded:
                 batch.put(new, report)
                 return batch.commit()[0]
         except ConflictError as error:
-            if error.code != COLLECTED:
+            if error.code != "collected_meanwhile":
                 raise
 
 
-COLLECTED = "collected_meanwhile"
 SHOWN = 3
 """Versions that the message of a transaction names."""
 
@@ -225,7 +224,10 @@ class _Settled(Exception):
 
 def _collected() -> ConflictError:
     return ConflictError(
-        COLLECTED, "what the versions rely on was collected meanwhile", why="a gc ran", fix="register them again"
+        "collected_meanwhile",
+        "what the versions rely on was collected meanwhile",
+        why="a gc ran",
+        fix="register them again",
     )
 
 
