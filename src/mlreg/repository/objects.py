@@ -30,6 +30,8 @@ from mlreg.repository.log import Log
 from mlreg.repository.view import LIVE, Place
 from mlreg.stores.store import Store
 
+LIKELY_WHOLE = 4 * 1024 * 1024
+"""Bytes of a file up to which it is probably stored as one piece."""
 KIND_OF = {sort: PackKind.DATA if sort is Sort.PIECE else PackKind.META for sort in Sort}
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -63,6 +65,8 @@ class Objects:
         self._blocks: OrderedDict[tuple[str, int], Buffer] = OrderedDict()
         self._unreadable: dict[str, MlregError] = {}
         """Live packs whose index could not be read, until someone misses what they hold."""
+        self._near = 0
+        """A slot whose packs probably hold what is asked for next."""
         self._present: dict[str, bool] = {}
         """Whether the file of a pack was found in its full size."""
 
@@ -114,7 +118,8 @@ class Objects:
         return data
 
     def read_commit(self, commit: CommitId) -> bytes:
-        """Return the bytes of one commit."""
+        """Return the bytes of one commit; what is asked for next is looked for near to it."""
+        self._near = self._log.view.slot_of(commit)
         return self.read_commits([commit])[commit]
 
     def read_commits(self, ids: Sequence[CommitId]) -> dict[CommitId, bytes]:
@@ -138,7 +143,9 @@ class Objects:
         """
         if not size:
             return
-        if self.places(Sort.PIECE, content):
+        # Which of both is looked for first saves reading indexes for what is not there, and decides nothing.
+        is_whole = not self.places(Sort.RECIPE, content) if size > LIKELY_WHOLE else self.places(Sort.PIECE, content)
+        if is_whole:
             yield Part(0, size, content)
             return
         recipe = Recipe.decode(bytes(self.read(Sort.RECIPE, content)))
@@ -211,7 +218,9 @@ class Objects:
         """Return where the copies of an object lie, the newest first."""
         found = self._log.view.places(sort, object_id)
         if not found:
-            self.take_up_indexes(KIND_OF[sort])
+            for _ in self._taking_up(KIND_OF[sort]):
+                if found := self._log.view.places(sort, object_id):
+                    return found
             # Asked again even if there was no index to take up: another process may have done it in between.
             found = self._log.view.places(sort, object_id)
         return found
@@ -242,7 +251,12 @@ class Objects:
 
     def take_up_indexes(self, kind: PackKind) -> None:
         """Read the indexes of live packs that the view does not have yet, passing over those that cannot be read."""
-        for pack in self._log.view.unread_packs(kind):
+        for _ in self._taking_up(kind):
+            pass
+
+    def _taking_up(self, kind: PackKind) -> Iterator[None]:
+        """Read one index after the other, those first that lie near to the commit that was read last."""
+        for pack in self._log.view.unread_packs(kind, self._near):
             if pack.id in self._unreadable:
                 continue
             try:
@@ -252,9 +266,10 @@ class Objects:
                     self._unreadable[pack.id] = error
                     continue
                 # It was collected since the view was brought up to date; what it held may lie in a newer pack.
-                self.take_up_indexes(kind)
+                yield from self._taking_up(kind)
                 return
             self._log.view.add_index(pack.id, index)
+            yield
 
     def fetch_index(self, pack: PackEntry) -> PackIndex:
         """Read the index of a pack from the store and check it against the log.

@@ -409,10 +409,15 @@ class View:
         """Return all live packs, in the order in which they were added."""
         return [_pack(row) for row in self._db.rows(f"SELECT {_PACK} FROM packs WHERE state = ? ORDER BY row", (LIVE,))]
 
-    def unread_packs(self, kind: PackKind) -> list[PackEntry]:
-        """Return the live packs whose index is not in the view yet."""
-        query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0"
-        return [_pack(row) for row in self._db.rows(query, (kind,))]
+    def unread_packs(self, kind: PackKind, near: int = 0) -> list[PackEntry]:
+        """Return the live packs whose index is not in the view yet, those first that a slot near to `near` added."""
+        query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0 ORDER BY abs(number - ?)"
+        return [_pack(row) for row in self._db.rows(query, (kind, near))]
+
+    def slot_of(self, commit: CommitId) -> int:
+        """Return a slot that pointed a name to a commit, the first that is known; 0 if there is none."""
+        row = self._db.row("SELECT min(number) FROM refs WHERE target = ?", (commit,))
+        return row[0] or 0 if row else 0
 
     def add_index(self, pack_id: str, index: PackIndex) -> None:
         """Take up the index of a pack; without effect if the view no longer knows the pack."""
