@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import mlreg
-from benchmarks import large_file, log_speed, peers, startup
+from benchmarks import large_file, log_speed, peers, registry_speed, startup
 from benchmarks.timing import Clock
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -51,13 +51,14 @@ def measure(work: Path, scale: float) -> str:
     cache = work / "cache"
     environment = {**os.environ, "HOME": str(work), "MLREG_CACHE_DIR": str(cache), "MLREG_AUTHOR": "bench"}
     command = str(Path(sys.executable).parent / "mlreg")
-    places = [work / name for name in ("startup", "large", "log")]
+    places = [work / name for name in ("startup", "large", "log", "registry")]
     for place in places:
         place.mkdir()
     parts = [
         _startup(Clock(environment), places[0], command),
         _large(Clock(environment), places[1], command, int(2e9 * scale)),
         _log(Clock(environment), places[2], cache, command, scale),
+        _registry(Clock(environment), places[3], command, scale),
     ]
     machine = f"{platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
     return f"\nScale {scale:g}. Python {machine}.\n\n" + "\n".join(parts)
@@ -95,6 +96,22 @@ def _log(clock: Clock, work: Path, cache: Path, mlreg: str, scale: float) -> str
     lines = [f"| transactions a second, {label} | {rate:.0f} |" for label, rate in rates.items()]
     lines.append(f"| `mlreg show` with {length:,} transactions, x an empty log | {ratio:.2f} |")
     return "### The log\n\n| what | value |\n|---|---|\n" + "\n".join(lines) + "\n"
+
+
+def _registry(clock: Clock, work: Path, mlreg: str, scale: float) -> str:
+    tiny = registry_speed.tiny_versions(work, max(50, int(1000 * scale)))
+    rows = [f"| {label} | {milliseconds:.2f} |" for label, milliseconds in tiny.items()]
+    versions, entries = max(100, int(10_000 * scale)), max(10, int(1000 * scale))
+    many = registry_speed.among_many(clock, work, mlreg, versions, entries)
+    calls = dict.fromkeys(label.partition(",")[0] for label in many)
+    pairs = [(call, 1000 * many[f"{call}, one"], 1000 * many[f"{call}, many"]) for call in calls]
+    lines = [f"| `mlreg {call}` | {one:.0f} | {full:.0f} | {full / one:.1f} |" for call, one, full in pairs]
+    return (
+        "### The registry\n\nTiny versions from Python, each with bytes and metadata and on the disk (mlflow: metadata"
+        " alone, in SQLite):\n\n| what | ms each |\n|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"A repository with one version, and one with {versions:,} versions of a model and {entries:,} other models, "
+        f"warm:\n\n| call | ms, one | ms, many | x |\n|---|---|---|---|\n" + "\n".join(lines) + "\n"
+    )
 
 
 if __name__ == "__main__":
