@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,6 +85,7 @@ class Demo:
         self.begin(train)
         self.first_model(train, test)
         accuracy = self.better_model(train, test)
+        self.what_changed()
         self.share()
         self.clone()
         self.compare(test, accuracy)
@@ -113,11 +115,27 @@ class Demo:
         self.network.train(train, epochs=30)
         accuracy = self.network.accuracy(test)
         self.register("1.1.0", epochs=32, accuracy=accuracy)
+        # Times in the log are whole seconds, and what was in production before is asked for by its time.
+        time.sleep(1)
         self.mlreg("tag model/digits@1.1.0 production -m 'better on the test digits'", self.work)
         self.mlreg("tag log model/digits@production", self.work)
         moves = [event["target"] for event in self.ask("tag log model/digits@production", self.work)["items"]]
         self.check(moves == ["model/digits@1.1.0", "model/digits@1.0.0"], "the tag was at 1.0.0, and is at 1.1.0")
         return accuracy
+
+    def what_changed(self) -> None:
+        """Compare the two versions, and look at what was in production before."""
+        self.say("What is different? Metadata, and every weight.")
+        self.mlreg("diff model/digits@1.0.0 model/digits@1.1.0 --tensors", self.work)
+        found = self.ask("diff model/digits@1.0.0 model/digits@1.1.0 --tensors", self.work)
+        changed = {one["name"] for table in found["tensors"] for one in table["changes"]}
+        self.check(changed == set(self.network.arrays), "all four tensors were trained further")
+        moment = self.ask("tag log model/digits@production", self.work)["items"][-1]["time"]
+        dated = f"'model/digits@production@{{{moment}}}'"
+        self.say("What was in production then? A ref can carry a date or a time.")
+        self.mlreg(f"show {dated} --format '{{ref}}: accuracy {{metadata.metrics.accuracy}}'", self.work)
+        then = self.ask(f"rev-parse {dated}", self.work)["items"][0]["ref"]
+        self.check(then == "model/digits@1.0.0", f"at {moment} it was 1.0.0")
 
     def share(self) -> None:
         """Push everything to a directory."""
