@@ -70,6 +70,20 @@ class Stored:
         self._check(path)
         return self.checkout() / path
 
+    def one_path(self) -> str:
+        """Return the path of the only file, which any version has whose form is not a directory.
+
+        Raises:
+            IntegrityError: `bad_model`, there is no file or there are several.
+        """
+        if len(self.paths) != 1:
+            raise IntegrityError(
+                "bad_model",
+                f"{self.ref} has {len(self.paths)} files, and one is what {self.form!r} should have",
+                fix=f"mlreg get {self.ref}",
+            )
+        return self.paths[0]
+
     def _check(self, path: str) -> None:
         if path not in self.paths:
             raise IntegrityError("bad_model", f"{self.ref} has no file {path}", fix="get_path(...) for its files")

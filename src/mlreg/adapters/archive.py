@@ -6,7 +6,12 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
+MAX_GROWTH = 10
+"""Times its own size that a zip may unpack to."""
+ALWAYS_ALLOWED = 256 * 1024 * 1024
+"""Bytes that any zip may unpack to."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first moment that a zip can tell."""
 
@@ -29,6 +34,21 @@ def read_member(place: Path, name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise ValueError(f"{name} has more than {limit} bytes")
     return data
+
+
+def refuse_bomb(data: BinaryIO) -> None:
+    """Refuse a zip that unpacks to far more than it has, before a framework does so.
+
+    A member never gives more bytes than its entry says, whatever it holds.
+
+    Raises:
+        ValueError: its members have more than `MAX_GROWTH` times its bytes.
+    """
+    with zipfile.ZipFile(data) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    limit = max(ALWAYS_ALLOWED, MAX_GROWTH * data.seek(0, io.SEEK_END))
+    if unpacked > limit:
+        raise ValueError(f"a zip that unpacks to {unpacked} bytes, where at most {limit} are allowed")
 
 
 def write_archive(members: Mapping[str, bytes]) -> bytes:

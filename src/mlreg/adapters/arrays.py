@@ -29,4 +29,4 @@ class ArraysAdapter(Adapter):
         return Kept([Source(NAME, lambda: safetensors.encode_arrays(arrays))], "arrays")
 
     def load(self, stored: Stored, *, trust: bool) -> dict[str, NDArray[Any]]:
-        return safetensors.decode_arrays(stored.read(stored.paths[0]))
+        return safetensors.decode_arrays(stored.read(stored.one_path()))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, untrusted
-from mlreg.adapters.archive import read_archive, read_member, write_archive
+from mlreg.adapters.archive import read_archive, read_member, refuse_bomb, write_archive
 from mlreg.adapters.signature import MAX_NAMES, bounded
 from mlreg.operations.ingest import Source
 
@@ -41,6 +41,8 @@ class KerasAdapter(Adapter):
     def load(self, stored: Stored, *, trust: bool) -> Any:
         keras = self.imported()
         place = stored.place_of(NAME)
+        with place.open("rb") as archive:
+            refuse_bomb(archive)
         config = json.loads(read_member(place, CONFIG, MAX_CONFIG))
         found = {str(node.get("class_name")) for node in _nodes(config)} & UNSAFE
         if found and not trust:

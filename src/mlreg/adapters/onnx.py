@@ -62,7 +62,8 @@ def _locations(message: Any) -> Iterator[str]:
     """Yield the files that tensors anywhere in a message name: graphs are in attributes, functions and graphs, too."""
     if message.DESCRIPTOR.name == "TensorProto":
         if message.data_location == message.EXTERNAL:
-            yield next((entry.value for entry in message.external_data if entry.key == "location"), "")
+            # All of them: which one counts if there are two, the next reader decides.
+            yield from [entry.value for entry in message.external_data if entry.key == "location"] or [""]
         return
     for field, value in message.ListFields():
         if field.message_type is not None:

@@ -37,7 +37,7 @@ class PathAdapter(Adapter):
 
     def load(self, stored: Stored, *, trust: bool) -> Path:
         place = stored.checkout()
-        return place / stored.paths[0] if stored.form == "file" else place
+        return place / stored.one_path() if stored.form == "file" else place
 
 
 def framework_of(config: Path) -> Mapping[str, Any]:

@@ -24,4 +24,4 @@ class BytesAdapter(Adapter):
         return Kept([Source(NAME, lambda: (data,))], "bytes")
 
     def load(self, stored: Stored, *, trust: bool) -> bytes:
-        return stored.read(stored.paths[0])
+        return stored.read(stored.one_path())

@@ -8,13 +8,14 @@ Source: https://skops.readthedocs.io/en/stable/persistence.html, the format of r
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Iterator
 from itertools import count
 from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Stored, untrusted, word
-from mlreg.adapters.archive import read_archive, write_archive
+from mlreg.adapters.archive import read_archive, refuse_bomb, write_archive
 from mlreg.errors import UsageError
 from mlreg.operations.ingest import Source
 
@@ -56,6 +57,7 @@ def load_skops(adapter: Adapter, stored: Stored, known: Collection[str], *, trus
     """
     skops = adapter.imported("skops.io")
     data = stored.read(NAME)
+    refuse_bomb(io.BytesIO(data))
     needed = skops.get_untrusted_types(data=data)
     strange = sorted(set(needed) - set(known))
     if strange and not trust:

@@ -12,6 +12,8 @@ from typing import NoReturn
 from mlreg.errors import MlregError, UsageError, explain
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+MAX_SENTENCE = 500
+"""Characters of what is said of a word that no command takes."""
 
 
 def main() -> NoReturn:
@@ -115,7 +117,9 @@ def _run_tree(arguments: list[str]) -> int:
 
 def _sentence(error: Exception) -> str:
     message: str = getattr(error, "format_message", str)()
-    return message[:1].lower() + message[1:].rstrip(".")
+    sentence = message[:1].lower() + message[1:].rstrip(".")
+    # It repeats what was typed, all of it.
+    return sentence if len(sentence) <= MAX_SENTENCE else f"{sentence[:MAX_SENTENCE]}..."
 
 
 def _help_for(error: Exception) -> str:

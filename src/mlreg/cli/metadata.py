@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.yaml_document import parse_yaml, scalar
+from mlreg.formats.names import quoted
+from mlreg.formats.yaml_document import MAX_CHARS, parse_yaml, scalar
 
 
 def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None = None) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError("bad_meta", f"{pair!r} is not KEY=VALUE", fix="--meta metrics.map=0.93")
+            raise UsageError("bad_meta", f"{quoted(pair)} is not KEY=VALUE", fix="--meta metrics.map=0.93")
         _put(found, key.split("."), _value(value), pair)
     return found
 
@@ -45,7 +46,9 @@ def read_card(path: Path | None) -> dict[str, Any]:
 
 def _read_text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            # One character more than is allowed, even of a device without an end: who reads it refuses that.
+            return file.read(MAX_CHARS + 1)
     except FileNotFoundError as error:
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except (OSError, ValueError) as error:
@@ -74,7 +77,7 @@ def _put(found: dict[str, Any], keys: list[str], value: Any, pair: str) -> None:
     for key in parents:
         below = found.setdefault(key, {})
         if not isinstance(below, dict):
-            raise UsageError("bad_meta", f"{pair!r}: {key} is a value already", fix="give every key once")
+            raise UsageError("bad_meta", f"{quoted(pair)}: {quoted(key)} is a value already", fix="give every key once")
         found = below
     found[last] = value
 
@@ -91,6 +94,8 @@ def read_inputs(pairs: Iterable[str]) -> list[tuple[str, str]]:
         if not equals or not role or not ref:
             kind, slash, _ = pair.partition("/")
             fix = f"--in {kind}={pair}" if slash and not equals else "--in data=data/frames@2026.11.23"
-            raise UsageError("bad_input", f"{pair!r} is not ROLE=REF", why="the role says what it was used as", fix=fix)
+            raise UsageError(
+                "bad_input", f"{quoted(pair)} is not ROLE=REF", why="the role says what it was used as", fix=fix
+            )
         found.append((role, ref))
     return found

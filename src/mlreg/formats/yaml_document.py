@@ -14,6 +14,8 @@ from mlreg.errors import UsageError
 
 MAX_CHARS = 1024 * 1024
 MAX_DEPTH = 32
+MAX_NODES = 100_000
+"""Values, keys, and beginnings and ends of lists and mappings; so many take some seconds to read."""
 _YAML_FLOAT = re.compile(r"[-+]?([0-9]+\.|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan", re.ASCII)
 """Floats that JSON would not take for one."""
 
@@ -37,13 +39,13 @@ def parse_yaml(text: str, name: str) -> Any:
         _refuse_surprises(yaml.parse(text, Loader=yaml.SafeLoader), name)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError, OverflowError) as error:
-        _refuse(name, str(error) or type(error).__name__)
+        _refuse(name, " ".join(str(error).split()) or type(error).__name__)
     return None if node is None else _value(node, name)
 
 
 def _refuse_surprises(events: Iterable[Any], name: str) -> None:
     depth = 0
-    for event in events:
+    for number, event in enumerate(events):
         kind = type(event).__name__
         if kind == "AliasEvent" or getattr(event, "anchor", None):
             _refuse(name, f"line {event.start_mark.line + 1}: anchors and aliases are not used here")
@@ -51,6 +53,8 @@ def _refuse_surprises(events: Iterable[Any], name: str) -> None:
             _refuse(name, f"line {event.start_mark.line + 1}: tags are not used here")
         depth += kind in ("MappingStartEvent", "SequenceStartEvent")
         depth -= kind in ("MappingEndEvent", "SequenceEndEvent")
+        if number > MAX_NODES:
+            _refuse(name, f"it has more than {MAX_NODES} keys and values")
         if depth > MAX_DEPTH:
             _refuse(name, f"it is nested deeper than {MAX_DEPTH} levels")
 

@@ -198,9 +198,10 @@ class Batch:
         return own or f"{'add' if any(ref.name.startswith('version/') for ref in refs) else 'tag'} {listed}"
 
     def _clean_up(self, error: BaseException) -> None:
-        is_reaped = isinstance(error, MlregError) and error.code == "pack_reaped"
+        code = error.code if isinstance(error, MlregError) else ""
+        is_reaped = code == "pack_reaped"
         # Anything else, an interrupt above all, may come when the slot is written already and names the packs.
-        if self._is_refused or is_reaped:
+        if self._is_refused or is_reaped or code == "transaction_too_large":
             self._take_back()
         if is_reaped:
             raise _collected() from error

@@ -144,7 +144,7 @@ def deprecate(registry: Registry, text: str, why: str) -> results.Annotated:
     Raises:
         UsageError: `no_reason`.
     """
-    if not why:
+    if not why.strip():
         raise UsageError("no_reason", f"say why {text} should not be used", fix=f"mlreg deprecate {text} -m 'WHY'")
     return _Subject.to_change(registry, text).state({"deprecated": why}, why)
 

@@ -179,7 +179,7 @@ class ModelRegistry:
         """
         stored = self._stored(name, version, directory)
         place = stored.checkout()
-        return place if stored.form == "directory" else place / stored.paths[0]
+        return place if stored.form == "directory" else place / stored.one_path()
 
     def _stored(self, name: str, version: str, directory: str | Path | None) -> Stored:
         target = self.registry.rev_parse(f"model/{name}@{version}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import chain, islice
+from sys import maxsize
 from typing import Literal, Protocol
 
 from mlreg.formats.commit import Commit
@@ -144,7 +145,7 @@ def log_graph(registry: Finds, ref: str = "", limit: int = 0) -> results.Graph:
     view = repository.log.refresh()
     entries = [resolve_entry(view, parse_ref(ref))] if ref else entries_of(view)
     names = chain.from_iterable(newest_first(view, entry) for entry in entries)
-    ids = list(islice(filter(None, (name.target or name.removed for name in names)), limit or None))
+    ids = list(islice(filter(None, (name.target or name.removed for name in names)), min(limit, maxsize) or None))
     commits = present_commits(repository, ids)
     edges = dict.fromkeys(edge for commit_id, commit in commits.items() for edge in _origins(commit_id, commit))
     shown = {str(commit_id) for commit_id in ids}
