@@ -84,6 +84,7 @@ MAY_CHANGE_DIRECTORIES = {
     "config.py": "settings: the new file takes the place of the old one whole",
     "registry/pins.py": "notes beside the registry: the new file takes the place of the old one whole",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
+    "registry/stamps.py": "files for make, of the user: the new one takes the place of the old one whole",
     "operations/checkout.py": "writes trees out, through descriptors that cannot leave the target",
     "repository/database.py": "throws its own file away when it is damaged",
 }

@@ -12,21 +12,29 @@ from mlreg.cli.metadata import read_inputs, read_metadata
 from mlreg.cli.options import (
     REF,
     Bump,
+    DryRun,
     Inputs,
     Message,
     Meta,
     MetaFile,
     Older,
+    Stamp,
     Tags,
     Version,
+    Yes,
+    confirm,
     open_registry,
+    open_to_change,
     register,
     registry_of,
 )
-from mlreg.cli.output import Printer
+from mlreg.cli.output import Printer, count_of
 from mlreg.config import Config
 from mlreg.errors import UsageError
 from mlreg.formats.names import Entry
+from mlreg.registry import results
+from mlreg.registry.getting import Getting
+from mlreg.registry.stamps import write_stamp
 
 
 def add(
@@ -46,6 +54,7 @@ def add(
     tag: Tags = None,
     message: Message = "",
     older: Older = False,
+    stamp: Stamp = None,
 ) -> None:
     """Register files as a version of an entry.
 
@@ -77,6 +86,7 @@ def add(
         )
     output.warn("; ".join(result.hints))
     out.show("add", result, views.added(result))
+    write_stamp(stamp, [results.Resolved(result.version.ref, result.version.id)])
 
 
 def _place_of(config: Config, entry: str) -> Path:
@@ -120,6 +130,9 @@ def get(
     ref: Annotated[str, typer.Argument(metavar="REF", help=f"{REF}[:PATH]")],
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the entry.")] = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove files in DIR that are not part of it.")] = False,
+    stamp: Stamp = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> None:
     """Write the files of a version; what is right already is not touched, and what differs is replaced.
 
@@ -129,12 +142,28 @@ def get(
 
       mlreg get model/detector@1.0.0:tokenizer out/
     """
-    registry = open_registry()
-    target = directory or _target_of(Config(), registry.rev_parse(ref).entry)
-    with out.progress(f"get {ref}") as report:
-        result = registry.get(ref, target, delete=delete, report=report)
+    result = _preview(ref, directory, delete) if dry_run else _get(out, ref, directory, delete, yes)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
     out.show("get", result, views.got(result))
+    if not dry_run:
+        write_stamp(stamp, [results.Resolved(result.ref, result.id)])
+
+
+def _getting(ref: str, directory: Path | None) -> Getting:
+    registry = open_registry()
+    return Getting(registry, ref, directory or _target_of(Config(), registry.rev_parse(ref).called))
+
+
+def _preview(ref: str, directory: Path | None, delete: bool) -> results.Got:
+    return _getting(ref, directory).preview(delete=delete)
+
+
+def _get(out: Printer, ref: str, directory: Path | None, delete: bool, yes: bool) -> results.Got:
+    getting = _getting(ref, directory)
+    if delete and (strays := getting.strays()):
+        confirm(f"remove {count_of(len(strays), 'file')} that are not part of it?", yes=yes)
+    with out.progress(f"get {ref}") as report:
+        return getting.get(report, delete=delete)
 
 
 def _target_of(config: Config, entry: Entry) -> Path:
@@ -159,9 +188,21 @@ def rm(
     out: Printer,
     refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions: KIND/NAME@VERSION.")],
     message: Message = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
 ) -> None:
-    """Remove versions. Their bytes stay, and `mlreg restore` brings them back."""
-    result = open_registry().remove(refs, message)
+    """Remove versions. Their bytes stay, and `mlreg restore` brings them back.
+
+    Examples:
+
+      mlreg rm model/detector@1.0.0 -m 'trained on test data'
+
+      mlreg rm -n model/detector@1.0.0 model/detector@1.0.1
+    """
+    registry = open_to_change(dry_run)
+    if len(refs) > 1 and not dry_run:
+        confirm(f"remove {len(refs)} versions?", yes=yes)
+    result = registry.remove(refs, message)._replace(dry_run=dry_run)
     out.show("rm", result, views.changed(result, "removed"))
 
 
@@ -169,9 +210,10 @@ def restore(
     out: Printer,
     refs: Annotated[list[str], typer.Argument(metavar="REF...", help="Versions that were removed.")],
     message: Message = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Bring removed versions back."""
-    result = open_registry().restore(refs, message)
+    result = open_to_change(dry_run).restore(refs, message)._replace(dry_run=dry_run)
     out.show("restore", result, views.changed(result, "restored"))
 
 

@@ -118,7 +118,7 @@ MOVES = (*WRITES, ConflictError)
 
 COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
-    "status": Contract(("status",), OPENS),
+    "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), OPENS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
@@ -152,7 +152,7 @@ COMMANDS: dict[str, Contract] = {
     "remote ls": Contract(("remote-ls",)),
     "remote rm": Contract(("remote",), READS),
     "remote forget": Contract(("remote",), READS),
-    "push": Contract(("push",), MOVES),
+    "push": Contract(("push",), MOVES, no="something would be pushed, with -n --exit-code"),
     "pull": Contract(("pull",), MOVES),
     "fetch": Contract(("fetch",), MOVES),
     "clone": Contract(("clone",), (*OPENS, RefusedError, ConflictError)),

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output, views
-from mlreg.cli.options import REF, At, Limit, Output, open_place, open_registry, printer_of, register
+from mlreg.cli.options import REF, At, Limit, Output, Stamp, open_place, open_registry, printer_of, register
 from mlreg.cli.output import Printer
 from mlreg.registry import tracing
 from mlreg.registry.results import Resolved
+from mlreg.registry.stamps import write_stamp
 
 
 def ls(
@@ -122,11 +123,14 @@ def lineage(
         out.show("lineage", listed, views.lineage(listed))
 
 
-def rev_parse(out: Printer, refs: Annotated[list[str], typer.Argument(metavar="REF...", help=REF)]) -> None:
+def rev_parse(
+    out: Printer, refs: Annotated[list[str], typer.Argument(metavar="REF...", help=REF)], stamp: Stamp = None
+) -> None:
     """Print the one canonical form of refs: KIND/NAME@VERSION."""
     registry = open_registry()
     result = [Resolved(str(target), str(target.commit_id)) for target in map(registry.rev_parse, refs)]
     out.show("rev-parse", result, views.resolved(result))
+    write_stamp(stamp, result)
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli.output import Mode, Printer
+from mlreg.cli.output import Mode, Printer, ask
 from mlreg.config import Config
-from mlreg.errors import ANSWER_IS_NO, UsageError
+from mlreg.errors import ANSWER_IS_NO, RefusedError, UsageError
 from mlreg.formats.ref import split_place
 from mlreg.registry.registry import Registry
 
@@ -40,6 +41,12 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="T
 ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the answer is no.")]
 
+DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and do nothing.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask; off a terminal nothing is ever asked.")]
+Stamp = Annotated[
+    Path | None,
+    typer.Option("--stamp", metavar="FILE", help="Write `REF ID` there if it differs; for make."),
+]
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
 Limit = Annotated[int, typer.Option("-n", "--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
 
@@ -97,6 +104,18 @@ def answer(yes: bool) -> None:
         raise typer.Exit(ANSWER_IS_NO)
 
 
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask on a terminal before something is done that is worth a second look; off a terminal there is no question.
+
+    Raises:
+        RefusedError: `not_confirmed`.
+    """
+    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    if ask(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        raise RefusedError("not_confirmed", "nothing was done", why="the answer was not y", fix="-y asks nothing")
+
+
 class Output(Enum):
     """What a lineage is printed as."""
 
@@ -128,6 +147,12 @@ def enter(directory: Path | None) -> None:
 def open_registry() -> Registry:
     """Return the registry of this directory; an error at first use if there is none."""
     return registry_of(Config())
+
+
+def open_to_change(dry_run: bool) -> Registry:
+    """Return the registry of this directory, or one in which changes are only tried."""
+    registry = open_registry()
+    return registry.rehearsal() if dry_run else registry
 
 
 def open_place(text: str, moment: str = "") -> tuple[Registry, str]:

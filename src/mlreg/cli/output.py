@@ -196,6 +196,13 @@ def note(text: str) -> None:
     sys.stderr.write(safe(text) + "\n")
 
 
+def ask(question: str) -> str:
+    """Ask on standard error, and return the line that was typed; empty at the end of input."""
+    sys.stderr.write(safe(question))
+    sys.stderr.flush()
+    return sys.stdin.readline()
+
+
 def warn(text: str) -> None:
     """Warn on standard error; not at all if there is nothing to warn of."""
     if text:

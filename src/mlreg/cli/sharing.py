@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import views
-from mlreg.cli.options import ForceTags, open_registry, register
+from mlreg.cli.options import DryRun, ExitCode, ForceTags, Stamp, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
-from mlreg.registry.results import RemoteInfo
+from mlreg.errors import UsageError
+from mlreg.registry.results import RemoteInfo, Synced
+from mlreg.registry.stamps import write_stamp
 from mlreg.registry.sync import Sync, forget
 
 Remote = Annotated[str, typer.Argument(metavar="[REMOTE]", help="By default the only one, or origin.")]
@@ -52,31 +54,77 @@ def forget_remote(out: Printer, name: Annotated[str, typer.Argument(metavar="NAM
     out.show("remote", result, views.remotes([result]))
 
 
-def push(out: Printer, remote: Remote = "", refs: Refs = None, force_tags: ForceTags = False) -> None:
-    """Send versions and tags that a remote does not have.
+def push(
+    out: Printer,
+    remote: Remote = "",
+    refs: Refs = None,
+    force_tags: ForceTags = False,
+    stamp: Stamp = None,
+    dry_run: DryRun = False,
+    exit_code: ExitCode = False,
+) -> None:
+    """Send versions and tags that a remote does not have. With -n --exit-code, exit code 3 says that there are some.
 
     Examples:
 
       mlreg push
 
       mlreg push origin model/detector@1.0.0
+
+      mlreg push -n --exit-code
     """
-    with out.progress("push") as report:
-        result = Sync(open_registry(), remote).push(refs or (), force_tags=force_tags, report=report)
+    _refuse_lone_exit_code(exit_code, dry_run)
+    sync, chosen = Sync(open_registry(), remote), refs or ()
+    if dry_run:
+        result = sync.preview_push(chosen, force_tags=force_tags)
+    else:
+        result = _push(out, sync, chosen, force_tags)
+        write_stamp(stamp, sync.there(chosen) if stamp else ())
     out.show("push", result, views.synced(result, "pushed to"))
+    answer(not (exit_code and result.changed))
 
 
-def pull(out: Printer, remote: Remote = "", refs: Refs = None, force_tags: ForceTags = False) -> None:
+def _push(out: Printer, sync: Sync, refs: list[str] | tuple[()], force_tags: bool) -> Synced:
+    with out.progress("push") as report:
+        return sync.push(refs, force_tags=force_tags, report=report)
+
+
+def _refuse_lone_exit_code(exit_code: bool, dry_run: bool) -> None:
+    """Refuse `--exit-code` where something is done, and no question is asked.
+
+    Raises:
+        UsageError: `exit_code_without_dry_run`.
+    """
+    if exit_code and not dry_run:
+        raise UsageError(
+            "exit_code_without_dry_run",
+            "--exit-code is for --dry-run",
+            why="a push that was done is no question",
+            fix="mlreg push -n --exit-code",
+        )
+
+
+def pull(
+    out: Printer, remote: Remote = "", refs: Refs = None, force_tags: ForceTags = False, dry_run: DryRun = False
+) -> None:
     """Bring versions from a remote, and move tags to where they are there."""
-    with out.progress("pull") as report:
-        result = Sync(open_registry(), remote).pull(refs or (), force_tags=force_tags, report=report)
+    sync = Sync(open_registry(), remote)
+    if dry_run:
+        result = sync.preview_pull(refs or (), force_tags=force_tags)
+    else:
+        with out.progress("pull") as report:
+            result = sync.pull(refs or (), force_tags=force_tags, report=report)
     out.show("pull", result, views.synced(result, "pulled from"))
 
 
-def fetch(out: Printer, remote: Remote = "", refs: Refs = None) -> None:
+def fetch(out: Printer, remote: Remote = "", refs: Refs = None, dry_run: DryRun = False) -> None:
     """Bring versions from a remote; the tags here stay where they are."""
-    with out.progress("fetch") as report:
-        result = Sync(open_registry(), remote).fetch(refs or (), report)
+    sync = Sync(open_registry(), remote)
+    if dry_run:
+        result = sync.preview_fetch(refs or ())
+    else:
+        with out.progress("fetch") as report:
+            result = sync.fetch(refs or (), report)
     out.show("fetch", result, views.synced(result, "fetched from"))
 
 

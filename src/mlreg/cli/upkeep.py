@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import views
-from mlreg.cli.options import open_registry, register
+from mlreg.cli.options import ExitCode, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.registry.places import init as make_repository
@@ -36,10 +36,14 @@ def init(
     out.show("init", result, views.initialised(result))
 
 
-def status(out: Printer) -> None:
-    """Show where the repository stands, and what is not pushed, as of the last contact with each remote."""
+def status(out: Printer, exit_code: ExitCode = False) -> None:
+    """Show where the repository stands, and what is not pushed, as of the last contact with each remote.
+
+    With --exit-code, exit code 3 says that something is not pushed, or not pulled.
+    """
     result = read_status(open_registry())
     out.show("status", result, views.status(result))
+    answer(result.is_level or not exit_code)
 
 
 def verify(

@@ -182,24 +182,31 @@ def statements(items: Sequence[results.StatementInfo]) -> View:
 
 def got(result: results.Got) -> View:
     """After `get`."""
+    mark = _mark(result.dry_run)
     done = f"{count_of(result.written, 'file')} written ({size_of(result.size)}), {result.unchanged} unchanged"
     removed = f", {result.removed} removed" if result.removed else ""
-    return View((), (), [result.ref], f"{result.ref} in {result.directory}: {done}{removed}")
+    return View((), (), [result.ref], f"{mark}{result.ref} in {result.directory}: {done}{removed}")
 
 
 def changed(result: results.Changed, verb: str) -> View:
     """After `rm` or `restore`."""
     word = verb if result.changed else "unchanged"
-    return View((), (), result.refs, f"{word} {', '.join(result.refs)}")
+    return View((), (), result.refs, f"{_mark(result.dry_run)}{word} {', '.join(result.refs)}")
 
 
 def synced(result: results.Synced, verb: str) -> View:
     """After `push`, `pull`, `fetch` or `clone`."""
     if not result.changed:
-        return View((), (), (), f"{result.remote}: everything is there already")
+        return View((), (), (), f"{_mark(result.dry_run)}{result.remote}: everything is there already")
     what = f"{count_of(len(result.versions), 'version')}, {count_of(len(result.tags), 'tag')}"
     what += f", {count_of(result.notes, 'note')}" if result.notes else ""
-    return View((), (), result.refs, f"{verb} {result.remote}: {what}, {size_of(result.size)}")
+    size = "" if result.dry_run else f", {size_of(result.size)}"
+    return View((), (), result.refs, f"{_mark(result.dry_run)}{verb} {result.remote}: {what}{size}")
+
+
+def _mark(dry_run: bool) -> str:
+    """Return what stands before a sentence that is about nothing that was done."""
+    return "dry run: " if dry_run else ""
 
 
 def remotes(items: Sequence[results.RemoteInfo]) -> View:

@@ -82,6 +82,34 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
     return Written(written, unchanged, 0, size)
 
 
+def survey(files: Iterable[File], target: Path) -> Written:
+    """Return what `checkout` would do; nothing is written.
+
+    Raises:
+        RefusedError: as `checkout`.
+        AccessError: from the file system.
+    """
+    wanted = list(files)
+    check_tree_paths(file.path for file in wanted)
+    _refuse_repository(target)
+    with _explained(target):
+        right = {file.path for file in wanted if target.exists() and _is_there(target, file)}
+    written = [file.size for file in wanted if file.path not in right]
+    return Written(len(written), len(right), 0, sum(written))
+
+
+def _is_there(target: Path, file: File) -> bool:
+    root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with _directory(root, file.path, _open_below) as (directory, name):
+            _refuse_directory(directory, name)
+            return _is_right(directory, name, file)
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(root)
+
+
 def _refuse_repository(target: Path) -> None:
     """Refuse a target among whose files are those of a repository; a directory of its own in one is none."""
     absolute = target.absolute()
@@ -117,18 +145,23 @@ def _flush(root: int, directories: Iterable[str]) -> None:
 
 def remove_strays(files: Iterable[File], target: Path) -> int:
     """Delete the files below `target` that are not among `files`, but no repository; return how many there were."""
-    _refuse_repository(target)
-    wanted = {file.path for file in files}
-    strays = [path for path in _files_below(target) if path not in wanted]
+    found = strays(files, target)
     with _explained(target):
-        for path in strays:
+        for path in found:
             root = _open_root(target)
             try:
                 with _directory(root, path) as (directory, name):
                     os.unlink(name, dir_fd=directory)
             finally:
                 os.close(root)
-    return len(strays)
+    return len(found)
+
+
+def strays(files: Iterable[File], target: Path) -> list[str]:
+    """Return the files below `target` that are not among `files`; those of repositories do not count."""
+    _refuse_repository(target)
+    wanted = {file.path for file in files}
+    return [path for path in _files_below(target) if path not in wanted]
 
 
 def _files_below(target: Path) -> Iterator[str]:
@@ -153,13 +186,19 @@ def _open_root(target: Path) -> int:
 
 
 @contextmanager
-def _directory(root: int, path: str) -> Iterator[tuple[int, str]]:
-    """Open the directory a file belongs in, making it if need be, and yield it with the file's name."""
+def _directory(root: int, path: str, enter: Callable[[int, str], int] | None = None) -> Iterator[tuple[int, str]]:
+    """Open the directory a file belongs in, and yield it with the file's name.
+
+    Args:
+        root: where the path begins.
+        path: of the file.
+        enter: opens a directory; by default it is made if need be.
+    """
     *parents, name = path.split("/")
     current = os.dup(root)
     try:
         for parent in parents:
-            below = _enter(current, parent)
+            below = (enter or _enter)(current, parent)
             os.close(current)
             current = below
         yield current, name
@@ -170,6 +209,10 @@ def _directory(root: int, path: str) -> Iterator[tuple[int, str]]:
 def _enter(directory: int, name: str) -> int:
     with suppress(FileExistsError):
         os.mkdir(name, 0o777, dir_fd=directory)
+    return _open_below(directory, name)
+
+
+def _open_below(directory: int, name: str) -> int:
     try:
         return os.open(name, _DIRECTORY, dir_fd=directory)
     except NotADirectoryError as error:

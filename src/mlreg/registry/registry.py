@@ -124,6 +124,14 @@ class Registry:
         past.repository = repository_at(self.repository, past._moment)
         return past
 
+    def rehearsal(self) -> Registry:
+        """Return the registry in which nothing is written: what is changed there is only tried."""
+        from mlreg.repository.rehearsal import rehearsal_of
+
+        tried = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
+        tried.repository = rehearsal_of(self.repository)
+        return tried
+
     def elsewhere(self, place: str) -> Registry:
         """Return the registry at a remote, a URL or a path, read as it is there, without a clone.
 
@@ -327,7 +335,7 @@ class Registry:
         read = repository.objects.read_whole
         named = Entry.parse(entry) if entry else target.entry
         self.check_metadata(named, commit.metadata)
-        files = self._files(repository, target, ref.path)
+        files = self.files_of(repository, target, ref.path)
         new = NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -407,16 +415,9 @@ class Registry:
             delete: also remove files that are not part of the version.
             report: told about progress.
         """
-        from mlreg.operations.checkout import checkout, remove_strays
+        from mlreg.registry.getting import Getting
 
-        repository, ref, target = self.find(text)
-        files = list(self._files(repository, target, ref.path))
-        done = checkout(repository, files, Path(directory), report)
-        removed = remove_strays(files, Path(directory)) if delete else 0
-        warning = version_info(
-            repository, target.commit_id, history.read_commit(repository, target.commit_id)
-        ).deprecated
-        return results.Got(str(target), str(directory), done.written, done.unchanged, removed, done.size, warning)
+        return Getting(self, text, Path(directory)).get(report, delete=delete)
 
     def cat(self, text: str) -> Iterator[bytes]:
         """Yield the bytes of one file of a version, verified piece by piece.
@@ -428,12 +429,17 @@ class Registry:
         repository, ref, target = self.find(text)
         if not ref.path:
             raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
-        file = self._files(repository, target, ref.path)[0]
+        file = self.files_of(repository, target, ref.path)[0]
         if file.path != ref.path:
             raise UsageError("no_path", f"{target}:{ref.path} is a directory", fix=f"mlreg ls {target}")
         yield from map(bytes, repository.objects.read_whole(file.id, file.size))
 
-    def _files(self, repository: Repository, target: Target, path: str | None) -> list[File]:
+    def files_of(self, repository: Repository, target: Target, path: str | None) -> list[File]:
+        """Return the files of a version, or those at or below a path in it.
+
+        Raises:
+            NotFoundError: `path_not_found`.
+        """
         commit = history.read_commit(repository, target.commit_id)
         files = list(history.files_of(repository, commit))
         if not path:
@@ -466,7 +472,7 @@ class Registry:
         repository, ref, target = self.find(text)
         return [
             results.FileInfo(f"{target}:{f.path}", f.path, f.size, f.mode is Mode.EXECUTABLE, str(f.id))
-            for f in self._files(repository, target, ref.path)
+            for f in self.files_of(repository, target, ref.path)
         ]
 
     def show(self, text: str) -> results.VersionInfo:

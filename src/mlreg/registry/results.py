@@ -255,6 +255,10 @@ class Got(NamedTuple):
     """Bytes written."""
     deprecated: str
     """Why the version should not be used any more; empty if it may be."""
+    id: str
+    """Of the version's commit."""
+    dry_run: bool = False
+    """Whether this is what would be done, and nothing was."""
 
     @property
     def changed(self) -> bool:
@@ -267,6 +271,8 @@ class Changed(NamedTuple):
 
     refs: tuple[str, ...]
     changed: bool
+    dry_run: bool = False
+    """Whether this is what would be done, and nothing was."""
 
 
 class Synced(NamedTuple):
@@ -283,6 +289,8 @@ class Synced(NamedTuple):
     packs: int
     size: int
     """Bytes that travelled."""
+    dry_run: bool = False
+    """Whether this is what would travel, and nothing did; then packs and size are not known."""
 
     @property
     def changed(self) -> bool:
@@ -319,6 +327,11 @@ class Status(NamedTuple):
     versions: int
     tags: int
     remotes: tuple[RemoteStatus, ...]
+
+    @property
+    def is_level(self) -> bool:
+        """Whether all that is here is in every remote, and the other way round, as far as is known."""
+        return not any(remote.unpushed or remote.unpulled for remote in self.remotes)
 
 
 class ProblemInfo(NamedTuple):

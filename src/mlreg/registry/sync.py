@@ -31,6 +31,9 @@ from mlreg.repository.repository import Repository, view_path
 from mlreg.repository.view import View
 from mlreg.stores import open_store
 
+Plan = Callable[[View], Sending]
+"""Says from the newest state of the receiver what it is to get."""
+
 
 class Chosen(NamedTuple):
     """What a user wants to send: everything, an entry, or one version with its tags."""
@@ -93,6 +96,35 @@ class Sync:
             ConflictError: `version_conflict`, `tag_conflict`.
         """
         there = self._meet()
+        plan = self._push_plan(there, refs, force_tags=force_tags)
+        done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
+        self._note_agreement(there)
+        self._part(there)
+        return self._synced(there, done)
+
+    def preview_push(self, refs: Sequence[str] = (), *, force_tags: bool = False) -> results.Synced:
+        """Return what `push` would send now; nothing is written, neither here nor there.
+
+        Raises:
+            as `push`.
+        """
+        there = self._meet()
+        return self._previewed(there, self._push_plan(there, refs, force_tags=force_tags))
+
+    def there(self, refs: Sequence[str] = ()) -> list[results.Resolved]:
+        """Return what versions and tags of this repository are in the remote now, sorted; those that it has.
+
+        Args:
+            refs: entries or versions; all if empty.
+        """
+        there = self._meet()
+        chosen, shown = _choose(self._here, refs), Shown(self._here.log.view)
+        names = [name for name in _live(self._here.log.view) if chosen.has(name)]
+        targets = {name: _target(there.log.view, name) for name in names}
+        parsed = [(parse_ref_name(name), target) for name, target in targets.items() if target]
+        return sorted(results.Resolved(shown.ref(name.entry, name.leaf), str(target)) for name, target in parsed)
+
+    def _push_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
         chosen = _choose(self._here, refs)
         agreed = self._agreed(self._here.log.view)
 
@@ -100,10 +132,12 @@ class Sync:
             united = _Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
             return Sending([*united.versions, *united.tags(agreed, force=force_tags)], united.notes())
 
-        done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
-        self._note_agreement(there)
-        self._part(there)
-        return self._synced(there, done)
+        return plan
+
+    def _previewed(self, receiver: Repository, plan: Plan) -> results.Synced:
+        found = plan(receiver.log.view)
+        would = Transferred(tuple(found.moves), len(found.notes), packs=0, size=0)
+        return self._synced(receiver, would)._replace(dry_run=True)
 
     def _agreed(self, view: View) -> dict[str, CommitId | None]:
         """Return where each tag was when this repository and the remote last agreed on it."""
@@ -137,7 +171,8 @@ class Sync:
         Raises:
             ConflictError: `version_conflict`.
         """
-        return self._bring(refs, report, with_tags=False, force_tags=False)
+        there = self._meet()
+        return self._bring(there, self._fetch_plan(there, refs), "fetch", report)
 
     def pull(self, refs: Sequence[str] = (), *, force_tags: bool = False, report: Report = silent) -> results.Synced:
         """Bring the remote's versions, and move the tags here to where they are there.
@@ -150,22 +185,50 @@ class Sync:
         Raises:
             ConflictError: `version_conflict`, `tag_conflict`.
         """
-        return self._bring(refs, report, with_tags=True, force_tags=force_tags)
-
-    def _bring(self, refs: Sequence[str], report: Report, *, with_tags: bool, force_tags: bool) -> results.Synced:
         there = self._meet()
+        return self._bring(there, self._pull_plan(there, refs, force_tags=force_tags), "pull", report)
+
+    def preview_pull(self, refs: Sequence[str] = (), *, force_tags: bool = False) -> results.Synced:
+        """Return what `pull` would bring now; nothing is written.
+
+        Raises:
+            as `pull`.
+        """
+        return self._previewed(self._here, self._pull_plan(self._meet(), refs, force_tags=force_tags))
+
+    def preview_fetch(self, refs: Sequence[str] = ()) -> results.Synced:
+        """Return what `fetch` would bring now; nothing is written.
+
+        Raises:
+            as `fetch`.
+        """
+        return self._previewed(self._here, self._fetch_plan(self._meet(), refs))
+
+    def _pull_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
         chosen = _choose(there, refs)
 
         def plan(view: View) -> Sending:
-            united = _Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
-            if not with_tags:
-                return Sending(united.versions, united.notes())
+            united = self._united(there, view, chosen)
             tags = list(united.tags(self._agreed(view), force=force_tags))
             moves = [*united.versions, *tags, *united.agreed({move.name for move in tags})]
             return Sending(moves, united.notes())
 
-        message = f"{'pull' if with_tags else 'fetch'} from {self.name}"
-        done = transfer(there, self._here, plan, self._registry.author, message, report)
+        return plan
+
+    def _fetch_plan(self, there: Repository, refs: Sequence[str]) -> Plan:
+        chosen = _choose(there, refs)
+
+        def plan(view: View) -> Sending:
+            united = self._united(there, view, chosen)
+            return Sending(united.versions, united.notes())
+
+        return plan
+
+    def _united(self, there: Repository, view: View, chosen: Chosen) -> _Union:
+        return _Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
+
+    def _bring(self, there: Repository, plan: Plan, word: str, report: Report) -> results.Synced:
+        done = transfer(there, self._here, plan, self._registry.author, f"{word} from {self.name}", report)
         self._part(there)
         return self._synced(self._here, done)
 

@@ -224,14 +224,7 @@ class Log:
             number, head = self.view.position
             draft = build(self.view)
             self._refuse_reaped(draft)
-            slot = Transaction(
-                number=number + 1,
-                previous=head or self._identity.origin,
-                id=os.urandom(16).hex(),
-                time=now(),
-                requires=(FEATURE,) if draft.notes else (),
-                **draft._asdict(),
-            )
+            slot = made_from(draft, (number, head), self._identity)
             data = _readable(slot)
             if not self.view.fits(slot):
                 continue
@@ -280,6 +273,19 @@ class Log:
         """Put the present state under `snapshots/`."""
         found = self.view.snapshot()
         self._store.create(snapshot_key(found.number), found.encode())
+
+
+def made_from(draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity) -> Transaction:
+    """Return the transaction that a draft becomes behind the slot at a position."""
+    number, head = position
+    return Transaction(
+        number=number + 1,
+        previous=head or identity.origin,
+        id=os.urandom(16).hex(),
+        time=now(),
+        requires=(FEATURE,) if draft.notes else (),
+        **draft._asdict(),
+    )
 
 
 def _readable(slot: Transaction) -> bytes:

@@ -1,0 +1,76 @@
+"""Writing the files of a version out, or saying what that would do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from mlreg.formats.ref import Ref
+from mlreg.formats.tree import File
+from mlreg.operations import history
+from mlreg.operations.checkout import checkout, remove_strays, strays, survey
+from mlreg.registry import results
+from mlreg.registry.describe import version_info
+from mlreg.registry.resolve import Target
+from mlreg.repository.repository import Repository
+
+
+class Finds(Protocol):
+    """What a `Registry` is asked here."""
+
+    def find(self, text: str) -> tuple[Repository, Ref, Target]:
+        """Return the repository that a ref speaks of, the ref, and the version that it names."""
+
+    def files_of(self, repository: Repository, target: Target, path: str | None) -> list[File]:
+        """Return the files of a version at or below a path."""
+
+
+class Getting:
+    """One version, and the directory it is to be written to."""
+
+    def __init__(self, registry: Finds, text: str, directory: Path) -> None:
+        """Find the version.
+
+        Args:
+            registry: where refs begin.
+            text: a ref; with a path, only that file or directory.
+            directory: which need not be there.
+
+        Raises:
+            NotFoundError: `path_not_found`, and what else a ref may raise.
+        """
+        self._repository, ref, self._target = registry.find(text)
+        self._directory = directory
+        self._files = registry.files_of(self._repository, self._target, ref.path)
+
+    def get(self, report: Callable[[int], None], *, delete: bool) -> results.Got:
+        """Write the files; those that are right already are not touched.
+
+        Args:
+            report: told about progress, in bytes.
+            delete: also remove files that are not part of the version.
+
+        Raises:
+            IntegrityError: `object_missing`, `object_damaged`.
+            RefusedError: `in_the_way`, `target_is_a_repository`.
+        """
+        done = checkout(self._repository, self._files, self._directory, report)
+        removed = remove_strays(self._files, self._directory) if delete else 0
+        return self._got(done.written, done.unchanged, removed, done.size)
+
+    def preview(self, *, delete: bool) -> results.Got:
+        """Return what `get` would do; no byte of the version is read, and nothing is written."""
+        found = survey(self._files, self._directory)
+        removed = len(self.strays()) if delete else 0
+        return self._got(found.written, found.unchanged, removed, found.size)._replace(dry_run=True)
+
+    def strays(self) -> list[str]:
+        """Return the paths of the files in the directory that are not part of the version, sorted."""
+        return sorted(strays(self._files, self._directory))
+
+    def _got(self, written: int, unchanged: int, removed: int, size: int) -> results.Got:
+        commit = history.read_commit(self._repository, self._target.commit_id)
+        info = version_info(self._repository, self._target.commit_id, commit)
+        counts = (written, unchanged, removed, size)
+        return results.Got(str(self._target), str(self._directory), *counts, info.deprecated, info.id)
