@@ -101,7 +101,7 @@ def recipe(heading: str) -> str:
     """Return a recipe for sh."""
     language, text = RECIPES[heading]
     assert language == "sh"
-    return text
+    return str(text)
 
 
 def train_again(project: Project) -> None:
