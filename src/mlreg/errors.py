@@ -11,7 +11,8 @@
     ├── RefusedError        exit 11  confirm, or ask for something safer
     ├── PartialError        exit 12  some items are done; the rest is listed
     ├── UnsupportedError    exit 13  install what is missing, or a newer mlreg
-    └── NoSpaceError        exit 14  make room
+    ├── NoSpaceError        exit 14  make room
+    └── NotYetError         exit 124 what was waited for did not come: wait longer, or look why
 
 `docs/errors.md` explains every code.
 """
@@ -113,6 +114,13 @@ class NoSpaceError(MlregError):
     """The disk or the quota is full."""
 
     exit_status = 14
+
+
+class NotYetError(MlregError):
+    """What was waited for did not come before the time was up."""
+
+    exit_status = 124
+    retryable = True
 
 
 def explain(error: OSError, what: str) -> MlregError:

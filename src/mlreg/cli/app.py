@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "comparing": ("diff",),
     "tagging": ("tag",),
     "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
+    "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema"),
 }

@@ -19,6 +19,7 @@ from mlreg.errors import (
     NoRepositoryError,
     NoSpaceError,
     NotFoundError,
+    NotYetError,
     RefusedError,
     UnavailableError,
     UnsupportedError,
@@ -83,6 +84,7 @@ SCHEMAS: dict[str, Schema] = {
     "tag": _one(results.Tagged),
     "tag-ls": _many(results.TagInfo),
     "verify": _one(results.Verified),
+    "wait": _one(results.Resolved),
 }
 """What is printed under `mlreg.NAME/1`, by NAME."""
 
@@ -134,6 +136,7 @@ COMMANDS: dict[str, Contract] = {
     "log": Contract(("log", "log-graph"), READS),
     "lineage": Contract(("lineage",), READS),
     "rev-parse": Contract(("rev-parse",), READS),
+    "wait": Contract(("wait",), (*READS, NotYetError)),
     "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
     "tag set": Contract(("tag",), MOVES),
     "tag rm": Contract(("tag",), WRITES),
