@@ -88,6 +88,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "help command": (["help", "tag", "set"], "help"),
     "schema": (["schema", "ls"], "schema"),
     "schemas": (["schema"], "schema-list"),
+    **{f"completion {shell}": (["completion", shell], "completion") for shell in ("bash", "zsh", "fish")},
 }
 ONCE: dict[str, tuple[list[str], str]] = {
     "remote rm": (["remote", "rm", "origin"], "remote"),
@@ -216,6 +217,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no remote to pull from": (["pull", "nowhere"], 4, "no_remote"),
     "no remote to fetch from": (["fetch", "nowhere"], 4, "no_remote"),
     "no topic": (["help", "nothing"], 4, "no_topic"),
+    "no such shell": (["completion", "csh"], 2, "usage"),
     "no schema": (["schema", "nothing"], 4, "no_schema"),
 }
 

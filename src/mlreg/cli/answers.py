@@ -43,6 +43,15 @@ class SchemaDocument(NamedTuple):
     """JSON Schema, draft 2020-12."""
 
 
+class Completion(NamedTuple):
+    """A script that lets a shell complete command lines."""
+
+    shell: str
+    """`bash`."""
+    script: str
+    """To be sourced by that shell; it may change."""
+
+
 class HelpText(NamedTuple):
     """What help says of a topic or a command."""
 

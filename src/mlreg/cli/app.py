@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
-    "explaining": ("help", "schema"),
+    "explaining": ("help", "schema", "completion"),
 }
 """Which file of this folder has which commands, in the order in which help lists them."""
 

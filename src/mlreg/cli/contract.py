@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mlreg.cli.answers import Failure, HelpText, SchemaDocument, SchemaInfo
+from mlreg.cli.answers import Completion, Failure, HelpText, SchemaDocument, SchemaInfo
 from mlreg.config import Setting
 from mlreg.errors import (
     ANSWER_IS_NO,
@@ -53,6 +53,7 @@ def _many(*types: type) -> Schema:
 SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
     "cat": _one(results.Content),
+    "completion": _one(Completion),
     "config": _one(Setting),
     "config-list": _many(Setting),
     "copy": _one(results.Added),
@@ -161,5 +162,6 @@ COMMANDS: dict[str, Contract] = {
     "clone": Contract(("clone",), (*OPENS, RefusedError, ConflictError)),
     "help": Contract(("help",), (NotFoundError,)),
     "schema": Contract(("schema", "schema-list"), (NotFoundError,)),
+    "completion": Contract(("completion",)),
 }
 """By the words that call a command."""

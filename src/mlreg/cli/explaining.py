@@ -1,15 +1,27 @@
-"""What mlreg says of itself: help, schema."""
+"""What mlreg says of itself: help, schema, and scripts for shells."""
 
 from __future__ import annotations
 
 import json
+from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlreg.cli.answers import HelpText, SchemaDocument, SchemaInfo
+from mlreg.cli.answers import Completion, HelpText, SchemaDocument, SchemaInfo
 from mlreg.cli.options import register
 from mlreg.cli.output import Column, Printer, View
+
+SCRIPTS = Path(__file__).with_name("completions")
+
+
+class Shell(Enum):
+    """What command lines are typed into."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
 
 
 def help_(
@@ -60,8 +72,31 @@ def schema(
         out.show("schema-list", found, _schemas(found))
 
 
+def completion(
+    out: Printer, shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", help="Where it is for.")]
+) -> None:
+    """Print a script that completes commands, options, refs, remotes and keys at the tab key.
+
+    Only the repository here is asked, never a remote.
+
+    Examples:
+
+      eval "$(mlreg completion bash)"
+
+      eval "$(mlreg completion zsh)"
+
+      mlreg completion fish | source
+    """
+    result = Completion(shell.value, (SCRIPTS / shell.value).read_text(encoding="utf-8"))
+    out.show("completion", result, _script(result))
+
+
 def _page(result: HelpText) -> View:
     return View((), (), [result.subject], lines=result.text.splitlines())
+
+
+def _script(result: Completion) -> View:
+    return View((), (), [result.shell], lines=result.script.splitlines())
 
 
 def _whole(result: SchemaDocument) -> View:
@@ -77,3 +112,4 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     register(app, "help")(help_)
     register(app)(schema)
+    register(app)(completion)
