@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import views
 from mlreg.cli.options import open_registry, register
-from mlreg.cli.output import Printer
+from mlreg.cli.output import Printer, View
 from mlreg.registry.results import Resolved
 
 
@@ -43,7 +42,7 @@ def wait(
         interval=waiting.seconds_of(interval),
     )
     result = Resolved(str(target), str(target.commit_id))
-    out.show("wait", result, views.resolved([result]))
+    out.show("wait", result, View((), (), [result.ref], summary=result.ref))
 
 
 def add_commands(app: typer.Typer) -> None:
