@@ -203,7 +203,12 @@ def test_a_damaged_repository_and_wrong_settings_are_not_complained_of(mlreg: Ca
 def test_the_directory_that_is_named_is_asked(mlreg: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    for typed in (["-C", "project", "show"], ["--repo=project", "show"], ["show", "-C", "project"]):
+    for typed in (
+        ["-C", "project", "show"],
+        ["--repo=project", "show"],
+        ["show", "-C", "project"],
+        ["-C", "project", "tag"],
+    ):
         assert words(mlreg, *typed, "net@p") == ["net@production"]
 
 

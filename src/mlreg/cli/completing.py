@@ -92,9 +92,13 @@ class Typed:
         if word in below:
             self._enter(word)
         else:
-            if self.path in _MEANT:
-                self._enter(_MEANT[self.path])
+            self.enter_meant()
             self.arguments.append(word)
+
+    def enter_meant(self) -> None:
+        """Go to the sub-command that is meant where none is named, if there is one."""
+        if self.path in _MEANT:
+            self._enter(_MEANT[self.path])
 
     def _enter(self, word: str) -> None:
         self.node = self.node["commands"][word]
@@ -131,8 +135,7 @@ def _words(typed: Typed, word: str) -> Iterator[Line]:
     below = {} if typed.arguments else typed.node.get("commands", {})
     for name, node in below.items():
         yield Line("word", name, node["help"])
-    if typed.path in _MEANT:
-        typed = Typed(typed.table, [*typed.path.split(), _MEANT[typed.path]])
+    typed.enter_meant()
     arguments = typed.node.get("arguments", [])
     if at := arguments[len(typed.arguments) :][:1] or [name for name in arguments[-1:] if "..." in name]:
         yield from _values(typed, at[0], word)
