@@ -111,7 +111,7 @@ def copy(
     tag: Tags = None,
     message: Message = "",
 ) -> None:
-    """Register a version again under another name, with its files, metadata and inputs.
+    """Register a version again under another name, with its files, metadata, inputs and labels.
 
     Examples:
 

@@ -6,6 +6,7 @@ the same again changes nothing and says so.
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import Any, Self
 
 from mlreg.errors import ConflictError, MlregError, RefusedError, UsageError
 from mlreg.formats import canonical
+from mlreg.formats.annotation import Annotation, about_version
 from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
 from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
 from mlreg.formats.pack import PackKind, Sort
@@ -56,6 +58,8 @@ class NewVersion:
     """Tags that point to the version from the same transaction on."""
     may_be_older: bool = False
     """Whether the version may be older than another one of its line."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What is stated about it in the same transaction: labels, why it is deprecated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +190,8 @@ class Batch:
         self._packs.extend(stored)
         refs = tuple(names.changes.values())
         author = self._versions[0].new.author
-        return Draft(author, message or self._message(refs), refs, tuple(self._packs))
+        notes = tuple(names.notes)
+        return Draft(author, message or self._message(refs), refs, tuple(self._packs), notes=notes)
 
     def _message(self, refs: Sequence[RefChange]) -> str:
         shown = [f"{version.new.entry}@{version.recorded.commit.version}" for version in self._versions]
@@ -252,11 +257,18 @@ class _Version:
         if registered is None:
             commit = self._commit_of(version, names, writer)
             commit_id = CommitId.of(commit.encode())
-            names.register(version_ref(self.new.entry, version), commit_id, commit)
+            name = version_ref(self.new.entry, version)
+            names.register(name, commit_id, commit)
+            if self.new.facts:
+                names.notes.append(self._note(about_version(name, commit.content())))
         else:
             commit_id, commit = registered, self._read(names, registered)
         moved = [names.move(tag_ref(self.new.entry, tag), commit_id) for tag in dict.fromkeys(self.new.tags)]
         self.recorded = Recorded(commit_id, commit, is_changed=registered is None or any(moved))
+
+    def _note(self, about: str) -> dict[str, Any]:
+        new = self.new
+        return Annotation(os.urandom(16).hex(), about, new.facts, (), new.author, now(), new.message).note()
 
     def _named(self, names: _Ahead) -> tuple[str, CommitId | None]:
         """Return the version name that was asked for, and its commit if it is registered already."""
@@ -344,6 +356,7 @@ class _Ahead:
         self._families: dict[str, list[tuple[bytes, RefState]]] = {}
         """The new versions by the prefix they stand right below, with their places in the order."""
         self.changes: dict[str, RefChange] = {}
+        self.notes: list[dict[str, Any]] = []
         self.commits: dict[CommitId, Commit] = {}
         """The new ones, which cannot be read yet."""
 

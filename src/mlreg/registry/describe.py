@@ -27,6 +27,11 @@ class Statements(NamedTuple):
     disputed: Sequence[Dispute]
     """Facts about the entry."""
 
+    def about(self, commit: Commit) -> list[Annotation]:
+        """Return what was stated about one version, in order."""
+        by_content = self.of_versions.get(version_ref(Entry.parse(commit.entry), commit.version))
+        return by_content.get(commit.content(), []) if by_content else []
+
 
 def statements_of(view: View, entry: Entry, version: str = "") -> Statements:
     """Return what was stated about an entry and one of its versions, or all."""
@@ -47,8 +52,7 @@ def version_info(
     """
     entry, view = Entry.parse(commit.entry), repository.log.view
     stated = stated or statements_of(view, entry, commit.version)
-    by_content, of_entry = stated.of_versions.get(version_ref(entry, commit.version)), stated.of_entry
-    own = by_content.get(commit.content(), []) if by_content else []
+    own, of_entry = stated.about(commit), stated.of_entry
     facts = facts_of(own, {"metadata": commit.metadata})
     names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
     return results.VersionInfo(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
+from mlreg.formats.annotation import facts_of
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry, check_role, is_id_prefix, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mlreg.operations.ingest import Source
     from mlreg.operations.register import Batch, NewVersion
 
+COPIED = ("labels", "deprecated")
+"""Facts about a version that a copy of it has, too."""
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
 
@@ -315,7 +318,7 @@ class Registry:
         tags: Sequence[str] = (),
         report: Report = silent,
     ) -> results.Added:
-        """Register a version again under another name, with its files, metadata as it was corrected, and inputs.
+        """Register a version again under another name, with files, inputs, labels, and metadata as corrected.
 
         Args:
             text: a ref of this repository.
@@ -336,6 +339,8 @@ class Registry:
         named = Entry.parse(entry) if entry else target.entry
         self.check_metadata(named, commit.metadata)
         files = self.files_of(repository, target, ref.path)
+        said = statements_of(repository.log.view, target.entry, target.version).about(commit)
+        facts = facts_of(said, {"metadata": commit.metadata})
         new = NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -344,10 +349,11 @@ class Registry:
             author=self.author,
             version=version,
             bump=bump,
-            metadata=version_info(repository, target.commit_id, commit).metadata,
+            metadata=facts.pop("metadata"),
             inputs=commit.inputs,
             message=message or commit.message,
             tags=tags,
+            facts={name: facts[name] for name in COPIED if facts.get(name)},
         )
         return self._record(new, report)
 

@@ -437,6 +437,7 @@ def test_what_was_said_of_a_version_is_not_said_of_another_one_that_has_its_name
     annotating.unfreeze(ann, ONE)
 
     assert refused(lambda: Sync(ann, "origin").push()) == "version_conflict"
+    annotating.label(ann, ONE, {"team": "vision"})
     ann.copy(ONE, version="1.0.1")
     ann.remove([ONE])
     Sync(ann, "origin").pull()
@@ -445,8 +446,9 @@ def test_what_was_said_of_a_version_is_not_said_of_another_one_that_has_its_name
 
     for one in (ann, bob):
         assert (one.show(ONE).metadata, one.show(ONE).deprecated) == ({"metrics": {"map": 0.5}}, "")
-        assert one.show("model/net@1.0.1").metadata == {"metrics": {"map": 0.95}}
-        assert [version.ref for version in search(one, where="deprecated is not null")] == []
+        copy = one.show("model/net@1.0.1")
+        assert (copy.metadata, copy.labels) == ({"metrics": {"map": 0.95}}, {"team": "vision"})
+        assert [version.ref for version in search(one, where="deprecated is not null")] == ["model/net@1.0.1"]
 
 
 def test_two_who_registered_the_same_share_what_is_said_of_it(tmp_path: Path, file: Path) -> None:
