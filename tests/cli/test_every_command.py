@@ -22,6 +22,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "config get with its origin": (["config", "get", "remotes.origin", "--origin"], "config"),
     "config set": (["config", "set", "author", "Bob"], "config"),
     "config list": (["config", "list"], "config-list"),
+    "config list origin": (["config", "list", "--origin"], "config-list"),
     "add": (["add", "model/net", "weights", "--version", "1.1.0"], "add"),
     "add again": (
         [

@@ -15,6 +15,8 @@ from mlreg.registry.places import init as make_repository
 from mlreg.registry.results import Initialised
 from mlreg.registry.sync import status as read_status
 
+Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
+
 settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get, set, list.")
 
 
@@ -73,7 +75,7 @@ def verify(
 def get_setting(
     out: Printer,
     key: Annotated[str, typer.Argument(metavar="KEY")],
-    origin: Annotated[bool, typer.Option("--origin", help="Show also where it is set.")] = False,
+    origin: Origin = False,
 ) -> None:
     """Print the value of a setting."""
     result = Config().get(key)
@@ -88,14 +90,14 @@ def set_setting(
 ) -> None:
     """Set a value for this repository."""
     result = Config().set(key, value)
-    out.show("config", result, views.settings([result]))
+    out.show("config", result, views.settings([result], origin=True))
 
 
 @register(settings, "list")
-def list_settings(out: Printer) -> None:
-    """List all settings, and where each is set: `environment`, a file, or `default`."""
+def list_settings(out: Printer, origin: Origin = False) -> None:
+    """List all settings; with --origin where each is set, too: `environment`, a file, or `default`."""
     result = Config().listed()
-    out.show("config-list", result, views.settings(result))
+    out.show("config-list", result, views.settings(result, origin=origin))
 
 
 def add_commands(app: typer.Typer) -> None:

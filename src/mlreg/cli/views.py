@@ -251,10 +251,12 @@ def setting(item: Setting, *, origin: bool) -> View:
     return View((), (), [item.value], item.value)
 
 
-def settings(items: Sequence[Setting]) -> View:
-    """Settings and where they come from."""
+def settings(items: Sequence[Setting], *, origin: bool) -> View:
+    """Settings, and if asked for where each is set."""
     columns = (Column("KEY"), Column("VALUE"), Column("ORIGIN"))
-    return View(columns, [(item.key, item.value, item.origin) for item in items], [item.value for item in items])
+    shown = 3 if origin else 2
+    rows = [(item.key, item.value, item.origin)[:shown] for item in items]
+    return View(columns[:shown], rows, [item.value for item in items])
 
 
 def content(items: Sequence[results.FileInfo], parts: Iterator[bytes]) -> tuple[results.Content, View]:
