@@ -288,7 +288,7 @@ class Config:
         path = self.repository / LOCAL_FILE
         found = read_settings(path)
         if not value and key not in found:
-            raise NotFoundError("not_set", f"{key} is not set in {path}", fix="mlreg config list")
+            raise NotFoundError("not_set", f"{key} is not set in {path}", fix="mlreg config list --origin")
         if value:
             found[key] = value
         else:
@@ -375,7 +375,7 @@ def _read_schema(path: Path) -> object:
         return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise UsageError(
-            "bad_config", f"the schema {path} cannot be read", why=str(error), fix="mlreg config list"
+            "bad_config", f"the schema {path} cannot be read", why=str(error), fix="mlreg config list --origin"
         ) from error
 
 

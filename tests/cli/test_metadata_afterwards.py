@@ -123,7 +123,7 @@ def test_the_settings_say_how_versions_are_called_and_where_files_lie(mlreg: Cal
     assert Path("data/rows/weights").read_bytes() == b"weights"
     listed = mlreg("config", "list").out
     assert "registry.model.cleanup_policy.max_versions\t10\n" in listed
-    assert f"registry.data.storage_path\t{Path.cwd()}/data\t" in listed
+    assert f"registry.data.storage_path\t{Path.cwd()}/data\n" in listed
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,10 @@ def test_a_process_waits_until_another_one_has_made_the_repository_the_version_a
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_who_waits_can_be_stopped(number: signal.Signals, status: int, tmp_path: Path) -> None:
+    # A shell starts what runs in its background with interrupts ignored, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     waits = started(tmp_path, f"{tmp_path}/registry::model/net", "--timeout", "1m")
+    signal.signal(signal.SIGINT, before)
     after_a_look(waits)
     waits.send_signal(number)
 

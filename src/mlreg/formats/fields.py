@@ -219,7 +219,7 @@ def check_schema(metadata: Mapping[str, Any], schema: object, name: str) -> None
             "schema_violation",
             f"the metadata breaks the schema {name}",
             why="; ".join(map(_violation_text, found[:MAX_VIOLATIONS])) + more,
-            fix=("mlreg config list", "change the metadata, or the schema"),
+            fix=("mlreg config list --origin", "change the metadata, or the schema"),
         )
 
 

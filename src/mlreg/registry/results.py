@@ -20,8 +20,8 @@ DERIVED = ("changed", "is_clean", "same")
 def fields_of(result: type) -> list[str]:
     """Return the names under which `--json` prints what a type of results holds.
 
-    >>> fields_of(Got)[-2:]
-    ['deprecated', 'changed']
+    >>> fields_of(Resolved)
+    ['ref', 'id']
     """
     fields: tuple[str, ...] = getattr(result, "_fields", ())
     return [*fields, *(name for name in DERIVED if isinstance(getattr(result, name, None), property))]
