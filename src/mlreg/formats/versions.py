@@ -41,6 +41,11 @@ def order(text: str) -> bytes:
     return key + _PRE_RELEASE + b"".join(map(_word, words.split("."))) + b"\x00" + _bytes(text)
 
 
+def precedence(text: str) -> str:
+    """Return what of a version says how new it is: all but the build of SemVer."""
+    return text.partition("+")[0]
+
+
 def _split(text: str) -> tuple[str, str | None]:
     """Return what stands before the pre-release or the build, and the pre-release of a SemVer version."""
     before, _, _ = text.partition("+")

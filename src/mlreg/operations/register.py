@@ -25,7 +25,7 @@ from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import PackEntry, RefChange
 from mlreg.formats.tree import Child
-from mlreg.formats.versions import VersionFormat, order
+from mlreg.formats.versions import VersionFormat, order, precedence
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.ingest import Report, Source, ingest
@@ -290,6 +290,9 @@ class _Version:
     def _refuse_older(self, names: _Ahead, version: str) -> None:
         new = self.new
         newer = names.next_newer(f"version/{new.entry}/", version)
+        # Versions that differ in their build alone are equally new.
+        while newer and precedence(leaf_of(newer)) == precedence(version):
+            newer = names.next_newer(f"version/{new.entry}/", leaf_of(newer))
         # Versions of one line stand together in the order: if none is next, none is newer.
         if newer is None or new.may_be_older or new.versions.line(leaf_of(newer)) != new.versions.line(version):
             return

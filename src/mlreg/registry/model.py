@@ -15,7 +15,7 @@ from mlreg.errors import NoRepositoryError
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas, silent
+from mlreg.registry.registry import Registry, Schemas, refuse_other_types, silent
 from mlreg.registry.results import Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
@@ -77,6 +77,7 @@ class ModelRegistry:
             UsageError: `bad_name`, `bad_version`, `unknown_model_object`, `cannot_keep`, `bad_json`,
                 `reserved_metadata`, `no_adapter`.
         """
+        refuse_other_types(version, metadata)
         keeper = adapters.keeper_of(model, adapter)
         with ExitStack() as leave:
             scratch = cache(lambda: Path(leave.enter_context(TemporaryDirectory(prefix="mlreg-"))))

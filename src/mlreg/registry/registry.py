@@ -270,6 +270,7 @@ class Registry:
         from mlreg.formats.plain import plain
         from mlreg.operations.register import NewVersion
 
+        refuse_other_types(version, metadata)
         named, described = Entry.parse(entry), plain(dict(metadata or {}))
         hints = self.check_metadata(named, described)
         new = NewVersion(
@@ -655,6 +656,19 @@ def refuse_remote(ref: Ref) -> None:
             why="changes are made here, and then pushed",
             fix=f"mlreg push {ref.remote}",
         )
+
+
+def refuse_other_types(version: object, metadata: object) -> None:
+    """Refuse what Python lets a caller pass, and what is neither a version nor metadata.
+
+    Raises:
+        UsageError: `bad_version`, `bad_meta`.
+    """
+    if not isinstance(version, str):
+        raise UsageError("bad_version", f"a version is text, not {version!r:.80}", fix=f'version="{version!s:.80}"')
+    if metadata is not None and not isinstance(metadata, Mapping):
+        word = type(metadata).__name__
+        raise UsageError("bad_meta", f"metadata is a mapping, not a {word}", fix='{"metrics": {"map": 0.93}}')
 
 
 def refuse_path(ref: Ref) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -138,3 +139,20 @@ def test_a_batch_leads_to_what_one_after_the_other_leads_to(
         return [(one.ref, one.tree, one.tags, len(one.parents)) for one in found]
 
     assert facts(batched) == facts(single)
+
+
+def test_versions_that_differ_in_their_build_are_equally_new(models: ModelRegistry) -> None:
+    models.register_model(b"gpu", "net", "1.0.0+gpu")
+    models.register_model(b"cpu", "net", "1.0.0+cpu")
+    models.register_model(b"next", "net", "1.0.1")
+    assert refused(lambda: models.register_model(b"late", "net", "1.0.0+tpu")) == "version_goes_back"
+
+
+@pytest.mark.parametrize(
+    ("version", "metadata", "code"), [(2.0, None, "bad_version"), ("1.0.0", [1], "bad_meta"), (None, {}, "bad_version")]
+)
+def test_what_is_no_text_and_no_mapping_is_refused(
+    models: ModelRegistry, version: Any, metadata: Any, code: str
+) -> None:
+    assert refused(lambda: models.register_model(b"x", "net", version, metadata)) == code
+    assert slots(models) == 0
