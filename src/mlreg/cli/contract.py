@@ -122,7 +122,7 @@ MOVES = (*WRITES, ConflictError)
 COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
-    "verify": Contract(("verify",), OPENS),
+    "verify": Contract(("verify",), READS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),

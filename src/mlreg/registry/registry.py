@@ -626,7 +626,7 @@ class Registry:
         """
         from mlreg.operations.check import check
 
-        repository = Repository(open_store(full_url(self.remotes.get(place, place)))) if place else self.repository
+        repository = Repository(open_store(full_url(self._url_of(place)))) if place else self.repository
         found = check(repository, share, report)
         return results.Verified(
             url=repository.url,
