@@ -48,6 +48,11 @@ class MlregError(Exception):
         self.why = why
         self.fix: tuple[str, ...] = (fix,) if isinstance(fix, str) else fix
 
+    def __str__(self) -> str:
+        """Return all that is known, a line each: who calls mlreg from Python sees this alone."""
+        why = [f"  why: {self.why}"] if self.why else []
+        return "\n".join([self.message, *why, *(f"  fix: {fix}" for fix in self.fix)])
+
 
 class UsageError(MlregError):
     """The request itself is not acceptable: a name, a version, an option, a value."""

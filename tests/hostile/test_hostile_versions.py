@@ -24,7 +24,6 @@ BACK: dict[str, tuple[str, list[str], str]] = {
     "beyond 64 bits": ("model", [f"1.0.1{DIGITS}"], f"1.0.{DIGITS}"),
     "from a release to what led to it": ("model", ["1.0.0"], "1.0.0-rc.1"),
     "from words to a number": ("model", ["1.0.0-alpha"], f"1.0.0-{DIGITS}"),
-    "by its build alone": ("model", ["1.0.0+b"], "1.0.0+a"),
     "between two": ("model", ["1.0.1", "1.0.3"], "1.0.2"),
     "a day before": ("data", ["2026.11.23"], "2026.11.22"),
     "the end of days": ("data", ["9999.12.31"], "2026.11.22"),

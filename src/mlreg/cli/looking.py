@@ -52,7 +52,7 @@ def ls(
         from mlreg.registry.searching import search
 
         chosen = search(registry, views.pattern_of(what), where, sort, words or (), limit)
-        found, view = chosen, views.versions(chosen)
+        found, view = chosen, views.versions(chosen, sort)
     else:
         found, view = views.listed(registry, what)
     out.show("ls", found, view)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlreg.cli import drawing
@@ -46,8 +47,9 @@ def entries(items: Sequence[results.EntryInfo]) -> View:
     return View(columns, rows, [item.ref for item in items])
 
 
-def versions(items: Sequence[results.VersionInfo]) -> View:
-    """The versions of an entry."""
+def versions(items: Sequence[results.VersionInfo], sort: str = "") -> View:
+    """Versions, with the metadata and labels that they were sorted by."""
+    fields = re.findall(r"\b((?:meta|labels)\.[\w.]+)", sort)
     columns = (
         Column("VERSION"),
         Column("FILES", COUNT),
@@ -56,9 +58,22 @@ def versions(items: Sequence[results.VersionInfo]) -> View:
         Column("ADDED"),
         Column("BY"),
         Column("MESSAGE"),
+        *(Column(field.upper()) for field in fields),
     )
-    rows = [(i.ref, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message) for i in items]
+    rows = [
+        (i.ref, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message, *(_fact(i, field) for field in fields))
+        for i in items
+    ]
     return View(columns, rows, [item.ref for item in items])
+
+
+def _fact(info: results.VersionInfo, field: str) -> str:
+    """Return a value of metadata or labels as text; empty if there is none."""
+    kind, _, path = field.partition(".")
+    value: object = info.metadata if kind == "meta" else info.labels
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def files(items: Sequence[results.FileInfo]) -> View:

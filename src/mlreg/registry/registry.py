@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.annotation import facts_of
 from mlreg.formats.commit import Input
-from mlreg.formats.names import Entry, check_role, is_id_prefix, known_ref_name, parse_ref_name
+from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
+from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.registry import results, tracing
 from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
@@ -538,8 +539,8 @@ class Registry:
             text: a ref of the version.
             name: of the tag.
             message: why.
-            expect: a ref of the version that the tag points to now, or `none`; from elsewhere it does not
-                move.
+            expect: a ref of the version that the tag points to now, its version alone, or `none`; from elsewhere
+                it does not move.
 
         Raises:
             ConflictError: `tag_moved`, the tag is not where it was expected.
@@ -550,11 +551,15 @@ class Registry:
         refuse_remote(ref)
         refuse_path(ref)
         previous = self._tagged(target.entry, name)
-        expected = None if not expect else {None} if expect == "none" else {self.find(expect)[2].commit_id}
+        expected = None if not expect else {None} if expect == "none" else {self._expected(target, expect)}
         done = record.tag(
             self.repository, target.entry, name, target.commit_id, self.author, message, expected=expected
         )
         return results.Tagged(f"{target.called}@{name}", previous, str(target), done is not None)
+
+    def _expected(self, target: Target, text: str) -> CommitId:
+        is_alone = "/" not in text and (is_version_text(text) or is_id_prefix(text))
+        return self.find(f"{target.entry}@{text}" if is_alone else text)[2].commit_id
 
     def untag(self, text: str, message: str = "") -> results.Tagged:
         """Take a tag, `model/NAME@TAG`, away."""

@@ -232,16 +232,17 @@ def moment_of(text: str) -> str:
     Raises:
         UsageError: `bad_ref`.
     """
-    return _utc(text if "T" in text else f"{text}T23:59:59Z")
-
-
-def _utc(moment: str) -> str:
     from datetime import UTC, datetime
 
+    moment = text if "T" in text else f"{text}T23:59:59Z"
     try:
         parsed = datetime.fromisoformat(moment)
         aware = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
         return f"{aware.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
     except (ValueError, OverflowError) as error:
-        why = "that day or time does not exist"
-        raise UsageError("bad_ref", f"{moment} is not a time", why=why, fix="write @{2026-03-01T12:00:00Z}") from error
+        raise UsageError(
+            "bad_ref",
+            f"{text} is not a time",
+            why="that day or time does not exist",
+            fix="write it like 2026-03-01 or 2026-03-01T12:00:00Z",
+        ) from error
