@@ -421,6 +421,8 @@ KERAS: dict[str, Callable[[dict[str, bytes], Path], dict[str, bytes]]] = {
 
 @pytest.mark.parametrize("name", KERAS)
 def test_a_hostile_keras_archive_is_refused(name: str, models: ModelRegistry, plant: Plant, tmp_path: Path) -> None:
+    if name == "words of a file":
+        pytest.importorskip("tensorflow", reason="without it there is no such layer, and nothing that could be refused")
     members = read_archive(samples_of(models, "keras")["model.keras"])
     secret = tmp_path / "secret"
     secret.write_bytes(b"secret\n")
