@@ -88,7 +88,7 @@ def wait(
             what = f"{text} with the tag {tag}" if tag else text
             raise NotYetError(
                 "wait_timeout",
-                f"{what} did not come in time: {limit:g} seconds",
+                f"{what} did not come within {limit:g} s",
                 why=reason.message,
                 fix=("wait longer, with --timeout", *reason.fix),
             ) from reason
