@@ -44,8 +44,28 @@ def golden(request: pytest.FixtureRequest) -> Iterator[Path]:
     assert bytes_of(path) == before
 
 
+STATEMENTS = sorted(path for path in HERE.glob("statements-v*-by-*") if path.is_dir())
+
+
+@pytest.mark.parametrize("golden", STATEMENTS, ids=lambda path: path.name)
+def test_what_was_said_holds_as_it_did(golden: Path) -> None:
+    then, now = recorded(golden), expected(Registry(golden, ""))
+
+    assert now | {"versions": {}} == then | {"versions": {}}
+    assert {ref: version | then["versions"][ref] for ref, version in now["versions"].items()} == now["versions"]
+    one, two = (now["versions"][f"model/team/greeter@{version}"] for version in ("1.0.0", "1.1.0"))
+    assert (one["metadata"], one["labels"], one["deprecated"]) == (
+        {"metrics": {"map": 0.5}, "note": "größer"},
+        {"team": "audio", "old": True},
+        "too loud",
+    )
+    assert (two["labels"], two["frozen"], two["disputed"]) == ({"team": "vision"}, True, ["metadata.metrics.map"])
+    assert Registry(golden, "").verify().problems == ()
+    assert str(Registry(golden, "").rev_parse("model/greeter")) == "model/team/greeter@1.1.0"
+
+
 def test_there_is_one_for_this_format() -> None:
-    assert "repository-v1-by-0.1.0" in [path.name for path in GOLDEN]
+    assert [path.name for path in (*GOLDEN, *STATEMENTS)] == ["repository-v1-by-0.1.0", "statements-v1-by-0.1.0"]
 
 
 def test_it_is_small(golden: Path) -> None:

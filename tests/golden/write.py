@@ -27,7 +27,7 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.tree import Mode
 from mlreg.ids import CommitId, ContentId
 from mlreg.operations.ingest import Source
-from mlreg.registry import ModelRegistry, Registry
+from mlreg.registry import ModelRegistry, Registry, annotating
 from mlreg.registry.places import init
 from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
@@ -37,9 +37,9 @@ FIRST_SECOND = 1_795_415_280
 """2026-11-23T06:28:00Z."""
 
 
-def name() -> str:
+def name(story: str) -> str:
     """Return how a repository of this release is called."""
-    return f"repository-v1-by-{__version__}"
+    return f"{story}-v1-by-{__version__}"
 
 
 class Clock:
@@ -67,13 +67,13 @@ def counted() -> Iterator[Clock]:
         yield clock
 
 
-def write(place: Path) -> dict[str, Any]:
+def write(place: Path, story: str = "repository") -> dict[str, Any]:
     """Write a repository into a directory that does not exist, and return what must be found in it."""
     with tempfile.TemporaryDirectory() as scratch, counted() as clock:
         init(place, shared=True)
         init(Path(scratch, "origin"), shared=True)
         registry = Registry(place, AUTHOR, None, {"origin": str(Path(scratch, "origin"))})
-        for step in STEPS:
+        for step in STORIES[story]:
             clock.tick()
             step(registry)
         # A note beside the repository, with the place of the other one.
@@ -156,6 +156,38 @@ STEPS: tuple[Callable[[Registry], object], ...] = (
 )
 
 
+def _two_versions(registry: Registry) -> None:
+    for version, accuracy in (("1.0.0", 0.5), ("1.1.0", 0.7)):
+        sources = [Source("weights", _text(version))]
+        metadata = {"metrics": {"map": accuracy}, "task": "greeting"}
+        registry.register("model/greeter", sources, "file", version=version, metadata=metadata)
+
+
+def _contradiction(registry: Registry) -> None:
+    """Let someone else correct the same, who does not know of the first, and unite both."""
+    other = Registry(registry.remotes["origin"], "Bob Ray <bob@example.org>")
+    annotating.correct(other, "model/greeter@1.1.0", {"metrics": {"map": 0.8}}, (), "bob's")
+    annotating.correct(registry, "model/greeter@1.1.0", {"metrics": {"map": 0.6}}, (), "ann's")
+    Sync(registry, "origin").pull()
+
+
+STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
+    "repository": STEPS,
+    "statements": (
+        _two_versions,
+        lambda registry: Sync(registry, "origin").push(),
+        lambda registry: annotating.correct(registry, "model/greeter@1.0.0", {"note": "größer"}, ["task"], "a slip"),
+        lambda registry: annotating.label(registry, "model/greeter", {"team": "vision"}),
+        lambda registry: annotating.label(registry, "model/greeter@1.0.0", {"team": "audio", "old": True}),
+        lambda registry: annotating.deprecate(registry, "model/greeter@1.0.0", "too loud"),
+        lambda registry: annotating.freeze(registry, "model/greeter@1.1.0"),
+        _contradiction,
+        lambda registry: registry.repository.log.write_snapshot(),
+        lambda registry: annotating.rename(registry, "model/greeter", "model/team/greeter", "behind the snapshot"),
+    ),
+}
+
+
 def expected(registry: Registry) -> dict[str, Any]:
     """Return what is to be found in a repository, as JSON values."""
     view = registry.repository.log.refresh()
@@ -185,7 +217,9 @@ def _version(registry: Registry, ref: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     directory = Path(sys.argv[1])
-    if (directory / name()).exists():
-        raise SystemExit(f"{directory / name()} is there, and stays as it is")
-    text = json.dumps(write(directory / name()), indent=1, sort_keys=True, ensure_ascii=False)
-    (directory / f"{name()}.json").write_text(text + "\n", encoding="utf-8")
+    for wanted in STORIES:
+        if (directory / name(wanted)).exists():
+            sys.stdout.write(f"{directory / name(wanted)} is there, and stays as it is\n")
+            continue
+        text = json.dumps(write(directory / name(wanted), wanted), indent=1, sort_keys=True, ensure_ascii=False)
+        (directory / f"{name(wanted)}.json").write_text(text + "\n", encoding="utf-8")
