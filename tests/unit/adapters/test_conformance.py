@@ -131,7 +131,7 @@ models = ModelRegistry(sys.argv[1], "Ann <ann@example.org>")
 try:
     models.get_model("sample")
 except UnsupportedError as error:
-    print(json.dumps([error.code, error.exit_status, str(error), *error.fix]))
+    print(json.dumps([error.code, error.exit_status, error.message, *error.fix]))
 """
     found = run_elsewhere(script, models.registry.path, without=[adapter.package])
 
