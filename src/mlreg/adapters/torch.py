@@ -11,6 +11,7 @@ from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, word
 from mlreg.errors import UnsupportedError, UsageError
 from mlreg.operations.ingest import Source
 from mlreg.tensors import safetensors
+from mlreg.tensors.tensor_format import TensorInfo
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -130,7 +131,7 @@ def _read(torch: ModuleType, path: Path) -> dict[str, Any]:
     return state | {name: state[first] for name, first in aliases.items()}
 
 
-def _tensor(torch: ModuleType, file: BinaryIO, tensor: safetensors.TensorInfo) -> Any:
+def _tensor(torch: ModuleType, file: BinaryIO, tensor: TensorInfo) -> Any:
     import numpy
 
     dtype = safetensors.array_name(tensor.dtype)

@@ -19,7 +19,8 @@ from mlreg.formats.recipe import Part
 from mlreg.formats.tree import File
 from mlreg.ids import ContentId
 from mlreg.repository.objects import Objects
-from mlreg.tensors.safetensors import LENGTH_BYTES, Header, TensorInfo, header_size, parse_header
+from mlreg.tensors.safetensors import LENGTH_BYTES, Header, header_size, parse_header
+from mlreg.tensors.tensor_format import TensorInfo
 
 MAX_HEADER_BYTES = 32 * 1024 * 1024
 """A file with a longer header is compared as a whole: both headers are held in memory."""

@@ -16,7 +16,8 @@ from mlreg.registry import differences, results
 from mlreg.registry.describe import version_info
 from mlreg.registry.registry import Registry
 from mlreg.repository.repository import Repository
-from mlreg.tensors.safetensors import SUFFIX, TensorInfo
+from mlreg.tensors.safetensors import SUFFIX
+from mlreg.tensors.tensor_format import TensorInfo
 
 PARTS = ("files", "metadata", "inputs")
 """What is compared of two versions. Message, author, time and labels are not: they say nothing of the content."""

@@ -22,6 +22,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
+from mlreg.tensors.tensor_format import MAX_TENSORS, Element, Read, TensorInfo
 
 if TYPE_CHECKING:
     import numpy
@@ -33,11 +34,6 @@ LENGTH_BYTES = 8
 """Size of N."""
 MAX_HEADER_BYTES = 100_000_000
 """The largest N; the bound of the reference implementation."""
-MAX_TENSORS = 1 << 18
-"""More than the largest mixtures of experts have; bounds the memory that a header of empty tensors takes.
-
-A `{` in a name or in the metadata counts as a tensor.
-"""
 MAX_DIMENSIONS = 32
 """What every release of numpy can hold."""
 MAX_TENSOR_BYTES = 2**63 - 1
@@ -100,19 +96,6 @@ _WAYS_OUT = {
 _WAY_OUT = "keep it in a file of another format"
 
 
-class TensorInfo(NamedTuple):
-    """One tensor of a file."""
-
-    name: str
-    dtype: str
-    """The header's word for it, one of `DTYPES`: `F32`."""
-    shape: tuple[int, ...]
-    start: int
-    """Its first byte, counted from the start of the file."""
-    end: int
-    """One past its last byte, counted from the start of the file."""
-
-
 class Header(NamedTuple):
     """What the first `data_start` bytes of a file say about it."""
 
@@ -162,7 +145,8 @@ def parse_header(head: bytes | memoryview, file_size: int) -> Header:
 def _decode_json(text: bytes) -> dict[str, Any]:
     if text[:1] != b"{":
         _refuse("the header does not begin with '{'")
-    # One brace for each tensor, the metadata and the whole: known before a single object is made.
+    # One brace for each tensor, the metadata and the whole: known before a single object is made. One within a
+    # name counts as well.
     if text.count(b"{") > MAX_TENSORS + 2:
         _refuse(f"more than {MAX_TENSORS} tensors")
     try:
@@ -281,6 +265,25 @@ def encode(tensors: Iterable[Tensor], metadata: Mapping[str, str] | None = None)
         _check_name(tensor.name)
     header = _header(laid_out, metadata or {})
     return chain((header,), (tensor.read() for tensor in laid_out))
+
+
+class Safetensors:
+    """The format as one of those whose tensors are found; see `mlreg.tensors.tensor_format.TensorFormat`."""
+
+    name = "safetensors"
+
+    def recognises(self, head: bytes) -> bool:
+        return head[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{" and head[6:LENGTH_BYTES] == b"\0\0"
+
+    def tensors(self, read: Read, size: int) -> tuple[TensorInfo, ...]:
+        return parse_header(read(0, header_size(read(0, LENGTH_BYTES))), size).tensors
+
+    def element(self, dtype: str) -> Element | None:
+        bits = _BY_WORD[dtype].bits
+        if bits < 8:
+            return None
+        # A complex number is two floats.
+        return Element(4 if dtype == "C64" else bits // 8, dtype[0] not in "UI" and dtype != "BOOL")
 
 
 def array_name(dtype: str) -> str:

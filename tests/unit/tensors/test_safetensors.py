@@ -24,12 +24,12 @@ from mlreg.tensors.safetensors import (
     MAX_HEADER_BYTES,
     Dtype,
     Header,
-    TensorInfo,
     decode_arrays,
     encode_arrays,
     header_size,
     parse_header,
 )
+from mlreg.tensors.tensor_format import TensorInfo
 
 Arrays = Mapping[str, NDArray[Any]]
 
