@@ -40,5 +40,9 @@ def _a_home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("MLREG_", "XDG_"))]:
             patch.delenv(name)
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        home = tmp_path_factory.mktemp("home")
+        for parent in home.parents:
+            if (parent / ".mlreg").exists() or (parent / "mlreg.json").exists():
+                pytest.exit(f"{parent} holds a repository, which every test would find: move it away", 1)
+        patch.setenv("HOME", str(home))
         yield

@@ -77,7 +77,7 @@ def write(place: Path, story: str = "repository") -> dict[str, Any]:
             clock.tick()
             step(registry)
         # A note beside the repository, with the place of the other one.
-        shutil.rmtree(place / "remotes")
+        shutil.rmtree(place / "remotes", ignore_errors=True)
         found = expected(registry)
         registry.repository.close()
     return found
@@ -115,7 +115,7 @@ def _large_file(registry: Registry) -> None:
 
 def _paged_file(registry: Registry) -> None:
     sources = [Source("paged.bin", lambda: [bytes(16) + b"f" * 16] * 2049)]
-    with patch("mlreg.operations.ingest.PIECE", 16):
+    with patch.multiple("mlreg.operations.cutting", WHOLE=16, BLOCK=16):
         registry.register("model/greeter", sources, "bytes", version="2.0.0-rc.1", message="4,098 pieces: two pages")
 
 
@@ -123,6 +123,13 @@ def _arrays(registry: Registry) -> None:
     models = ModelRegistry(registry.path, AUTHOR)
     models.register_model({"w": np.arange(6, dtype=np.float32)}, "team/matrix", "0.1.0")
     models.register_model(b"not a matrix", "team/matrix", "0.2.0")
+
+
+def _numbers(registry: Registry) -> None:
+    """Arrays of four values each: large enough to be cut, and few enough for a small repository."""
+    steps = np.arange(130_000, dtype=np.uint32) * 2_654_435_761 >> 30
+    arrays = {"half": (steps[:40_000] / 3).astype(np.float16), "whole": steps.astype(np.int64) - 1}
+    ModelRegistry(registry.path, AUTHOR).register_model(arrays, "numbers", "1.0.0")
 
 
 def _collected_pack(registry: Registry) -> None:
@@ -185,6 +192,7 @@ STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
         lambda registry: registry.repository.log.write_snapshot(),
         lambda registry: annotating.rename(registry, "model/greeter", "model/team/greeter", "behind the snapshot"),
     ),
+    "numbers": (_numbers,),
 }
 
 

@@ -112,12 +112,10 @@ class Reader:
         place = self.places[sort, object_id]
         offset, stored_size, plain_size, codec, block_sum = place.block
         stored = stretch(place.pack, offset, stored_size)
-        check(hash_of(stored)[:16] == block_sum and codec in (0, 1), f"a block of {place.pack}")
-        if codec == 1:
-            check(zstandard.get_frame_parameters(stored).content_size == plain_size <= 64 << 20, "the size of a frame")
-            stored = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(stored, allow_extra_data=False)
-        check(len(stored) == plain_size, "the size of a block")
-        data = stored[place.start : place.start + place.size]
+        check(hash_of(stored)[:16] == block_sum and codec in (0, 1, 2), f"a block of {place.pack}")
+        plain = {1: frame, 2: planes}[codec](stored, plain_size) if codec else stored
+        check(len(plain) == plain_size <= 64 << 20, "the size of a block")
+        data = plain[place.start : place.start + place.size]
         check(sort == RECIPE or hash_of(data, CONTEXTS.get(sort)) == object_id, f"object {object_id.hex()}")
         return data
 
@@ -178,6 +176,31 @@ class Reader:
             place.touch(0o777 if mode else 0o666, exist_ok=False)
             with place.open("wb") as file:
                 file.writelines(self.content(object_id, size))
+
+
+def frame(stored: bytes, size: int) -> bytes:
+    """Return what a frame holds (codecs.md)."""
+    check(zstandard.get_frame_parameters(stored).content_size == size, "the size of a frame")
+    return zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(stored, allow_extra_data=False)
+
+
+def planes(stored: bytes, size: int) -> bytes:
+    """Return numbers whose bytes were stored in planes (codecs.md)."""
+    width, rotated, lead, reserved = stored[:4]
+    check(width in (1, 2, 4, 8) and rotated in (0, 1) and lead < width and reserved == 0, "the head of planes")
+    sizes, at = struct.unpack_from(f"<{width}I", stored, 4), 4 + 4 * width
+    n = max(0, size - lead) // width
+    edges, at = stored[at : at + size - n * width], at + size - n * width
+    numbers = bytearray(n * width)
+    for plane, length in enumerate(sizes):
+        part, at = stored[at : at + length], at + length
+        numbers[plane::width] = part if length == n else frame(part, n)
+    check(at == len(stored), "the planes fill the block")
+    if rotated:
+        bits, letter = 8 * width - 1, {1: "B", 2: "H", 4: "I", 8: "Q"}[width]
+        words = struct.unpack(f"<{n}{letter}", numbers)
+        numbers = bytearray(struct.pack(f"<{n}{letter}", *(word >> 1 | (word & 1) << bits for word in words)))
+    return edges[:lead] + bytes(numbers) + edges[lead:]
 
 
 def stretch(path: Path, start: int, size: int) -> bytes:

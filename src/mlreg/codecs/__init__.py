@@ -7,11 +7,12 @@ The conformance tests run on every line of the table.
 from __future__ import annotations
 
 from mlreg.codecs.codec import Codec
+from mlreg.codecs.planes import Planes
 from mlreg.codecs.raw import Raw
 from mlreg.codecs.zstd import Zstd
 from mlreg.errors import UnsupportedError
 
-CODECS: tuple[Codec, ...] = (Raw(), Zstd())
+CODECS: tuple[Codec, ...] = (Raw(), Zstd(), Planes())
 """Append only. The position has no meaning; the codec's own number does."""
 
 _BY_NUMBER = {codec.number: codec for codec in CODECS}

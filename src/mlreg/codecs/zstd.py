@@ -37,22 +37,30 @@ class Zstd:
         return compressor.compress(plain)
 
     def decode(self, stored: Buffer, plain_size: int) -> Buffer:
-        import zstandard
+        return decode_frame(stored, plain_size)
 
-        try:
-            frame = zstandard.get_frame_parameters(stored)
-            # The header is read first: nothing is allocated on its word alone.
-            if frame.content_size != plain_size or frame.dict_id or frame.window_size > MAX_WINDOW:
-                raise IntegrityError("bad_block", f"a zstd block does not declare the {plain_size} bytes it should")
-            decompressor = self._decompressor()
-            return decompressor.decompress(stored, allow_extra_data=False)
-        except zstandard.ZstdError as error:
-            raise IntegrityError("bad_block", "a zstd block cannot be decoded", why=str(error)) from error
 
-    def _decompressor(self) -> zstandard.ZstdDecompressor:
-        import zstandard
+_local = threading.local()
 
-        decompressor: zstandard.ZstdDecompressor | None = getattr(self._local, "decompressor", None)
-        if decompressor is None:
-            decompressor = self._local.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
-        return decompressor
+
+def decode_frame(stored: Buffer, plain_size: int) -> bytes:
+    """Return the content of one frame that declares exactly `plain_size` bytes and stands alone; else `bad_block`."""
+    import zstandard
+
+    try:
+        frame = zstandard.get_frame_parameters(stored)
+        # The header is read first: nothing is allocated on its word alone.
+        if frame.content_size != plain_size or frame.dict_id or frame.window_size > MAX_WINDOW:
+            raise IntegrityError("bad_block", f"a zstd block does not declare the {plain_size} bytes it should")
+        return _decompressor().decompress(stored, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise IntegrityError("bad_block", "a zstd block cannot be decoded", why=str(error)) from error
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    import zstandard
+
+    decompressor: zstandard.ZstdDecompressor | None = getattr(_local, "decompressor", None)
+    if decompressor is None:
+        decompressor = _local.decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW)
+    return decompressor

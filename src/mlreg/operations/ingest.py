@@ -10,16 +10,16 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from blake3 import blake3
 
 from mlreg.codecs.codec import Buffer
+from mlreg.codecs.planes import Shape
 from mlreg.errors import (
     AccessError,
-    ConflictError,
     NotFoundError,
     RefusedError,
     UsageError,
@@ -30,11 +30,11 @@ from mlreg.formats.paths import check_path, check_tree_paths
 from mlreg.formats.recipe import paginate
 from mlreg.formats.tree import Child, File, Mode, build
 from mlreg.ids import ContentId, ObjectId, TreeId
+from mlreg.operations.cutting import Piece, pieces_of_file, pieces_of_stream
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.repository import Repository
+from mlreg.tensors.tensor_format import Element
 
-PIECE = 4 * 1024 * 1024
-"""Bytes of one piece of a large file."""
 OWN_DIRECTORY = ".mlreg"
 
 Report = Callable[[int], None]
@@ -173,27 +173,27 @@ class _Files:
 
     def take(self, source: Source) -> File:
         if isinstance(source.content, Path):
-            pieces = _pieces_of_file(source.content)
+            pieces = pieces_of_file(source.content)
         else:
-            pieces = _pieces_of_stream(source.content())
-        first = next(pieces, b"")
+            pieces = pieces_of_stream(source.content())
+        first = next(pieces, Piece(b"", None))
         second = next(pieces, None)
-        self._report(len(first))
         if second is None:
-            content = ContentId.of(first)
-            if first:
-                self.add(Sort.PIECE, content, first)
-            return File(source.path, source.mode, len(first), content)
-        return self._take_large(source, first, second, pieces)
+            self._report(len(first.data))
+            content = ContentId.of(first.data)
+            if first.data:
+                self._keep(content, first)
+            return File(source.path, source.mode, len(first.data), content)
+        return self._take_large(source, chain((first, second), pieces))
 
-    def _take_large(self, source: Source, first: bytes, second: bytes, rest: Iterator[bytes]) -> File:
+    def _take_large(self, source: Source, pieces: Iterator[Piece]) -> File:
         whole = blake3()
-        hashing: deque[tuple[bytes, Future[ContentId]]] = deque()
+        hashing: deque[tuple[Piece, Future[ContentId]]] = deque()
         rows: list[tuple[int, ContentId]] = []
-        for piece in _chained(first, second, rest):
-            hashing.append((piece, self._writer.pool.submit(ContentId.of, piece)))
-            whole.update(piece)
-            self._report(len(piece) if piece is not first else 0)
+        for piece in pieces:
+            hashing.append((piece, self._writer.pool.submit(ContentId.of, piece.data)))
+            whole.update(piece.data)
+            self._report(len(piece.data))
             if len(hashing) > IN_FLIGHT:
                 rows.append(self._keep_oldest(hashing))
         while hashing:
@@ -202,11 +202,15 @@ class _Files:
         self._add_recipe(content, rows)
         return File(source.path, source.mode, sum(size for size, _ in rows), content)
 
-    def _keep_oldest(self, hashing: deque[tuple[bytes, Future[ContentId]]]) -> tuple[int, ContentId]:
+    def _keep_oldest(self, hashing: deque[tuple[Piece, Future[ContentId]]]) -> tuple[int, ContentId]:
         piece, future = hashing.popleft()
         content = future.result()
-        self.add(Sort.PIECE, content, piece)
-        return len(piece), content
+        self._keep(content, piece)
+        return len(piece.data), content
+
+    def _keep(self, content: ContentId, piece: Piece) -> None:
+        if not self._objects.holds(Sort.PIECE, content):
+            self._writer.add(Sort.PIECE, content, piece.data, _shape(piece.element))
 
     def _add_recipe(self, content: ContentId, rows: list[tuple[int, ContentId]]) -> None:
         recipe, pages = paginate(rows)
@@ -215,69 +219,5 @@ class _Files:
         self.add(Sort.RECIPE, content, recipe.encode())
 
 
-def _chained(first: bytes, second: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield second
-    yield from rest
-
-
-def _pieces_of_file(path: Path) -> Iterator[bytes]:
-    """Yield the pieces of a file; `file_changed` if it is not the same file from beginning to end."""
-    try:
-        # O_NONBLOCK: a pipe that took the file's place must not hold us for ever.
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    try:
-        before = os.fstat(fd)
-        size = 0
-        while piece := _read_piece(fd, path, size):
-            size += len(piece)
-            yield piece
-            if len(piece) < PIECE:
-                break
-        if not stat.S_ISREG(before.st_mode) or _stamp(before) != _stamp(os.fstat(fd)) or size != before.st_size:
-            raise ConflictError(
-                "file_changed",
-                f"{path} was written to while it was read",
-                why="its bytes before and after do not belong together; nothing was registered",
-                fix="wait until it is complete, then add it again",
-            )
-    finally:
-        os.close(fd)
-
-
-def _read_piece(fd: int, path: Path, start: int) -> bytes:
-    try:
-        piece = os.pread(fd, PIECE, start)
-        while 0 < len(piece) < PIECE and (more := os.pread(fd, PIECE - len(piece), start + len(piece))):
-            piece += more
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return piece
-
-
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> NotFoundError | AccessError:
-    if isinstance(error, FileNotFoundError):
-        return NotFoundError("file_missing", f"{path} does not exist any more", why="it vanished while it was added")
-    return AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "")
-
-
-def _pieces_of_stream(parts: Iterable[Buffer]) -> Iterator[bytes]:
-    """Yield pieces of exactly `PIECE` bytes, and a last one of what is left."""
-    held = bytearray()
-    for part in parts:
-        view = memoryview(part)
-        while view:
-            taken = PIECE - len(held)
-            held += view[:taken]
-            view = view[taken:]
-            if len(held) == PIECE:
-                yield bytes(held)
-                held.clear()
-    if held:
-        yield bytes(held)
+def _shape(element: Element | None) -> Shape | None:
+    return Shape(element.width, is_rotated=element.is_float) if element else None

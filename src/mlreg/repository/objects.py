@@ -30,7 +30,7 @@ from mlreg.repository.log import Log
 from mlreg.repository.view import LIVE, Place
 from mlreg.stores.store import Store
 
-LIKELY_WHOLE = 4 * 1024 * 1024
+LIKELY_WHOLE = 1024 * 1024
 """Bytes of a file up to which it is probably stored as one piece."""
 KIND_OF = {sort: PackKind.DATA if sort is Sort.PIECE else PackKind.META for sort in Sort}
 _Key = TypeVar("_Key")

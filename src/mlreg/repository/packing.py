@@ -16,6 +16,7 @@ from typing import NamedTuple, Self
 
 from mlreg.codecs.choose import encode_best
 from mlreg.codecs.codec import Buffer, Codec
+from mlreg.codecs.planes import Shape
 from mlreg.formats.pack import (
     TRAILER_SIZE,
     Block,
@@ -50,8 +51,8 @@ class _Encoded(NamedTuple):
     sum: bytes
 
 
-def _encode(plain: Buffer) -> _Encoded:
-    codec, stored = encode_best(plain)
+def _encode(plain: Buffer, shape: Shape | None = None) -> _Encoded:
+    codec, stored = encode_best(plain, shape)
     return _Encoded(codec, stored, block_sum(stored))
 
 
@@ -93,18 +94,19 @@ class PackWriter:
         """Tell whether an object was added here already."""
         return (sort, object_id) in self._added
 
-    def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
+    def add(self, sort: Sort, object_id: ObjectId, data: Buffer, shape: Shape | None = None) -> None:
         """Add an object, once. The caller leaves `data` alone from here on.
 
         Args:
             sort: what it is.
             object_id: its id, which the caller has computed from the plain bytes.
             data: the plain bytes.
+            shape: how numbers lie in them, if that is known.
         """
         if self.has(sort, object_id):
             return
         self._added.add((sort, object_id))
-        self._streams[KIND_OF[sort]].add(sort, object_id, data)
+        self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
 
     def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
         """Add a block of another pack as it is, with all its objects; their starts within it stay."""
@@ -169,9 +171,9 @@ class _PackStream:
         self._closing: list[Future[_Closed]] = []
         self._done: list[_Closed] = []
 
-    def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
+    def add(self, sort: Sort, object_id: ObjectId, data: Buffer, shape: Shape | None) -> None:
         if len(data) > SMALL:
-            self._submit(data, ((sort, object_id, 0, len(data)),))
+            self._submit(data, ((sort, object_id, 0, len(data)),), shape)
             return
         self._shared_items.append((sort, object_id, len(self._shared), len(data)))
         self._shared += data
@@ -184,14 +186,16 @@ class _PackStream:
             self._shared.clear()
             self._shared_items.clear()
 
-    def _submit(self, plain: Buffer, items: tuple[tuple[Sort, ObjectId, int, int], ...]) -> None:
-        self._waiting.append(_Waiting(self._encoding(plain), len(plain), items))
+    def _submit(
+        self, plain: Buffer, items: tuple[tuple[Sort, ObjectId, int, int], ...], shape: Shape | None = None
+    ) -> None:
+        self._waiting.append(_Waiting(self._encoding(plain, shape), len(plain), items))
         while len(self._waiting) > IN_FLIGHT:
             self._write_oldest()
 
-    def _encoding(self, plain: Buffer) -> Future[_Encoded]:
+    def _encoding(self, plain: Buffer, shape: Shape | None) -> Future[_Encoded]:
         if len(plain) > SMALL:
-            return self._pool.submit(_encode, plain)
+            return self._pool.submit(_encode, plain, shape)
         # Handing it to a thread would take longer.
         done = Future[_Encoded]()
         done.set_result(_encode(plain))

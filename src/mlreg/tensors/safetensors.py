@@ -22,7 +22,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
-from mlreg.tensors.tensor_format import MAX_TENSORS, Element, Read, TensorInfo
+from mlreg.tensors.tensor_format import MAX_TENSORS, UNKNOWN_SIZE, Element, Read, TensorInfo
 
 if TYPE_CHECKING:
     import numpy
@@ -223,7 +223,7 @@ def _check_cover(tensors: list[TensorInfo], data_start: int, file_size: int) -> 
             fault = "a hole before" if tensor.start > reached else "an overlap with"
             _refuse(f"there is {fault} the tensor {_shown(tensor.name)}")
         reached = tensor.end
-    if reached != file_size:
+    if file_size not in (reached, UNKNOWN_SIZE):
         _refuse(f"the last tensor ends at byte {reached} of a file of {file_size} bytes")
 
 

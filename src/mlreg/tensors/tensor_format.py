@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 Read: TypeAlias = Callable[[int, int], bytes]
 """Return `size` bytes from `start` on, both arguments; fewer where the file ends."""
 
+UNKNOWN_SIZE = 1 << 63
+"""The size of a file whose end has not been seen yet: larger than any file."""
 MAX_TENSORS = 1 << 18
 """More than the largest mixtures of experts have; bounds the memory that a file's list of tensors takes."""
 
@@ -45,7 +47,12 @@ class TensorFormat(Protocol):
         ...
 
     def tensors(self, read: Read, size: int) -> tuple[TensorInfo, ...]:
-        """Return the tensors of a file of `size` bytes, in the order of their bytes; they do not overlap.
+        """Return the tensors of a file, in the order of their bytes; they do not overlap.
+
+        Args:
+            read: reads the file.
+            size: bytes of the file, or `UNKNOWN_SIZE`: then nothing is read near the end, and a format that
+                needs to is refused.
 
         What lies in none of them is the format's own: headers, names, padding.
 
