@@ -131,7 +131,7 @@ class Batch:
         Raises:
             ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
             UsageError: `metadata_too_large`, `commit_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
-            RefusedError: `version_goes_back`.
+            RefusedError: `version_goes_back`; `half_stored`, what was put before failed on the way to the disk.
         """
         for name in new.tags:
             check_tag(name)
@@ -142,8 +142,7 @@ class Batch:
                 "metadata_too_large", f"the metadata has more than {MAX_METADATA} bytes", fix="register it as a file"
             )
         root = ingest(self._repository, self._writer, new.sources, report)
-        entry = meant(self._repository.log.view, new.entry)
-        version = _Version(self._repository, replace(new, entry=entry, sources=()), root)
+        version = _Version(self._repository, replace(new, sources=()), root)
         version.take_name(self._ahead, self._writer)
         self._versions.append(version)
         return version.recorded
@@ -244,6 +243,7 @@ class _Version:
 
     def __init__(self, repository: Repository, new: NewVersion, root: Child) -> None:
         self._repository = repository
+        self._asked = new.entry
         self.new = new
         self._root = root
         self._packed: Commit | None = None
@@ -253,6 +253,8 @@ class _Version:
 
         Its commit goes to the writer, unless it is registered already.
         """
+        # Someone may have renamed it since the last attempt.
+        self.new = replace(self.new, entry=meant(names.view, self._asked))
         version, registered = self._named(names) if self.new.version else self._bumped(names)
         if registered is None:
             commit = self._commit_of(version, names, writer)
@@ -320,7 +322,8 @@ class _Version:
         """Return the commit under a name; the one of an earlier attempt, if that is as it would be now."""
         earlier = (ref.target for ref in newest_first(names, self.new.entry, before=version) if ref.target)
         parents = tuple(islice(earlier, 1))
-        if self._packed and (self._packed.version, self._packed.parents) == (version, parents):
+        wanted = (str(self.new.entry), version, parents)
+        if self._packed and (self._packed.entry, self._packed.version, self._packed.parents) == wanted:
             return self._packed
         self._packed = self._commit(version, parents)
         body = self._packed.encode()
@@ -355,7 +358,7 @@ class _Ahead:
     """The names of a view, with the changes that a transaction in the making brings."""
 
     def __init__(self, view: View) -> None:
-        self._view = view
+        self.view = view
         self._families: dict[str, list[tuple[bytes, RefState]]] = {}
         """The new versions by the prefix they stand right below, with their places in the order."""
         self.changes: dict[str, RefChange] = {}
@@ -373,7 +376,7 @@ class _Ahead:
 
     def move(self, name: str, target: CommitId) -> bool:
         """Point a tag at a version; False if it does already."""
-        found = self._view.ref(name)
+        found = self.view.ref(name)
         before = found.target if found else None
         present = self.changes[name].new if name in self.changes else before
         self.changes.pop(name, None)
@@ -386,17 +389,17 @@ class _Ahead:
 
     def ref(self, name: str) -> RefState | None:
         """As `View.ref`."""
-        return self._state(name) if name in self.changes else self._view.ref(name)
+        return self._state(name) if name in self.changes else self.view.ref(name)
 
     def newest_first(self, family: str, before: str = "") -> Iterator[RefState]:
         """As `View.newest_first`."""
         new = self._families.get(family)
         if not new:
-            return self._view.newest_first(family, before)
+            return self.view.newest_first(family, before)
         older = new[: bisect_left(new, (order(before),))] if before else new
         return merge(
             (state for _, state in reversed(older)),
-            self._view.newest_first(family, before),
+            self.view.newest_first(family, before),
             key=lambda state: order(leaf_of(state)),
             reverse=True,
         )
@@ -405,7 +408,7 @@ class _Ahead:
         """As `View.next_newer`."""
         new = self._families.get(family, [])
         at = bisect_right(new, order(version), key=lambda one: one[0])
-        found = [self._view.next_newer(family, version), *(state for _, state in new[at : at + 1])]
+        found = [self.view.next_newer(family, version), *(state for _, state in new[at : at + 1])]
         return min((state for state in found if state), key=lambda state: order(leaf_of(state)), default=None)
 
 

@@ -129,9 +129,15 @@ class Registry:
         return past
 
     def rehearsal(self) -> Registry:
-        """Return the registry in which nothing is written: what is changed there is only tried."""
+        """Return the registry in which nothing is written: what is changed there is only tried.
+
+        Raises:
+            RefusedError: `past_change`, of a registry as it was.
+        """
         from mlreg.repository.rehearsal import rehearsal_of
 
+        if self._moment:
+            raise RefusedError("past_change", "what was cannot be changed", fix="leave the time out")
         tried = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
         tried.repository = rehearsal_of(self.repository)
         return tried

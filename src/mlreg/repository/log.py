@@ -225,7 +225,7 @@ class Log:
             draft = build(self.view)
             self._refuse_reaped(draft)
             slot = made_from(draft, (number, head), self._identity)
-            data = _readable(slot)
+            data = readable(slot)
             if not self.view.fits(slot):
                 continue
             if self._claim(slot.number, data):
@@ -288,8 +288,12 @@ def made_from(draft: Draft, position: tuple[int, TransactionHash | None], identi
     )
 
 
-def _readable(slot: Transaction) -> bytes:
-    """Return the bytes of a slot, unless no reader would accept them: a slot that is there is there for ever."""
+def readable(slot: Transaction) -> bytes:
+    """Return the bytes of a slot, unless no reader would accept them: a slot that is there is there for ever.
+
+    Raises:
+        as `Log.append` for such a draft.
+    """
     data = slot.encode()
     if len(data) > MAX_BYTES:
         raise RefusedError(

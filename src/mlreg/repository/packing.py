@@ -10,13 +10,14 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from mlreg.codecs.choose import encode_best
 from mlreg.codecs.codec import Buffer, Codec
 from mlreg.codecs.planes import Shape
+from mlreg.errors import RefusedError
 from mlreg.formats.pack import (
     TRAILER_SIZE,
     Block,
@@ -31,7 +32,7 @@ from mlreg.formats.pack import (
 from mlreg.formats.transaction import ID_DIGITS, PackEntry
 from mlreg.ids import ObjectId
 from mlreg.repository.objects import KIND_OF, pack_key
-from mlreg.stores.store import Store, Upload
+from mlreg.stores.store import Upload
 
 SMALL = 64 * 1024
 """Bytes of an object that still shares a block."""
@@ -43,6 +44,18 @@ THREADS = min(8, os.cpu_count() or 1)
 """That encode; one more waits for the disk while packs are flushed."""
 IN_FLIGHT = 2 * THREADS
 """Blocks that may be encoded or waiting at once."""
+
+
+class Shelf(Protocol):
+    """Where packs go: what a writer needs of a store."""
+
+    def upload(self, key: str) -> AbstractContextManager[Upload]:
+        """As `Store.upload`."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """As `Store.delete`."""
+        ...
 
 
 class _Encoded(NamedTuple):
@@ -62,7 +75,7 @@ class PackWriter:
     Use it as a context; what was not handed over by `finish` is taken back when it ends.
     """
 
-    def __init__(self, store: Store, pack_ids: Iterator[str] | None = None, pack_size: int = PACK_SIZE) -> None:
+    def __init__(self, store: Shelf, pack_ids: Iterator[str] | None = None, pack_size: int = PACK_SIZE) -> None:
         """Write nothing before there is something to write.
 
         Args:
@@ -75,6 +88,7 @@ class PackWriter:
         place = _Place(store, pack_ids or _random_ids(), pack_size, is_random=pack_ids is None)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
         self._added: set[tuple[Sort, ObjectId]] = set()
+        self._is_broken = False
         self.indexes: dict[str, PackIndex] = {}
         """Of the packs that `finish` returned, by id: who wrote them need not read them."""
 
@@ -90,6 +104,21 @@ class PackWriter:
             stream.abandon()
         self.pool.shutdown()
 
+    @contextmanager
+    def _all_or_none(self) -> Iterator[None]:
+        if self._is_broken:
+            raise RefusedError(
+                "half_stored",
+                "what was to be stored before is half written",
+                why="an error or an interrupt came in between, and nothing after it can rely on what is there",
+                fix="begin again: a new batch, the same command",
+            )
+        try:
+            yield
+        except BaseException:
+            self._is_broken = True
+            raise
+
     def has(self, sort: Sort, object_id: ObjectId) -> bool:
         """Tell whether an object was added here already."""
         return (sort, object_id) in self._added
@@ -97,33 +126,41 @@ class PackWriter:
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer, shape: Shape | None = None) -> None:
         """Add an object, once. The caller leaves `data` alone from here on.
 
+        If this fails or is interrupted, nothing that the writer took is handed over any more.
+
         Args:
             sort: what it is.
             object_id: its id, which the caller has computed from the plain bytes.
             data: the plain bytes.
             shape: how numbers lie in them, if that is known.
+
+        Raises:
+            RefusedError: `half_stored`, something failed here before.
         """
         if self.has(sort, object_id):
             return
-        self._added.add((sort, object_id))
-        self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
+        with self._all_or_none():
+            self._added.add((sort, object_id))
+            self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
 
     def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
         """Add a block of another pack as it is, with all its objects; their starts within it stay."""
-        self._added.update((item.sort, item.id) for item in items)
-        self._streams[kind].add_encoded(stored, block, items)
+        with self._all_or_none():
+            self._added.update((item.sort, item.id) for item in items)
+            self._streams[kind].add_encoded(stored, block, items)
 
     def finish(self) -> tuple[PackEntry, ...]:
         """Write everything out; when this returns the packs are durable, and the caller's to name in the log."""
-        *others, last = self._streams.values()
-        for stream in self._streams.values():
-            stream.write_out()
-        for stream in others:
-            stream.close()
-        # A thread less, and the flushes of all go on beside each other.
-        last.close_here()
-        # Only now: if one of them had failed, the packs of all would be taken back.
-        done = [pack for stream in self._streams.values() for pack in stream.hand_over()]
+        with self._all_or_none():
+            *others, last = self._streams.values()
+            for stream in self._streams.values():
+                stream.write_out()
+            for stream in others:
+                stream.close()
+            # A thread less, and the flushes of all go on beside each other.
+            last.close_here()
+            # Only now: if one of them had failed, the packs of all would be taken back.
+            done = [pack for stream in self._streams.values() for pack in stream.hand_over()]
         self.indexes.update((pack.entry.id, pack.content) for pack in done)
         return tuple(pack.entry for pack in done)
 
@@ -141,7 +178,7 @@ def _random_ids() -> Iterator[str]:
 class _Place(NamedTuple):
     """Where packs go, under which names, and how large they become."""
 
-    store: Store
+    store: Shelf
     ids: Iterator[str]
     pack_size: int
     is_random: bool
@@ -277,7 +314,7 @@ class _Closed(NamedTuple):
 class _OpenPack:
     """A pack that is being written."""
 
-    def __init__(self, store: Store, pack_id: str, kind: PackKind) -> None:
+    def __init__(self, store: Shelf, pack_id: str, kind: PackKind) -> None:
         self.id = pack_id
         self.kind = kind
         self.size = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlreg.registry import ModelRegistry
+from mlreg.registry import ModelRegistry, annotating
 from mlreg.registry.places import init
 from mlreg.registry.sync import status
+from mlreg.repository import packing
+from mlreg.stores.faulty import Fault, FaultyStore
 from tests.unit.registry.test_annotating import refused
 
 
@@ -156,3 +159,51 @@ def test_what_is_no_text_and_no_mapping_is_refused(
 ) -> None:
     assert refused(lambda: models.register_model(b"x", "net", version, metadata)) == code
     assert slots(models) == 0
+
+
+def test_what_is_half_stored_is_never_registered(models: ModelRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone who catches a full disk, makes room and goes on would rely on bytes that are not there."""
+    full = models.registry.repository.store = FaultyStore(models.registry.repository.store)
+    large = random.Random(0).randbytes(3_000_000)
+
+    def go_on() -> None:
+        with models.batch():
+            models.register_model(b"small", "fine", "1.0.0")
+            full.plan = lambda count, verb, key: Fault.BEFORE if verb == "upload" else None
+            monkeypatch.setattr(packing, "IN_FLIGHT", 0)
+            assert refused(lambda: models.register_model(large, "net", "1.0.0")) == "store_unavailable"
+            full.plan = lambda count, verb, key: None
+            assert refused(lambda: models.register_model(large, "net", "1.0.0")) == "half_stored"
+
+    assert refused(go_on) == "half_stored"
+    assert models.list_models() == []
+    assert models.register_model(large, "net", "1.0.0").ref == "model/net@1.0.0"
+    assert models.get_model("net") == large
+    assert models.registry.verify().is_clean
+
+
+def test_an_entry_may_be_renamed_meanwhile(models: ModelRegistry) -> None:
+    models.register_model(b"one", "old", "1.0.0")
+    other = ModelRegistry(models.registry.path, "Bob").registry
+    with models.batch() as registered:
+        models.register_model(b"two", "new", "1.1.0")
+        models.register_model(b"three", "new", bump="minor")
+        annotating.rename(other, "model/old", "model/new")
+
+    assert [one.ref for one in registered] == ["model/new@1.1.0", "model/new@1.2.0"]
+    assert [one.version for one in models.list_versions("new")] == ["1.2.0", "1.1.0", "1.0.0"]
+    assert [entry.ref for entry in models.list_models()] == ["model/new"]
+
+
+def test_a_batch_that_is_only_tried_leaves_nothing_behind(models: ModelRegistry, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"weights" * 100_000)
+    place = Path(models.registry.path)
+    before = sorted(place.rglob("*"))
+
+    added = models.registry.rehearsal().add("model/net", [file], version="1.0.0")
+
+    assert (added.version.ref, added.changed) == ("model/net@1.0.0", True)
+    assert sorted(place.rglob("*")) == before
+    assert models.list_models() == []
+    assert refused(lambda: models.registry.at("2026-01-01").rehearsal()) == "past_change"

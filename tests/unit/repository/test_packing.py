@@ -290,7 +290,7 @@ def test_no_more_blocks_are_held_than_may_be_in_flight(monkeypatch: pytest.Monke
     gate, taken = threading.Event(), threading.Event()
     encode = packing._encode
 
-    def waiting(plain: bytes) -> packing._Encoded:
+    def waiting(plain: bytes, shape: object) -> packing._Encoded:
         gate.wait()
         return encode(plain)
 
