@@ -81,10 +81,9 @@ MAY_DELETE_FROM_A_STORE = {
     "repository/packing.py": "takes back packs of its own that no transaction names",
 }
 MAY_CHANGE_DIRECTORIES = {
-    "config.py": "settings: the new file takes the place of the old one whole",
-    "registry/pins.py": "notes beside the registry: the new file takes the place of the old one whole",
+    "registry/pins.py": "forgets what was noted of a remote",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
-    "registry/stamps.py": "files for make, of the user: the new one takes the place of the old one whole",
+    "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
     "operations/checkout.py": "writes trees out, through descriptors that cannot leave the target",
     "repository/database.py": "throws its own file away when it is damaged",
 }

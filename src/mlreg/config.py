@@ -23,6 +23,7 @@ from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import Synced
+from mlreg.stores.small_file import replace_file
 
 PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
@@ -77,7 +78,7 @@ class Config:
             environment: by default that of the process.
         """
         self.environment = os.environ if environment is None else environment
-        self.directory = Path(directory).expanduser() if directory else Path.cwd()
+        self.directory = _expanded(directory) if directory else Path.cwd()
         self._settings: dict[str, Setting] | None = None
 
     @property
@@ -99,7 +100,7 @@ class Config:
         """Where views are kept. Every host has its own: a view may lie on a home directory that many share."""
         chosen = self.environment.get("MLREG_CACHE_DIR") or self._from_files("cache_dir")
         base = self.environment.get("XDG_CACHE_HOME") or self._home(".cache")
-        return Path(chosen).expanduser() if chosen else Path(base, "mlreg", os.uname().nodename)
+        return _expanded(chosen) if chosen else Path(base, "mlreg", os.uname().nodename)
 
     def _from_files(self, key: str) -> str:
         # Reading YAML is slow, and every command asks: it is read only where a file is.
@@ -404,6 +405,18 @@ def _split(key: str) -> list[str]:
     return [*start.split("."), SCHEMA, pattern] if mark else key.split(".")
 
 
+def _above(key: str) -> str:
+    return ".".join(_split(key)[:-1])
+
+
+def _expanded(path: str | Path) -> Path:
+    """Return a path with the home directory in place of `~`."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError("bad_config", f"{path} names a home directory that is not there", why=str(error)) from error
+
+
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     import yaml
 
@@ -413,10 +426,11 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
         below = nested
         for word in above:
             below = below.setdefault(word, {})
+            if not isinstance(below, dict):
+                why, fix = f"{_above(key)} is set, for all names", f"mlreg config set {_above(key)} ''"
+                raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
         below[last] = int(value) if last in _COUNTS else value == "true" if last == "access_control" else value
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(yaml.safe_dump(nested, allow_unicode=True, sort_keys=True), encoding="utf-8")
-    temporary.replace(path)
+    replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())
 
 
 def _git_author() -> str:

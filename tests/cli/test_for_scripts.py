@@ -104,6 +104,12 @@ def test_the_answer_is_yes_when_nothing_is_left_to_push(mlreg: Call) -> None:
     assert (mlreg("push", "-n", "--exit-code").status, mlreg("status", "--exit-code").status) == (3, 3)
     mlreg("push")
     assert (mlreg("push", "-n", "--exit-code").status, mlreg("status", "--exit-code").status) == (0, 0)
+    for words in (["label", "net", "team=vision"], ["mv", "model/net", "model/vision/net"]):
+        mlreg(*words)
+        assert (mlreg("push", "-n", "--exit-code").status, mlreg("status", "--exit-code").status) == (3, 3)
+        assert mlreg("status", "--json").document["remotes"][0]["unpushed_notes"] == 1
+        mlreg("push")
+        assert (mlreg("push", "-n", "--exit-code").status, mlreg("status", "--exit-code").status) == (0, 0)
 
 
 STAMPED: dict[str, list[str]] = {
@@ -207,3 +213,30 @@ def test_a_terminal_is_asked_before_files_of_its_own_are_removed(mlreg: Call) ->
     assert (code, "remove 1 file " in shown, Path("out/notes").exists()) == (11, True, True)
     assert mlreg("get", "model/net", "out", "--delete").status == 0
     assert not Path("out/notes").exists()
+
+
+@pytest.mark.parametrize("target", [".", "/", "..", "directory", "link", "/dev/null", "pipe"])
+@pytest.mark.parametrize("words", [["add", "model/net", "weights", "--bump", "minor"], ["get", "net", "out"]])
+def test_a_stamp_that_is_no_file_is_refused_before_anything_is_done(target: str, words: list[str], mlreg: Call) -> None:
+    Path("directory").mkdir()
+    Path("link").symlink_to("weights")
+    os.mkfifo("pipe")
+    Path("weights").write_text("changed")
+    before = mlreg("ls", "model/net", "--json").out
+
+    run = mlreg(*words, "--stamp", target)
+
+    assert (run.status, run.out) == (2, "")
+    assert "bad_stamp" in run.err
+    assert mlreg("ls", "model/net", "--json").out == before
+    assert not Path("out").exists()
+
+
+def test_a_stamp_stays_out_of_what_is_added_and_of_what_is_cleared(mlreg: Call) -> None:
+    Path("out").mkdir()
+    Path("out/weights").write_text("more")
+
+    assert mlreg("add", "model/net", "out", "--bump", "minor", "--stamp", "out/new/stamp").status == 2
+    assert mlreg("get", "net", "out", "--delete", "-y", "--stamp", "out/stamp").status == 2
+    assert mlreg("get", "net", "out", "--stamp", "out/stamp").status == 0
+    assert sorted(path.name for path in Path("out").iterdir()) == ["stamp", "weights"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.calling import Call, command, environment
+from tests.cli.calling import Call, command, environment, on_terminal
 
 CARD = """---
 license: mit
@@ -171,3 +171,16 @@ def test_without_a_path_and_without_a_place_the_fix_says_both_ways(mlreg: Call) 
 @pytest.mark.parametrize("what", ["models/net", "models/*", "models", "net"])
 def test_another_word_for_a_kind_finds_what_the_kind_does(mlreg: Call, what: str) -> None:
     assert mlreg("ls", what, "--sort", "version", "-q").out == "model/net@1.0.0\n"
+
+
+def test_a_template_lets_no_stored_character_rule_the_terminal(mlreg: Call) -> None:
+    mlreg("label", "model/net", "team=\x1b[2Jred")
+
+    shown = (
+        on_terminal("ls", "model", "--format", r"{ref}\t{labels}").out
+        + on_terminal("show", "net", "--format", "{labels.team}").out
+    )
+
+    assert "\x1b" not in shown
+    assert r"\x1b[2Jred" in shown
+    assert mlreg("show", "net", "--format", "{labels.team}").out == "\x1b[2Jred\n"

@@ -414,7 +414,7 @@ def removed_version() -> dict[str, bytes]:
     create_repository(store)
     add_version(store, "1.0.0", ("weights", CONTENT), ("notes", b"old"))
     add_version(store, "1.1.0", ("notes", b"kept"))
-    remove(Repository(store), ENTRY, ["1.0.0"], "Ann", "")
+    remove(Repository(store), {ENTRY: ["1.0.0"]}, "Ann", "")
     return store.contents
 
 
@@ -458,7 +458,7 @@ def test_at_any_call_of_an_add_packs_may_be_taken_away(intrude: Callable[[Store]
 
 def test_at_any_call_of_an_add_the_rest_of_the_repository_may_be_collected() -> None:
     def remove_and_collect(store: Store) -> None:
-        remove(Repository(store), ENTRY, ["1.1.0"], "Bob", "")
+        remove(Repository(store), {ENTRY: ["1.1.0"]}, "Bob", "")
         collect(store)
 
     for inner, store in with_intruder(removed_version(), remove_and_collect):

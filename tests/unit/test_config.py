@@ -420,3 +420,22 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(
     assert config_in(project, home).author == "old"
     # What it left behind stands in no one's way.
     assert config.set("author", "newer") == config_in(project, home).get("author")
+
+
+def test_a_schema_for_all_names_and_one_for_some_exclude_each_other(tmp_path: Path, home: Path) -> None:
+    init(tmp_path, shared=False)
+    config = config_in(tmp_path, home)
+    config.set("registry.model.metadata_schema", "all.json")
+    config.set("registry.data.metadata_schema.x*", "some.json")
+
+    for key in ("registry.model.metadata_schema.x*", "registry.data.metadata_schema"):
+        with pytest.raises(UsageError) as caught:
+            config.set(key, "other.json")
+        assert caught.value.code == "bad_config"
+    assert config_in(tmp_path, home).listed()[-2:] == config.listed()[-2:]
+
+
+def test_a_home_that_is_nobodys_is_refused(tmp_path: Path, home: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        _ = Config(tmp_path, {"HOME": str(home), "MLREG_CACHE_DIR": "~no-one-is-called-so/cache"}).cache
+    assert caught.value.code == "bad_config"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ from mlreg.errors import UsageError
 from mlreg.formats.names import Entry
 from mlreg.registry import results
 from mlreg.registry.getting import Getting
-from mlreg.registry.stamps import write_stamp
+from mlreg.registry.stamps import keep_stamp_out, write_stamp
 
 
 def add(
@@ -70,14 +71,14 @@ def add(
     """
     config = Config()
     registry = registry_of(config)
-    metadata = read_metadata(meta or (), meta_file or (), card)
+    named = _named(paths or (), config, entry, stamp)
     with out.progress(f"add {entry}") as report:
         result = registry.add(
             entry,
-            paths or [_place_of(config, entry)],
+            named,
             version=version,
             bump=bump,
-            metadata=metadata,
+            metadata=read_metadata(meta or (), meta_file or (), card),
             inputs=read_inputs(inputs or ()),
             message=message,
             tags=tag or (),
@@ -85,8 +86,14 @@ def add(
             report=report,
         )
     output.warn("; ".join(result.hints))
-    out.show("add", result, views.added(result))
     write_stamp(stamp, [results.Resolved(result.version.ref, result.version.id)])
+    out.show("add", result, views.added(result))
+
+
+def _named(paths: Sequence[str], config: Config, entry: str, stamp: Path | None) -> Sequence[str | Path]:
+    named: Sequence[str | Path] = paths or [_place_of(config, entry)]
+    keep_stamp_out(stamp, map(Path, named), "it would be in the next version, which would differ for it")
+    return named
 
 
 def _place_of(config: Config, entry: str) -> Path:
@@ -122,6 +129,7 @@ def copy(
     registry = open_registry()
     with out.progress(f"copy {ref}") as report:
         result = registry.copy(ref, entry, version=version, bump=bump, message=message, tags=tag or (), report=report)
+    output.warn("; ".join(result.hints))
     out.show("copy", result, views.added(result))
 
 
@@ -142,24 +150,22 @@ def get(
 
       mlreg get model/detector@1.0.0:tokenizer out/
     """
-    result = _preview(ref, directory, delete) if dry_run else _get(out, ref, directory, delete, yes)
+    getting = _getting(ref, directory, stamp if delete else None)
+    result = getting.preview(delete=delete) if dry_run else _get(out, ref, getting, delete, yes)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
-    out.show("get", result, views.got(result))
     if not dry_run:
         write_stamp(stamp, [results.Resolved(result.ref, result.id)])
+    out.show("get", result, views.got(result))
 
 
-def _getting(ref: str, directory: Path | None) -> Getting:
+def _getting(ref: str, directory: Path | None, endangered: Path | None) -> Getting:
     registry = open_registry()
-    return Getting(registry, ref, directory or _target_of(Config(), registry.rev_parse(ref).called))
+    target = directory or _target_of(Config(), registry.rev_parse(ref).called)
+    keep_stamp_out(endangered, [target], "--delete removes it there")
+    return Getting(registry, ref, target)
 
 
-def _preview(ref: str, directory: Path | None, delete: bool) -> results.Got:
-    return _getting(ref, directory).preview(delete=delete)
-
-
-def _get(out: Printer, ref: str, directory: Path | None, delete: bool, yes: bool) -> results.Got:
-    getting = _getting(ref, directory)
+def _get(out: Printer, ref: str, getting: Getting, delete: bool, yes: bool) -> results.Got:
     if delete and (strays := getting.strays()):
         confirm(f"remove {count_of(len(strays), 'file')} that are not part of it?", yes=yes)
     with out.progress(f"get {ref}") as report:

@@ -129,8 +129,8 @@ def rev_parse(
     """Print the one canonical form of refs: KIND/NAME@VERSION."""
     registry = open_registry()
     result = [Resolved(str(target), str(target.commit_id)) for target in map(registry.rev_parse, refs)]
-    out.show("rev-parse", result, views.resolved(result))
     write_stamp(stamp, result)
+    out.show("rev-parse", result, views.resolved(result))
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -18,6 +18,7 @@ from mlreg.config import Config
 from mlreg.errors import ANSWER_IS_NO, RefusedError, UsageError
 from mlreg.formats.ref import split_place
 from mlreg.registry.registry import Registry
+from mlreg.registry.stamps import check_stamp
 
 Repo = Annotated[Path | None, typer.Option("-C", "--repo", metavar="DIR", help="Work as if started in DIR.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -45,7 +46,7 @@ DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask; off a terminal nothing is ever asked.")]
 Stamp = Annotated[
     Path | None,
-    typer.Option("--stamp", metavar="FILE", help="Write `REF ID` there if it differs; for make."),
+    typer.Option("--stamp", metavar="FILE", help="Write `REF ID` there if it differs; for make.", callback=check_stamp),
 ]
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
 Limit = Annotated[int, typer.Option("-n", "--limit", min=0, metavar="N", help="At most so many; 0 for all.")]

@@ -135,7 +135,8 @@ def _template(text: str, command: str) -> Template:
 
 def _show_formatted(template: Template, result: object) -> None:
     documents = [_fields(item) for item in result] if isinstance(result, list) else [_fields(result)]
-    for line in [template.of(document) for document in documents]:
+    shown = safe if sys.stdout.isatty() else str
+    for line in [template.of(document, shown) for document in documents]:
         _write(line)
 
 

@@ -239,8 +239,9 @@ def status(result: results.Status) -> View:
         ("tags", result.tags),
     ]
     for remote in result.remotes:
-        unpushed = f"{len(remote.unpushed)} to push, {len(remote.unpulled)} to pull"
-        rows.append((f"remote {remote.name}", f"{remote.url}: {unpushed if remote.seen else 'not met yet'}"))
+        push, pull = len(remote.unpushed) + remote.unpushed_notes, len(remote.unpulled) + remote.unpulled_notes
+        stands = f"{push} to push, {pull} to pull" if remote.seen else "not met yet"
+        rows.append((f"remote {remote.name}", f"{remote.url}: {stands}"))
     refs = [ref for remote in result.remotes for ref in remote.unpushed]
     return View((Column("FACT"), Column("VALUE")), rows, list(dict.fromkeys(refs)))
 

@@ -243,7 +243,7 @@ def _violations(metadata: dict[str, Any], schema: object, name: str) -> Iterator
         raise _bad_schema(name, _violation_text(error)) from error
     except referencing.exceptions.Unresolvable as error:
         raise _bad_schema(name, f"it has no place {quoted(str(error.ref))}, and nothing is fetched") from error
-    except (RecursionError, OverflowError, ValueError) as error:
+    except Exception as error:
         raise _bad_schema(name, f"{type(error).__name__}: {quoted(str(error))}") from error
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from string import Formatter
 from typing import Any
 
@@ -18,7 +18,8 @@ LONGEST = 4096
 """Characters of a template."""
 WIDEST = 999
 """Width or precision of a field."""
-_SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?[,_]?0?(?P<width>\d*),?(?:\.(?P<precision>\d+))?[a-zA-Z%]?", re.DOTALL)
+_SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?[,_]?0?(?P<width>\d*),?(?:\.(?P<precision>\d+))?[bcdeEfFgGnosxX%]?", re.DOTALL)
+_INDEX = re.compile(r"[0-9]{1,9}")
 _ESCAPES = {"t": "\t", "n": "\n", "0": "\0", "\\": "\\"}
 
 
@@ -53,13 +54,21 @@ class Template:
             if path:
                 _check_first(path, keys)
 
-    def of(self, document: Mapping[str, Any]) -> str:
-        """Return the text for a document; a key that it does not have below the first is empty.
+    def of(self, document: Mapping[str, Any], shown: Callable[[str], str] = str) -> str:
+        """Return the text for a document.
+
+        A key that it does not have below the first is empty; a value that has no such format is as it is, for what
+        is printed may be done already.
+
+        Args:
+            document: as JSON has it.
+            shown: what becomes of the text of each field, but not of the words in between.
 
         Raises:
-            UsageError: `bad_template`, the document never has a key of that name, or its value has no such format.
+            UsageError: `bad_template`, the document never has a key of that name.
         """
-        return "".join(literal + _text(document, path, spec) for literal, path, spec in self._parts)
+        fields = (shown(_text(document, path, spec)) if path else "" for _, path, spec in self._parts)
+        return "".join(literal + field for (literal, _, _), field in zip(self._parts, fields, strict=True))
 
 
 def _unescaped(text: str) -> str:
@@ -85,9 +94,7 @@ def _checked(spec: str, conversion: str | None) -> str:
     return spec
 
 
-def _text(document: Mapping[str, Any], path: list[str] | None, spec: str) -> str:
-    if path is None:
-        return ""
+def _text(document: Mapping[str, Any], path: list[str], spec: str) -> str:
     _check_first(path, document)
     value: object = document
     for key in path:
@@ -97,8 +104,8 @@ def _text(document: Mapping[str, Any], path: list[str] | None, spec: str) -> str
     plain = value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else _json(value)
     try:
         return format(plain, spec)
-    except ValueError as error:
-        raise _bad(f"{'.'.join(path)} is {plain!r:.80}: {error}") from error
+    except (ValueError, OverflowError):
+        return str(plain)
 
 
 def _check_first(path: list[str], keys: Collection[str]) -> None:
@@ -108,7 +115,7 @@ def _check_first(path: list[str], keys: Collection[str]) -> None:
 
 def _below(value: object, key: str) -> object:
     if isinstance(value, list):
-        return value[int(key)] if key.isascii() and key.isdigit() and int(key[:9]) < len(value) else None
+        return value[int(key)] if _INDEX.fullmatch(key) and int(key) < len(value) else None
     return value.get(key) if isinstance(value, Mapping) else None
 
 

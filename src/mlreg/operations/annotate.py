@@ -16,13 +16,9 @@ from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry, version_ref
 from mlreg.formats.transaction import Transaction
 from mlreg.operations.history import version_of
-from mlreg.repository.log import Draft, now
+from mlreg.repository.log import Draft, Settled, now
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
-
-
-class _Settled(Exception):
-    """What is to be stated holds already."""
 
 
 def annotate(
@@ -53,13 +49,13 @@ def annotate(
         facts = facts_of(known, before(view))
         is_disputed = any(touches(patch, dispute.path) for dispute in disputes(known))
         if is_same(_plain(merge_patch(facts, patch)), _plain(facts)) and not is_disputed:
-            raise _Settled
+            raise Settled
         one = Annotation(os.urandom(16).hex(), about, patch, heads(known), author, now(), message)
         return Draft(author, message, notes=(one.note(),))
 
     try:
         return repository.log.append(build)
-    except _Settled:
+    except Settled:
         return None
 
 

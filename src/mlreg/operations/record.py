@@ -6,7 +6,8 @@ changes nothing and says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
 
 from mlreg.errors import (
     ConflictError,
@@ -24,13 +25,10 @@ from mlreg.operations.history import (
     read_commit,
     version_of,
 )
-from mlreg.repository.log import Draft
+from mlreg.operations.naming import called
+from mlreg.repository.log import Draft, Settled
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
-
-
-class _Settled(Exception):
-    """Nothing is to be written: the state is as wanted already."""
 
 
 def tag(
@@ -105,9 +103,11 @@ def untag(repository: Repository, entry: Entry, name: str, author: str, message:
     return _change(repository, author, message or f"remove tag {entry}@{name}", refs)
 
 
-def remove(
-    repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str
-) -> Transaction | None:
+Named: TypeAlias = Mapping[Entry, Sequence[str]]
+"""Versions of entries; changed in one transaction, all of them or none."""
+
+
+def remove(repository: Repository, named: Named, author: str, message: str) -> Transaction | None:
     """Remove versions; they can be restored until their bytes are collected. None if all are removed already.
 
     Raises:
@@ -116,16 +116,19 @@ def remove(
     """
 
     def refs(view: View) -> list[RefChange]:
+        return [change for entry, versions in named.items() for change in removals(view, entry, versions)]
+
+    def removals(view: View, entry: Entry, versions: Sequence[str]) -> list[RefChange]:
         names = _named(view, entry, versions)
         for version in versions:
             if version not in names:
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
-        _refuse_frozen(repository, entry, [names[version] for version in dict.fromkeys(versions)])
-        live = (names[version] for version in dict.fromkeys(versions))
+        live = [names[version] for version in dict.fromkeys(versions)]
+        _refuse_frozen(repository, entry, live)
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
-    return _change(repository, author, message or f"remove {_listed(entry, versions)}", refs)
+    return _change(repository, author, message or f"remove {_listed(named)}", refs)
 
 
 def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | None) -> None:
@@ -146,13 +149,14 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
 
 def _refuse_frozen(repository: Repository, entry: Entry, versions: Sequence[RefState]) -> None:
     view = repository.log.view
-    stated = {str(entry): view.annotations(about_entry(entry))}
+    stated = {"": view.annotations(about_entry(entry))}
     for ref in versions:
         if ref.target and view.all_annotations(f"{ref.name}@"):
             about = about_version(ref.name, read_commit(repository, ref.target).content())
-            stated[f"{entry}@{leaf_of(ref)}"] = view.annotations(about)
-    for shown, some in stated.items():
+            stated[f"@{leaf_of(ref)}"] = view.annotations(about)
+    for version, some in stated.items():
         if facts_of(some).get("frozen"):
+            shown = f"{called(view, entry)}{version}"
             raise RefusedError(
                 "version_frozen",
                 f"nothing of {shown} can be removed: it is frozen",
@@ -160,17 +164,17 @@ def _refuse_frozen(repository: Repository, entry: Entry, versions: Sequence[RefS
             )
 
 
-def restore(
-    repository: Repository, entry: Entry, versions: Sequence[str], author: str, message: str
-) -> Transaction | None:
+def restore(repository: Repository, named: Named, author: str, message: str) -> Transaction | None:
     """Bring removed versions back; None if all are there.
 
     Raises:
-        NotFoundError: `version_missing`.
-        IntegrityError: `object_missing`, its bytes were collected.
+        NotFoundError: `version_missing`; `version_collected`, its bytes are gone.
     """
 
     def refs(view: View) -> list[RefChange]:
+        return [change for entry, versions in named.items() for change in returns(view, entry, versions)]
+
+    def returns(view: View, entry: Entry, versions: Sequence[str]) -> list[RefChange]:
         names = _named(view, entry, versions)
         changes = []
         for version in dict.fromkeys(versions):
@@ -183,7 +187,7 @@ def restore(
                 changes.append(RefChange(names[version].name, None, commit_id))
         return changes
 
-    return _change(repository, author, message or f"restore {_listed(entry, versions)}", refs)
+    return _change(repository, author, message or f"restore {_listed(named)}", refs)
 
 
 def _named(view: View, entry: Entry, versions: Sequence[str]) -> dict[str, RefState]:
@@ -201,8 +205,8 @@ def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
         )
 
 
-def _listed(entry: Entry, versions: Sequence[str]) -> str:
-    return ", ".join(f"{entry}@{version}" for version in versions)
+def _listed(named: Named) -> str:
+    return ", ".join(f"{entry}@{version}" for entry, versions in named.items() for version in versions)
 
 
 def _move(view: View, name: str, target: CommitId) -> RefChange:
@@ -218,10 +222,10 @@ def _change(
     def build(view: View) -> Draft:
         changes = refs(view)
         if not changes:
-            raise _Settled
+            raise Settled
         return Draft(author, message, tuple(changes))
 
     try:
         return repository.log.append(build)
-    except _Settled:
+    except Settled:
         return None

@@ -30,7 +30,7 @@ from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.ingest import Report, Source, ingest
 from mlreg.operations.naming import meant
-from mlreg.repository.log import Draft, now
+from mlreg.repository.log import Draft, Settled, now
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -161,7 +161,7 @@ class Batch:
             return []
         try:
             self._repository.log.append(lambda view: self._build(view, message))
-        except _Settled:
+        except Settled:
             self._take_back()
         except BaseException as error:
             self._clean_up(error)
@@ -185,7 +185,7 @@ class Batch:
             version.take_name(names, self._writer)
         stored = self._writer.finish()
         if not names.changes and (self._packs or not stored):
-            raise _Settled
+            raise Settled
         self._packs.extend(stored)
         refs = tuple(names.changes.values())
         author = self._versions[0].new.author
@@ -221,10 +221,6 @@ class Batch:
         """Delete the packs, which no transaction names."""
         self._writer.take_back(self._packs)
         self._packs.clear()
-
-
-class _Settled(Exception):
-    """Nothing is to be written: the state is as wanted already."""
 
 
 def _collected() -> ConflictError:

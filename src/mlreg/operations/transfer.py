@@ -23,7 +23,7 @@ from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, needs_of, past, read_commit, tree_nodes
-from mlreg.repository.log import Draft
+from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
@@ -74,10 +74,6 @@ class Transferred:
         """Return what both did together."""
         moves, notes = self.moves + step.moves, self.notes + step.notes
         return Transferred(moves, notes, self.packs + step.packs, self.size + step.size)
-
-
-class _Settled(Exception):
-    """The target has everything."""
 
 
 def transfer(
@@ -153,7 +149,7 @@ def _transfer(
         if any(move.new not in known for move in done.moves):
             raise ConflictError("objects_collected", f"{target.url} changed while it was written to", fix="try again")
         if not done.moves and not done.notes:
-            raise _Settled
+            raise Settled
         refs = tuple(RefChange(move.name, move.expected, move.new) for move in done.moves)
         # Another pusher, from a clone of the same repository, may have brought the same packs meanwhile.
         packs = tuple(pack for pack in copying.packs if not _is_named(view, pack))
@@ -161,7 +157,7 @@ def _transfer(
 
     try:
         target.log.append(build)
-    except _Settled:
+    except Settled:
         return Transferred((), 0, 0, copying.size)
     return Transferred(tuple(done.moves), len(done.notes), len(copying.packs), copying.size)
 

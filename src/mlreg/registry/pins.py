@@ -6,7 +6,6 @@ written to behind mlreg's back; that is an error, and a person decides.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats import canonical
 from mlreg.ids import TransactionHash
 from mlreg.repository.repository import Repository
+from mlreg.stores.small_file import replace_file
 
 MAX_BYTES = 4096
 
@@ -78,12 +78,8 @@ def remember(here: str, remote: str, there: Repository) -> None:
     pin = read(here, remote)
     if head is None or (pin is not None and pin.number == number):
         return
-    path = _path(here, remote)
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     fields = {"repository": there.identity.repository, "number": number, "head": str(head)}
-    temporary.write_bytes(canonical.encode(fields))
-    temporary.replace(path)
+    replace_file(_path(here, remote), canonical.encode(fields))
 
 
 def forget(here: str, remote: str) -> bool:

@@ -345,10 +345,10 @@ class Registry:
         commit = history.read_commit(repository, target.commit_id)
         read = repository.objects.read_whole
         named = Entry.parse(entry) if entry else target.entry
-        self.check_metadata(named, commit.metadata)
         files = self.files_of(repository, target, ref.path)
         said = statements_of(repository.log.view, target.entry, target.version).about(commit)
         facts = facts_of(said, {"metadata": commit.metadata})
+        hints = self.check_metadata(named, facts["metadata"])
         new = NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -363,7 +363,7 @@ class Registry:
             tags=tags,
             facts={name: facts[name] for name in COPIED if facts.get(name)},
         )
-        return self._record(new, report)
+        return self._record(new, report)._replace(hints=tuple(hints))
 
     def _record(self, new: NewVersion, report: Report) -> results.Added:
         from mlreg.operations.register import add
@@ -604,10 +604,10 @@ class Registry:
         for text in refs:
             entry, version = self._named_version(view, parse_ref(text))
             named.setdefault(entry, []).append(version)
-        done = [change(self.repository, entry, versions, self.author, message) for entry, versions in named.items()]
+        done = change(self.repository, named, self.author, message)
         shown = Shown(view)
         refs = tuple(shown.ref(entry, version) for entry, versions in named.items() for version in versions)
-        return results.Changed(refs, any(item is not None for item in done))
+        return results.Changed(refs, done is not None)
 
     def _named_version(self, view: View, ref: Ref) -> tuple[Entry, str]:
         """Return the version a ref names outright: removing what `latest` happens to be is not asked for lightly."""
@@ -696,14 +696,15 @@ def refuse_path(ref: Ref) -> None:
 def _logged_name(repository: Repository, ref: Ref) -> str:
     """Return the entry, tag or version whose log a ref asks for; one that was removed has a log, too."""
     view = repository.log.view
-    if not ref.name:
-        return str(resolve(repository, ref))
-    entry = resolve_entry(view, ref)
-    if ref.selector is None:
-        return str(entry)
-    known = {**history.versions_of(view, entry), **history.tags_of(view, entry)}
-    is_named = ref.selector in known and not ref.steps
-    return f"{entry}@{ref.selector}" if is_named else str(resolve(repository, ref))
+    if ref.name:
+        entry = resolve_entry(view, ref)
+        if ref.selector is None:
+            return str(entry)
+        known = {**history.versions_of(view, entry), **history.tags_of(view, entry)}
+        if ref.selector in known and not ref.steps:
+            return f"{entry}@{ref.selector}"
+    found = resolve(repository, ref)
+    return f"{found.entry}@{found.version}"
 
 
 def _is_of(move: Change, logged: str) -> bool:

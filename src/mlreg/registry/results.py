@@ -314,6 +314,15 @@ class RemoteStatus(NamedTuple):
     """Refs that are here and not there."""
     unpulled: tuple[str, ...]
     """Refs that are there and not here."""
+    unpushed_notes: int
+    """Corrections, labels and other statements that are here and not there."""
+    unpulled_notes: int
+    """Such statements that are there and not here."""
+
+    @property
+    def is_level(self) -> bool:
+        """Whether both sides have the same, as far as is known."""
+        return not (self.unpushed or self.unpulled or self.unpushed_notes or self.unpulled_notes)
 
 
 class Status(NamedTuple):
@@ -331,7 +340,7 @@ class Status(NamedTuple):
     @property
     def is_level(self) -> bool:
         """Whether all that is here is in every remote, and the other way round, as far as is known."""
-        return not any(remote.unpushed or remote.unpulled for remote in self.remotes)
+        return all(remote.is_level for remote in self.remotes)
 
 
 class ProblemInfo(NamedTuple):

@@ -7,7 +7,7 @@ content is a conflict. A tag moves, so it is compared with where it was when bot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError
@@ -26,7 +26,7 @@ from mlreg.registry import pins, results
 from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry, Report, silent
 from mlreg.registry.resolve import entries_of, resolve, resolve_entry
-from mlreg.repository.log import Draft
+from mlreg.repository.log import Draft, Settled
 from mlreg.repository.repository import Repository, view_path
 from mlreg.repository.view import View
 from mlreg.stores import open_store
@@ -155,12 +155,12 @@ class Sync:
                 if ref.target and agreed.get(ref.name) != ref.target and _same_version(self._here, there, ref)
             ]
             if not changes:
-                raise _Settled
+                raise Settled
             return Draft(self._registry.author, f"tags agreed on with {self.name}", tuple(changes))
 
         try:
             self._here.log.append(build)
-        except _Settled:
+        except Settled:
             return
 
     # From the remote.
@@ -245,10 +245,6 @@ class Sync:
             packs=done.packs,
             size=done.size,
         )
-
-
-class _Settled(Exception):
-    """Nothing is to be written."""
 
 
 class _Union:
@@ -533,9 +529,13 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
     url, here = registry.remotes[remote], registry.repository.log.view
     pin = pins.read(registry.repository.url, remote)
     if pin is None or registry.cache is None:
-        return results.RemoteStatus(remote, url, seen=False, unpushed=_shown(here, own), unpulled=())
+        return results.RemoteStatus(
+            remote, url, seen=False, unpushed=_shown(here, own), unpulled=(), unpushed_notes=0, unpulled_notes=0
+        )
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
     theirs = _live(view)
+    known = {*own, *theirs}
+    unpushed_notes, unpulled_notes = _notes_lacking(here, view, known), _notes_lacking(view, here, known)
     view.close()
 
     agreed = {name: _target(here, remote_ref(remote, name)) for name in {*own, *theirs} if name.startswith("tag/")}
@@ -552,7 +552,22 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
             here,
             (ref for ref in theirs if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)),
         ),
+        unpushed_notes=unpushed_notes,
+        unpulled_notes=unpulled_notes,
     )
+
+
+def _notes_lacking(sender: View, receiver: View, refs: Collection[str]) -> int:
+    """Count the statements about some versions and their entries that one view has, and the other has not."""
+    families = {ref.rpartition("/")[0] for ref in refs}
+
+    def is_about(about: str) -> bool:
+        if about.startswith(ABOUT_ENTRY):
+            return f"version/{about.removeprefix(ABOUT_ENTRY)}" in families
+        return version_in(about) in refs
+
+    stated = (one for about, some in sender.all_annotations().items() if is_about(about) for one in some)
+    return sum(not receiver.has_annotation(one.id) for one in stated)
 
 
 def _shown(view: View, names: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,8 @@ from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import Target
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+LONGEST_SLEEP = 86_400.0
+"""Seconds between two looks at most: no system sleeps for thousands of years."""
 _COMES_LATER = {"ref_not_found", "version_removed"}
 """Codes of what is not there and may come."""
 
@@ -70,7 +72,7 @@ def wait(
 
     Raises:
         NotYetError: `wait_timeout`.
-        NotFoundError: `ref_ambiguous`, `no_remote`: what waiting does not help against.
+        NotFoundError: `ref_ambiguous`, `no_remote`, `path_not_found`: what waiting does not help against.
         UsageError: `bad_duration`, the interval is nothing.
     """
     if interval <= 0:
@@ -92,11 +94,13 @@ def wait(
                 why=reason.message,
                 fix=("wait longer, with --timeout", *reason.fix),
             ) from reason
-        sleep(min(interval, left))
+        sleep(min(interval, left, LONGEST_SLEEP))
 
 
 def _look(registry: Registry, text: str, tag: str) -> Target:
-    repository, _, target = registry.find(text)
+    repository, ref, target = registry.find(text)
+    if ref.path:
+        registry.files_of(repository, target, ref.path)
     if tag:
         found = repository.log.view.ref(f"tag/{target.entry}/{tag}")
         if found is None or found.target != target.commit_id:

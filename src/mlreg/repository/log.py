@@ -41,6 +41,10 @@ SNAPSHOT_EVERY = 256
 """Slots between snapshots of a short log; of a long one, an eighth of it."""
 
 
+class Settled(Exception):
+    """What builds a draft raises it if the state is as wanted already, and nothing is to be written."""
+
+
 class Draft(NamedTuple):
     """A change that wants to become the next transaction."""
 

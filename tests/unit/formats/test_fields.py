@@ -246,6 +246,9 @@ BAD: dict[str, Any] = {
     "a file": {"$ref": Path(__file__).as_uri()},
     "a relative file": {"$ref": "schema.json"},
     "another address": {"$ref": "https://example.org/schema.json"},
+    "a place within what is no schema": {"properties": {"share": {"$ref": "#/foo/9"}}, "foo": [1]},
+    "a broken pattern within what is no schema": {"$ref": "#/foo", "foo": {"patternProperties": {"(": {}}}},
+    "a type within what is no schema": {"$ref": "#/foo", "foo": {"properties": {"share": {"minimum": "x"}}}},
     "a dynamic ref": {"$dynamicRef": "https://example.org/schema.json#meta"},
     "too deep": json.loads('{"not":' * 400 + "{}" + "}" * 400),
 }

@@ -54,7 +54,6 @@ def test_a_field_is_the_value_of_its_key(template: str, expected: str) -> None:
         "{__class__}",
         "{ref!r}",
         "{ref:{size}}",
-        "{ref:d}",
         "{size:.2q}",
         "{size:1000}",
         "{metadata.metrics.map:.99999999999f}",
@@ -66,6 +65,20 @@ def test_what_names_no_key_or_no_format_is_refused(template: str) -> None:
     with pytest.raises(UsageError) as caught:
         Template(template).of(DOCUMENT)
     assert caught.value.code == "bad_template"
+
+
+def test_a_value_that_has_no_such_format_is_as_it_is() -> None:
+    """What is printed may be done already, and is no reason to fail."""
+    assert Template("{ref:d} {size:c}").of({"ref": "model/net@1.0.0", "size": 1 << 40}) == f"model/net@1.0.0 {1 << 40}"
+
+
+def test_a_place_in_a_list_is_a_number_of_few_digits() -> None:
+    document = {"tags": ["one", "two"]}
+    assert Template("{tags[1]}{tags[00000000001]}{tags[9999999999]}{tags[-1]}").of(document) == "two"
+
+
+def test_only_fields_are_shown_in_another_way() -> None:
+    assert Template(r"{ref}\t").of({"ref": "a\tb"}, ascii) == "'a\\tb'\t"
 
 
 def test_no_attribute_of_a_value_can_be_reached() -> None:

@@ -238,10 +238,10 @@ def test_damage_of_which_there_is_a_good_copy_hurts_no_version(scene: Scene) -> 
 
 def test_a_version_is_hurt_only_while_it_has_its_name(scene: Scene) -> None:
     scene.change(pack_key(scene.pack(PackKind.DATA, 1).id), flipped(0))
-    remove(scene.repository, NET, ["1.0.0"], "Ann", "")
+    remove(scene.repository, {NET: ["1.0.0"]}, "Ann", "")
 
     assert {version for _, hurts in scene.problems() for version in hurts} == {TWO}
-    restore(scene.repository, NET, ["1.0.0"], "Ann", "")
+    restore(scene.repository, {NET: ["1.0.0"]}, "Ann", "")
     assert {version for _, hurts in scene.problems() for version in hurts} == {ONE, TWO}
 
 

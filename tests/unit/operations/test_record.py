@@ -131,7 +131,7 @@ def test_a_version_with_other_content_is_refused_by_what_differs(
 
 def test_the_name_of_a_removed_version_is_not_given_away(repository: Repository, store: MemoryStore) -> None:
     register(repository, new())
-    remove(repository, NET, ["1.0.0"], "Ann", "")
+    remove(repository, {NET: ["1.0.0"]}, "Ann", "")
 
     assert unchanged(store, lambda: register(repository, new())).code == "version_removed"
     # A bump passes over it, though its content is the same.
@@ -158,7 +158,7 @@ def test_what_cannot_be_a_version_is_refused_and_leaves_nothing(
 def test_the_parent_is_the_newest_lower_version_that_is_there(repository: Repository) -> None:
     ids = {name: register(repository, new(name.encode(), version=name)).commit_id for name in ("1.0.0", "2.0.0")}
     removed = register(repository, new(b"removed", version="1.2.0"))
-    remove(repository, NET, ["1.2.0"], "Ann", "")
+    remove(repository, {NET: ["1.2.0"]}, "Ann", "")
 
     assert removed.commit.parents == (ids["1.0.0"],)
     assert register(repository, new(b"between", version="1.10.0")).commit.parents == (ids["1.0.0"],)
@@ -245,7 +245,7 @@ def lose_data(repository: Repository) -> None:
 @WHEN
 def test_what_was_collected_meanwhile_is_stored_again(when: str, repository: Repository, store: MemoryStore) -> None:
     register(repository, new(version="0.1.0"))
-    remove(repository, NET, ["0.1.0"], "Ann", "")
+    remove(repository, {NET: ["0.1.0"]}, "Ann", "")
 
     recorded = register_against(store, lambda: lose_data(repository), new(), when)
 
@@ -288,7 +288,7 @@ def test_a_tag_stands_on_a_version_of_its_entry_or_nowhere(repository: Repositor
         "version_missing"
     )
     assert unchanged(store, lambda: tag(repository, NET, "1.0.0", found, "")).code == "bad_tag"
-    remove(repository, NET, ["1.0.0"], "Ann", "")
+    remove(repository, {NET: ["1.0.0"]}, "Ann", "")
     assert unchanged(store, lambda: tag(repository, NET, "best", found, "")).code == "version_missing"
 
 
@@ -309,12 +309,12 @@ def test_versions_go_and_come_back_each_time_in_one_transaction(repository: Repo
         register(repository, new(name.encode(), version=name))
     before, names = live(repository), ["1.0.0", "2.0.0", "1.0.0"]
 
-    assert remove(repository, NET, names, "Ann", "")
+    assert remove(repository, {NET: names}, "Ann", "")
     assert list(live(repository)) == ["3.0.0"]
-    assert remove(repository, NET, names, "Ann", "") is None
-    assert restore(repository, NET, names, "Ann", "")
+    assert remove(repository, {NET: names}, "Ann", "") is None
+    assert restore(repository, {NET: names}, "Ann", "")
     assert live(repository) == before
-    assert restore(repository, NET, names, "Ann", "") is None
+    assert restore(repository, {NET: names}, "Ann", "") is None
     assert repository.log.refresh().number == 5
     check_whole(repository)
 
@@ -325,9 +325,9 @@ def test_one_version_that_never_was_keeps_the_others_as_they_are(
 ) -> None:
     register(repository, new())
     register(repository, new(b"gone", version="2.0.0"))
-    remove(repository, NET, ["2.0.0"], "Ann", "")
+    remove(repository, {NET: ["2.0.0"]}, "Ann", "")
 
-    error = unchanged(store, lambda: change(repository, NET, ["1.0.0", "2.0.0", "9.0.0"], "Ann", ""))
+    error = unchanged(store, lambda: change(repository, {NET: ["1.0.0", "2.0.0", "9.0.0"]}, "Ann", ""))
 
     assert (error.code, "9.0.0" in error.message) == ("version_missing", True)
 
@@ -337,14 +337,14 @@ def test_a_tagged_version_is_not_removed_and_the_refusal_names_its_tags(
 ) -> None:
     register(repository, new(tags=["best", "first"]))
 
-    error = unchanged(store, lambda: remove(repository, NET, ["1.0.0"], "Ann", ""))
+    error = unchanged(store, lambda: remove(repository, {NET: ["1.0.0"]}, "Ann", ""))
 
     assert (error.code, error.message) == ("version_tagged", "model/net@1.0.0 is tagged best, first")
 
 
 def test_a_version_whose_bytes_were_collected_does_not_come_back(repository: Repository, store: MemoryStore) -> None:
     register(repository, new())
-    remove(repository, NET, ["1.0.0"], "Ann", "")
+    remove(repository, {NET: ["1.0.0"]}, "Ann", "")
     lose_data(Repository(store))
 
-    assert unchanged(store, lambda: restore(repository, NET, ["1.0.0"], "Ann", "")).code == "version_collected"
+    assert unchanged(store, lambda: restore(repository, {NET: ["1.0.0"]}, "Ann", "")).code == "version_collected"

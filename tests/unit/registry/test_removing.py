@@ -55,3 +55,26 @@ def test_a_file_is_neither_removed_nor_tagged_nor_spoken_of(registry: Registry) 
     assert refused(lambda: registry.tag(file, "production")) == "path_in_change"
     assert refused(lambda: annotating.freeze(registry, file)) == "path_in_change"
     assert registry.tags() == []
+
+
+def test_versions_of_several_entries_are_removed_in_one_step_or_not_at_all(registry: Registry) -> None:
+    both = ["model/student@1.0.0", "model/teacher@1.0.0"]
+    annotating.freeze(registry, both[1])
+    before = registry.repository.log.refresh().number
+
+    assert refused(lambda: registry.remove(both)) == "version_frozen"
+    assert (registry.repository.log.refresh().number, len(registry.versions("model/student"))) == (before, 1)
+
+    annotating.unfreeze(registry, both[1])
+    assert registry.remove(both, "old").refs == tuple(both)
+    assert registry.repository.log.refresh().number == before + 2
+    assert registry.restore(both).changed
+    assert registry.repository.log.refresh().number == before + 3
+
+
+def test_what_is_frozen_is_called_by_its_present_name(registry: Registry) -> None:
+    annotating.freeze(registry, "model/student@1.0.0")
+    annotating.rename(registry, "model/student", "model/pupil")
+
+    with pytest.raises(MlregError, match=r"model/pupil@1\.0\.0"):
+        registry.remove(["model/student@1.0.0"])

@@ -165,3 +165,8 @@ def test_an_entry_that_another_clone_made_under_the_new_name_has_it(tmp_path: Pa
 
     assert [entry.ref for entry in bob.entries()] == [OLD, NEW]
     assert [str(bob.rev_parse(name)) for name in (OLD, NEW)] == [f"{OLD}@1.0.0", f"{NEW}@7.0.0"]
+
+
+@pytest.mark.parametrize("selector", ["latest", "2.0.0", "2.0.0~0"])
+def test_the_log_of_a_version_is_found_by_any_of_its_refs(registry: Registry, selector: str) -> None:
+    assert [event.ref for event in registry.log(f"{NEW}@{selector}")] == [f"{NEW}@2.0.0"]

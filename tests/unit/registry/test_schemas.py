@@ -96,6 +96,15 @@ def test_a_copy_and_a_correction_keep_them_too(registry: Registry, project: Path
     assert registry.show("model/net@1.0.0").metadata == {"license": "MIT"}
 
 
+def test_a_copy_is_judged_by_what_was_corrected(registry: Registry, project: Path) -> None:
+    registry.add("model/net", [project / "file"], version="1.0.0", metadata={"license": "MIT"})
+    annotating.correct(registry, "model/net@1.0.0", {"metrics": {"map": 0.5}}, ())
+
+    copied = registry.copy("model/net@1.0.0", "model/vision/net", version="1.0.0")
+
+    assert copied.version.metadata == {"license": "MIT", "metrics": {"map": 0.5}}
+
+
 def test_a_renamed_entry_keeps_the_schemas_of_its_new_name(registry: Registry, project: Path) -> None:
     registry.add("model/net", [project / "file"], version="1.0.0", metadata={"license": "MIT"})
     annotating.rename(registry, "model/net", "model/vision/net")

@@ -166,7 +166,13 @@ def test_a_tag_that_was_taken_away_points_to_nothing(here: Registry, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("ref", "code"), [("nowhere::model/net", "no_remote"), ("model/Net", "bad_ref"), ("net", "ref_ambiguous")]
+    ("ref", "code"),
+    [
+        ("nowhere::model/net", "no_remote"),
+        ("model/Net", "bad_ref"),
+        ("net", "ref_ambiguous"),
+        ("model/net@1.0.0:nofile", "path_not_found"),
+    ],
 )
 def test_what_time_does_not_mend_ends_at_once(ref: str, code: str, here: Registry, tmp_path: Path) -> None:
     add(tmp_path / "here")
@@ -215,3 +221,11 @@ def test_what_cannot_be_waited_for_is_refused(text: str, code: str) -> None:
 
     assert caught.value.code == code
     assert (waiting.tag_in("exists"), waiting.tag_in("tag=production")) == ("", "production")
+
+
+def test_no_pause_is_longer_than_a_system_can_sleep(here: Registry) -> None:
+    clock = Clock({})
+    limit = 9_999_999 * 3600.0
+    with pytest.raises(MlregError):
+        waiting.wait(here, REF, tag="", limit=limit, interval=limit / 2, clock=lambda: clock.now, sleep=clock.sleep)
+    assert max(clock.sleeps) <= waiting.LONGEST_SLEEP

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg.codecs import codec_of
+from mlreg.codecs.planes import Shape
 from mlreg.errors import NoSpaceError, UnavailableError
 from mlreg.formats.pack import PackIndex, PackKind, Sort, decode_trailer
 from mlreg.formats.transaction import PackEntry
@@ -290,9 +291,9 @@ def test_no_more_blocks_are_held_than_may_be_in_flight(monkeypatch: pytest.Monke
     gate, taken = threading.Event(), threading.Event()
     encode = packing._encode
 
-    def waiting(plain: bytes, shape: object) -> packing._Encoded:
+    def waiting(plain: bytes, shape: Shape | None) -> packing._Encoded:
         gate.wait()
-        return encode(plain)
+        return encode(plain, shape)
 
     monkeypatch.setattr(packing, "_encode", waiting)
     added = 0
