@@ -91,6 +91,8 @@ def _pieces(source: _Input) -> Iterator[Piece]:
             return
     while data := source.take(BLOCK):
         yield Piece(data, None)
+        if len(data) < BLOCK:
+            return  # a file that grows has no end
 
 
 def _plan(source: _Input) -> Iterable[Stretch]:
