@@ -84,6 +84,7 @@ MAY_CHANGE_DIRECTORIES = {
     "registry/pins.py": "forgets what was noted of a remote",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
+    "operations/remembering.py": "throws away its own notes, the oldest first",
     "operations/checkout.py": "writes trees out, through descriptors that cannot leave the target",
     "repository/database.py": "throws its own file away when it is damaged",
 }

@@ -26,7 +26,7 @@ from mlreg import __version__
 from mlreg.formats.pack import Sort
 from mlreg.formats.tree import Mode
 from mlreg.ids import CommitId, ContentId
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 from mlreg.registry import ModelRegistry, Registry, annotating
 from mlreg.registry.places import init
 from mlreg.registry.sync import Sync

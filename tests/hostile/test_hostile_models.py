@@ -23,7 +23,7 @@ from mlreg.adapters import ADAPTERS, archive
 from mlreg.adapters.adapter import Adapter
 from mlreg.adapters.archive import read_archive, refuse_bomb, write_archive
 from mlreg.errors import IntegrityError, MlregError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 from mlreg.registry import ModelRegistry
 from mlreg.registry.comparing import compare
 from mlreg.registry.places import init

@@ -24,9 +24,9 @@ from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations import ingest
 from mlreg.operations.check import check
 from mlreg.operations.history import files_of, needs_of, past, read_commit
-from mlreg.operations.ingest import Source
 from mlreg.operations.record import remove
 from mlreg.operations.register import NewVersion, Recorded, add
+from mlreg.operations.scanning import Source
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.repository import log as logs
 from mlreg.repository.log import REPLIES, Draft

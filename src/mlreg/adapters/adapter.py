@@ -15,7 +15,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, ClassVar, NamedTuple
 
 from mlreg.errors import IntegrityError, RefusedError, UnsupportedError, UsageError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 from mlreg.tensors import safetensors
 
 if TYPE_CHECKING:

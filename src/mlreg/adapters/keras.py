@@ -9,7 +9,7 @@ from typing import Any
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, untrusted
 from mlreg.adapters.archive import read_archive, read_member, refuse_bomb, write_archive
 from mlreg.adapters.signature import MAX_NAMES, bounded
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.keras"
 CONFIG = "config.json"

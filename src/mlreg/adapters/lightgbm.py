@@ -10,7 +10,7 @@ from mlreg.adapters.signature import bounded, listed
 from mlreg.adapters.sklearn import estimator_signature
 from mlreg.adapters.skops_file import load_skops, skops_source
 from mlreg.errors import IntegrityError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.txt"
 BOOSTER = "Booster"

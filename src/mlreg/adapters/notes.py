@@ -9,7 +9,7 @@ from typing import Any
 from mlreg.adapters.adapter import Stored
 from mlreg.errors import IntegrityError
 from mlreg.formats import canonical
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 CLASS = "class.json"
 """The file that names a class, below the files of the model."""

@@ -8,7 +8,7 @@ from typing import Any
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a
 from mlreg.adapters.signature import MAX_NAMES, bounded
 from mlreg.errors import IntegrityError, RefusedError, UsageError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.onnx"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlreg.adapters.adapter import NOTHING, Adapter, Kept, Scratch, Stored
 from mlreg.adapters.notes import decode_note
-from mlreg.operations.ingest import named_path, sources_below
+from mlreg.operations.scanning import named_path, sources_below
 
 CONFIG = "config.json"
 MAX_CONFIG = 1024 * 1024

@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, untrusted
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.pickle"
 PROTOCOL = 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.bin"
 

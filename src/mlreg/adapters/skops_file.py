@@ -17,7 +17,7 @@ from typing import Any
 from mlreg.adapters.adapter import Adapter, Stored, untrusted, word
 from mlreg.adapters.archive import read_archive, refuse_bomb, write_archive
 from mlreg.errors import UsageError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.skops"
 SCHEMA = "schema.json"

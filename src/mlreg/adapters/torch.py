@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, word
 from mlreg.errors import UnsupportedError, UsageError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 from mlreg.tensors import safetensors
 from mlreg.tensors.tensor_format import TensorInfo
 

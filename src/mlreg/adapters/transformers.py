@@ -7,7 +7,7 @@ from typing import Any
 from mlreg.adapters.adapter import Adapter, Kept, Scratch, Stored, is_a, untrusted, word
 from mlreg.adapters.notes import decode_note, note
 from mlreg.errors import IntegrityError, UsageError
-from mlreg.operations.ingest import sources_below
+from mlreg.operations.scanning import sources_below
 
 CLASS = "class.json"
 CONFIG = "config.json"

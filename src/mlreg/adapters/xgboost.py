@@ -12,7 +12,7 @@ from mlreg.adapters.notes import note, read_note
 from mlreg.adapters.signature import bounded, listed
 from mlreg.errors import IntegrityError, UsageError
 from mlreg.formats.plain import plain
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 
 NAME = "model.ubj"
 ESTIMATORS = ("XGBClassifier", "XGBRFClassifier", "XGBRFRegressor", "XGBRanker", "XGBRegressor")

@@ -55,6 +55,9 @@ def add(
     tag: Tags = None,
     message: Message = "",
     older: Older = False,
+    reread: Annotated[
+        bool, typer.Option("--reread", help="Read files, too, that look as when they were added.")
+    ] = False,
     stamp: Stamp = None,
 ) -> None:
     """Register files as a version of an entry.
@@ -83,6 +86,7 @@ def add(
             message=message,
             tags=tag or (),
             may_be_older=older,
+            reread=reread,
             report=report,
         )
     output.warn("; ".join(result.hints))

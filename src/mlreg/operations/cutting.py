@@ -42,7 +42,7 @@ class _Input(Protocol):
         ...
 
 
-def pieces_of_file(path: Path) -> Iterator[Piece]:
+def pieces_of_file(path: str | Path) -> Iterator[Piece]:
     """Yield the pieces of a file; none if it is empty.
 
     Raises:
@@ -109,7 +109,7 @@ def _plan(source: _Input) -> Iterable[Stretch]:
 
 
 class _File:
-    def __init__(self, fd: int, path: Path, size: int) -> None:
+    def __init__(self, fd: int, path: str | Path, size: int) -> None:
         self._fd, self._path = fd, path
         self.size = size
         self.reached = 0
@@ -155,7 +155,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _unreadable(path: Path, error: OSError) -> NotFoundError | AccessError:
+def _unreadable(path: str | Path, error: OSError) -> NotFoundError | AccessError:
     if isinstance(error, FileNotFoundError):
         return NotFoundError("file_missing", f"{path} does not exist any more", why="it vanished while it was added")
     return AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "")

@@ -5,90 +5,36 @@ Each byte is read once. Nothing that the repository holds already is encoded aga
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import chain, pairwise
-from pathlib import Path
-from typing import NamedTuple
 
 from blake3 import blake3
 
 from mlreg.codecs.codec import Buffer
 from mlreg.codecs.planes import Shape
-from mlreg.errors import (
-    AccessError,
-    NotFoundError,
-    RefusedError,
-    UsageError,
-)
+from mlreg.errors import RefusedError
 from mlreg.formats.names import quoted
 from mlreg.formats.pack import Sort
-from mlreg.formats.paths import check_path, check_tree_paths
+from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.recipe import paginate
-from mlreg.formats.tree import Child, File, Mode, build
-from mlreg.ids import ContentId, ObjectId, TreeId
+from mlreg.formats.tree import Child, File, build
+from mlreg.ids import ContentId, ObjectId
 from mlreg.operations.cutting import Piece, pieces_of_file, pieces_of_stream
+from mlreg.operations.remembering import Remembered
+from mlreg.operations.scanning import Source, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.tensors.tensor_format import Element
-
-OWN_DIRECTORY = ".mlreg"
 
 Report = Callable[[int], None]
 """Told how many more bytes were read."""
 
 
-class Source(NamedTuple):
-    """One file that wants to become part of a version."""
-
-    path: str
-    """Where it stands in the tree."""
-    content: Path | Callable[[], Iterable[Buffer]]
-    """A file on disk, or what yields its bytes."""
-    mode: Mode = Mode.FILE
-
-
-def named_path(path: str | Path) -> Path:
-    """Return a path that someone wrote.
-
-    Raises:
-        UsageError: `empty_path`: it would be the present directory, and was probably a variable that is not set.
-    """
-    if path == "":
-        raise UsageError("empty_path", "the path is empty", fix="write . for this directory")
-    return Path(path)
-
-
-def sources_below(paths: Iterable[Path]) -> list[Source]:
-    """Return the files that one or several paths stand for, sorted by their place in the tree.
-
-    A single directory stands for what is in it; a single file, or each of several paths, for itself
-    under its own name. A link to a file stands for that file; the directory `.mlreg` is passed over.
-
-    Raises:
-        NotFoundError: `file_missing`.
-        RefusedError: `not_a_file` (a device, a pipe, a link to a directory), `unsafe_path`,
-            `colliding_paths`.
-        UsageError: `nothing_to_add`.
-    """
-    named = list(paths)
-    single = len(named) == 1
-    found: list[Source] = []
-    for path in named:
-        resolved = path.absolute()
-        prefix = "" if single and path.is_dir() else resolved.name
-        found.extend(_below(resolved, prefix))
-    if not found:
-        raise UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}")
-    return _ordered(found)
-
-
-def _ordered(sources: Iterable[Source]) -> list[Source]:
-    """Return sources in the order of their paths, which can lie side by side on every system."""
-    ordered = sorted(sources, key=lambda source: source.path)
+def _check(ordered: Sequence[Source]) -> None:
+    """Refuse files that cannot lie side by side on every system; also those that are not from a disk."""
     for one, other in pairwise(ordered):
         if one.path == other.path:
             raise RefusedError(
@@ -98,50 +44,15 @@ def _ordered(sources: Iterable[Source]) -> list[Source]:
                 fix="name the directory that holds both",
             )
     check_tree_paths(source.path for source in ordered)
-    return ordered
 
 
-def _below(path: Path, place: str) -> Iterator[Source]:
-    try:
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if path.is_symlink():
-            why = f"it is a link to {os.readlink(path)}, and there is nothing there"
-            raise NotFoundError("file_missing", f"{path} cannot be read", why=why, fix="mend or remove it") from error
-        raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
-    except OSError as error:
-        raise AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "") from error
-    if stat.S_ISREG(status.st_mode):
-        check_path(place)
-        yield Source(place, path, Mode.EXECUTABLE if status.st_mode & stat.S_IXUSR else Mode.FILE)
-    elif stat.S_ISDIR(status.st_mode) and not (place and path.is_symlink()):
-        if place:
-            check_path(place)  # which also bounds how deep this goes
-        for name in _names_in(path):
-            yield from _below(path / name, f"{place}/{name}" if place else name)
-    else:
-        raise RefusedError(
-            "special_file",
-            f"{path} is neither a file nor a directory",
-            why="a device, a pipe, a socket or a link to a directory cannot be kept",
-            fix="leave it out, or name the files to add one by one",
-        )
-
-
-def _names_in(directory: Path) -> list[str]:
-    try:
-        return sorted(name for name in os.listdir(directory) if name != OWN_DIRECTORY)
-    except OSError as error:
-        raise AccessError("access_denied", f"{directory} cannot be read", why=error.strerror or "") from error
-
-
-def ingest(repository: Repository, writer: PackWriter, sources: Iterable[Source], report: Report) -> Child:
+def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source], report: Report) -> Child:
     """Put files into packs and return the root of their tree.
 
     Args:
         repository: refreshed, with the indexes of all packs taken up.
         writer: takes what the repository does not hold.
-        sources: in any order.
+        sources: in any order. One with a stamp is not read if it had this one when it was last added.
         report: told about progress.
 
     Raises:
@@ -149,33 +60,53 @@ def ingest(repository: Repository, writer: PackWriter, sources: Iterable[Source]
         NotFoundError: `file_missing`, AccessError: `access_denied`.
         RefusedError: `unsafe_path`, `colliding_paths`.
     """
-    # Also those that are not from a disk: what is registered can be written out.
-    ordered = _ordered(sources)
-    files = _Files(repository, writer, report)
+    ordered = sorted(sources, key=lambda source: source.path)
+    remembered = Remembered(repository.notes, ordered)
+    if root := _known_root(repository, remembered):
+        report(root.size)
+        return root
+    _check(ordered)
+    files = _Files(repository, writer, report, remembered.ids())
+    ids = bytearray()
 
-    def keep(node: TreeId, data: bytes) -> None:
-        files.add(Sort.TREE, node, data)
+    def taken() -> Iterator[File]:
+        for source in ordered:
+            file = files.take(source)
+            ids.extend(file.id)
+            yield file
 
-    return build((files.take(source) for source in ordered), keep)
+    root = build(taken(), partial(files.add, Sort.TREE))
+    remembered.keep(bytes(ids), root)
+    return root
+
+
+def _known_root(repository: Repository, remembered: Remembered) -> Child | None:
+    """Return the root of the tree that the files made when they were last added, if all of it is still there."""
+    root = remembered.root()
+    objects = repository.objects
+    # A tree that is held is held with all that is below it, unless a pack was lost.
+    return root if root and objects.holds(Sort.TREE, root.id) and objects.is_whole() else None
 
 
 class _Files:
     """Takes one file after the other; pieces are hashed on all cores while the next ones are read."""
 
-    def __init__(self, repository: Repository, writer: PackWriter, report: Report) -> None:
+    def __init__(
+        self, repository: Repository, writer: PackWriter, report: Report, known: Mapping[str, ContentId]
+    ) -> None:
         self._objects = repository.objects
         self._writer = writer
         self._report = report
+        self._known = known if repository.objects.is_whole() else {}
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
         if not self._objects.holds(sort, object_id):
             self._writer.add(sort, object_id, data)
 
     def take(self, source: Source) -> File:
-        if isinstance(source.content, Path):
-            pieces = pieces_of_file(source.content)
-        else:
-            pieces = pieces_of_stream(source.content())
+        if source.path in self._known and (known := self._held(source)):
+            return known
+        pieces = _pieces_of(source)
         first = next(pieces, Piece(b"", None))
         second = next(pieces, None)
         if second is None:
@@ -185,6 +116,14 @@ class _Files:
                 self._keep(content, first)
             return File(source.path, source.mode, len(first.data), content)
         return self._take_large(source, chain((first, second), pieces))
+
+    def _held(self, source: Source) -> File | None:
+        """Return a file that looks as it did, if the repository has what it held."""
+        content, size = self._known[source.path], size_in(source.stamp)
+        if size and not any(self._objects.holds(sort, content) for sort in (Sort.PIECE, Sort.RECIPE)):
+            return None
+        self._report(size)
+        return File(source.path, source.mode, size, content)
 
     def _take_large(self, source: Source, pieces: Iterator[Piece]) -> File:
         whole = blake3()
@@ -217,6 +156,12 @@ class _Files:
         for page, data in pages:
             self.add(Sort.PAGE, page, data)
         self.add(Sort.RECIPE, content, recipe.encode())
+
+
+def _pieces_of(source: Source) -> Iterator[Piece]:
+    if callable(source.content):
+        return pieces_of_stream(source.content())
+    return pieces_of_file(source.content)
 
 
 def _shape(element: Element | None) -> Shape | None:

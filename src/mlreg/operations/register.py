@@ -28,8 +28,9 @@ from mlreg.formats.tree import Child
 from mlreg.formats.versions import VersionFormat, order, precedence
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
-from mlreg.operations.ingest import Report, Source, ingest
+from mlreg.operations.ingest import Report, ingest
 from mlreg.operations.naming import meant
+from mlreg.operations.scanning import Source
 from mlreg.repository.log import Draft, Settled, now
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository

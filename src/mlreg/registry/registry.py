@@ -32,8 +32,8 @@ from mlreg.repository.view import Change, View
 from mlreg.stores import open_store
 
 if TYPE_CHECKING:
-    from mlreg.operations.ingest import Source
     from mlreg.operations.register import Batch, NewVersion
+    from mlreg.operations.scanning import Source
 
 COPIED = ("labels", "deprecated")
 """Facts about a version that a copy of it has, too."""
@@ -210,6 +210,7 @@ class Registry:
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
+        reread: bool = False,
         report: Report = silent,
     ) -> results.Added:
         """Register files as a version of an entry.
@@ -224,15 +225,17 @@ class Registry:
             message: why.
             tags: tags that point to it from the same moment on.
             may_be_older: whether it may be older than another version of its line.
+            reread: whether to read files, too, that by size and times are as they were when they were last added.
             report: told about progress.
         """
-        from mlreg.operations.ingest import named_path, sources_below
+        from mlreg.operations.scanning import named_path, sources_below
 
         chosen = [named_path(path) for path in paths]
         form = "file" if len(chosen) == 1 and chosen[0].is_file() else "directory"
+        found = sources_below(chosen)
         return self.register(
             entry,
-            sources_below(chosen),
+            [source._replace(stamp=b"") for source in found] if reread else found,
             form,
             version=version,
             bump=bump,
@@ -337,8 +340,8 @@ class Registry:
             tags: set in the same step.
             report: told about progress.
         """
-        from mlreg.operations.ingest import Source
         from mlreg.operations.register import NewVersion
+        from mlreg.operations.scanning import Source
 
         repository, ref, target = self.find(text)
         refuse_remote(ref)

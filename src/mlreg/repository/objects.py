@@ -236,6 +236,10 @@ class Objects:
         """
         return any(self._is_present(place.pack) for place in self._log.view.places(sort, object_id))
 
+    def is_whole(self) -> bool:
+        """Tell whether all packs are there, as far as their sizes say."""
+        return all(self._is_present(pack.id) for pack in self._log.view.live_packs())
+
     def _is_present(self, pack_id: str) -> bool:
         present = self._present.get(pack_id)
         if present is None:

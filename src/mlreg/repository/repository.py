@@ -37,6 +37,8 @@ class Repository:
         self.store = store
         self.identity = read_identity(store)
         path = None if cache is None else view_path(cache, self.identity.repository, store.url)
+        self.notes = None if path is None else path.parent / "files"
+        """Where is kept which files were added: a cache."""
         self.log = Log(store, self.identity, View(path))
         self.objects = Objects(store, self.log)
 

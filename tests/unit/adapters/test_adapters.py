@@ -36,7 +36,7 @@ class WordAdapter(Adapter):
     def save(self, model: Any, scratch: Scratch) -> Kept:
         place = scratch()
         (place / "word.txt").write_text(model)
-        from mlreg.operations.ingest import sources_below
+        from mlreg.operations.scanning import sources_below
 
         return Kept([*sources_below([place / "word.txt"]), note({"class": "Word"})], signature={"letters": len(model)})
 

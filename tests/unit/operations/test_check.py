@@ -18,9 +18,9 @@ from mlreg.formats.tree import File, Mode, build
 from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId, ContentId, TreeId
 from mlreg.operations.check import Checked, Problem, check
-from mlreg.operations.ingest import Source
 from mlreg.operations.record import remove, restore
 from mlreg.operations.register import NewVersion, add
+from mlreg.operations.scanning import Source
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository

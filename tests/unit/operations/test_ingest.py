@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import RefusedError
-from mlreg.operations.ingest import Source
+from mlreg.operations.scanning import Source
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 

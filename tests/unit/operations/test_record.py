@@ -15,9 +15,9 @@ from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId
 from mlreg.operations.check import check
 from mlreg.operations.history import read_commit, tags_of, versions_of
-from mlreg.operations.ingest import Source
 from mlreg.operations.record import remove, restore, tag, untag
 from mlreg.operations.register import NewVersion, Recorded, add
+from mlreg.operations.scanning import Source
 from mlreg.repository.log import Draft
 from mlreg.repository.repository import Repository
 from mlreg.stores.faulty import Fault, FaultyStore
