@@ -85,7 +85,8 @@ MAY_CHANGE_DIRECTORIES = {
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
     "operations/remembering.py": "throws away its own notes, the oldest first",
-    "operations/checkout.py": "writes trees out, through descriptors that cannot leave the target",
+    "operations/checkout.py": "removes strays, through descriptors that cannot leave the target",
+    "operations/placing.py": "writes files out, through such descriptors: the old one or the new one, and durable",
     "repository/database.py": "throws its own file away when it is damaged",
 }
 CHANGES = {

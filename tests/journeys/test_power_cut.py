@@ -120,3 +120,21 @@ def test_files_in_directories_that_get_has_made_are_there_after_a_cut(disk: Disk
     disk.cut()
     for name in ("a/b/c/deep", "a/b/middle", "top"):
         assert (project / "new" / "place" / name).read_text() == name
+
+
+def test_many_files_that_get_has_written_are_there_after_a_cut(disk: Disk, tmp_path: Path) -> None:
+    """They are flushed together, not one by one."""
+    project, tree = disk.mounted / "project", tmp_path / "tree"
+    mlreg(disk.mounted, "init", "project")
+    for number in range(300):
+        file = tree / str(number % 20) / f"{number}.txt"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number} " * 100)
+    mlreg(project, "add", "data/tree", str(tree), "--bump", "date")
+    disk.cut()
+    mlreg(project, "get", "data/tree", "new/place")
+    disk.cut()
+
+    there = project / "new" / "place"
+    found = {path.relative_to(there): path.read_text() for path in there.rglob("*") if path.is_file()}
+    assert found == {path.relative_to(tree): path.read_text() for path in tree.rglob("*") if path.is_file()}

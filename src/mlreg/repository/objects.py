@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import NoReturn, TypeVar
 
 from blake3 import blake3
@@ -67,6 +67,8 @@ class Objects:
         """Live packs whose index could not be read, until someone misses what they hold."""
         self._near = 0
         """A slot whose packs probably hold what is asked for next."""
+        self._ahead: dict[tuple[Sort, bytes], list[Place]] = {}
+        """Where that lies which was said to be asked for next."""
         self._present: dict[str, bool] = {}
         """Whether the file of a pack was found in its full size."""
 
@@ -91,6 +93,7 @@ class Objects:
                 except (IntegrityError, NotFoundError, UnavailableError) as error:
                     problem = error
             tried.update(untried)
+            self._ahead.clear()
             self._log.refresh()
             self.take_up_indexes(KIND_OF[sort])
         raise self.lost(sort, object_id, problem)
@@ -157,14 +160,6 @@ class Objects:
             else:
                 yield part
 
-    def read_file(self, content: ContentId, size: int) -> Iterator[Buffer]:
-        """Yield the bytes of a file in order, each piece verified. The caller checks the id of the whole."""
-        parts = self.parts_of(content, size)
-        first = list(islice(parts, 2))
-        # Threads are not worth their while for one piece.
-        read = self._read_ahead if len(first) > 1 else self._read_each
-        yield from read(chain(first, parts))
-
     def read_part(self, part: Part) -> Buffer:
         """Return the bytes of one piece of a file, verified.
 
@@ -175,9 +170,6 @@ class Objects:
         if len(data) != part.end - part.start:
             raise IntegrityError("bad_recipe", f"piece {part.id} has another size than the recipe says")
         return data
-
-    def _read_each(self, parts: Iterable[Part]) -> Iterator[Buffer]:
-        return map(self.read_part, parts)
 
     def _read_ahead(self, parts: Iterable[Part]) -> Iterator[Buffer]:
         """Read, decode and verify the next pieces on all cores while the caller uses this one."""
@@ -196,11 +188,21 @@ class Objects:
         """Yield the bytes of a file in order; the last ones only after the id of the whole was found right.
 
         Raises:
-            IntegrityError: `content_mismatch`, or as `read_file` does.
+            IntegrityError: `content_mismatch`, `bad_recipe`, `object_missing`, `object_damaged`.
         """
+        parts = self.parts_of(content, size)
+        first = next(parts, None)
+        if first is None:
+            yield from self._in_all((), content)
+        elif first.id == content and first.end == size:
+            yield self.read_part(first)  # which is found right as a piece
+        else:
+            yield from self._in_all(self._read_ahead(chain((first,), parts)), content)
+
+    def _in_all(self, pieces: Iterable[Buffer], content: ContentId) -> Iterator[Buffer]:
         hasher = blake3()
         held: Buffer = b""
-        for data in self.read_file(content, size):
+        for data in pieces:
             yield held
             hasher.update(data)
             held = data
@@ -216,7 +218,7 @@ class Objects:
 
     def places(self, sort: Sort, object_id: ObjectId) -> list[Place]:
         """Return where the copies of an object lie, the newest first."""
-        found = self._log.view.places(sort, object_id)
+        found = self._ahead.get((sort, object_id)) or self._log.view.places(sort, object_id)
         if not found:
             for _ in self._taking_up(KIND_OF[sort]):
                 if found := self._log.view.places(sort, object_id):
@@ -224,6 +226,10 @@ class Objects:
             # Asked again even if there was no index to take up: another process may have done it in between.
             found = self._log.view.places(sort, object_id)
         return found
+
+    def look_ahead(self, sort: Sort, ids: Sequence[ObjectId]) -> None:
+        """Find many objects in one go, because they will be read next; forget those of the time before."""
+        self._ahead = {(sort, object_id): places for object_id, places in self._log.view.places_of(sort, ids).items()}
 
     def has(self, sort: Sort, object_id: ObjectId) -> bool:
         """Tell whether a live pack holds an object, as far as the log and the indexes say."""

@@ -438,12 +438,21 @@ class View:
 
     def places(self, sort: Sort, object_id: ObjectId) -> list[Place]:
         """Return where the copies of an object lie, the newest first. Any thread may ask."""
-        rows = self._db.rows(
-            "SELECT packs.id, slot FROM objects JOIN packs ON packs.row = pack"
-            " WHERE objects.id = ? AND sort = ? AND state = 0 ORDER BY pack DESC",
-            (object_id, int(sort)),
-        )
-        return [Place(*row) for row in rows]
+        return self.places_of(sort, [object_id]).get(object_id, [])
+
+    def places_of(self, sort: Sort, ids: Sequence[ObjectId]) -> dict[bytes, list[Place]]:
+        """Return the same for many objects of a sort, by their ids; those that are nowhere are not among them."""
+        found: dict[bytes, list[Place]] = {}
+        for start in range(0, len(ids), 500):
+            some = ids[start : start + 500]
+            rows = self._db.rows(
+                "SELECT objects.id, packs.id, slot FROM objects JOIN packs ON packs.row = pack"
+                f" WHERE objects.id IN ({','.join('?' * len(some))}) AND sort = ? AND state = 0 ORDER BY pack DESC",
+                (*some, int(sort)),
+            )
+            for object_id, pack, slot in rows:
+                found.setdefault(object_id, []).append(Place(pack, slot))
+        return found
 
     # Commits, which are small and asked for often.
 
