@@ -6,11 +6,12 @@ The conformance tests run on every line of the table.
 
 from __future__ import annotations
 
+from mlreg.tensors.gguf import Gguf
 from mlreg.tensors.safetensors import Safetensors
 from mlreg.tensors.tensor_format import TensorFormat
 
-FORMATS: tuple[TensorFormat, ...] = (Safetensors(),)
-"""The first that recognises a file reads it."""
+FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors())
+"""The first that recognises a file reads it. GGUF before safetensors: a file of 123 tensors would be both."""
 
 HEAD = 64
 """Bytes of the beginning of a file by which its format is recognised."""

@@ -22,6 +22,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
+from mlreg.tensors.cursor import shown
 from mlreg.tensors.tensor_format import MAX_TENSORS, UNKNOWN_SIZE, Element, Read, TensorInfo
 
 if TYPE_CHECKING:
@@ -192,26 +193,26 @@ def _tensor(name: str, entry: object, data_start: int) -> TensorInfo:
     match entry:
         case {"dtype": str(word), "shape": list(shape), "data_offsets": [begin, end], **rest} if not rest:
             if not all(type(number) is int for number in (*shape, begin, end)):
-                _refuse(f"the tensor {_shown(name)} has a dimension or an offset that is not a number")
+                _refuse(f"the tensor {shown(name)} has a dimension or an offset that is not a number")
         case _:
-            _refuse(f"the tensor {_shown(name)} does not have just a dtype, a shape and two data_offsets")
+            _refuse(f"the tensor {shown(name)} does not have just a dtype, a shape and two data_offsets")
     if word not in _BY_WORD:
-        _refuse(f"the tensor {_shown(name)} has the unknown dtype {_shown(word)}")
+        _refuse(f"the tensor {shown(name)} has the unknown dtype {shown(word)}")
     if end - begin != _size(name, _BY_WORD[word], shape):
-        _refuse(f"the tensor {_shown(name)} has data_offsets that do not fit its shape and dtype")
+        _refuse(f"the tensor {shown(name)} has data_offsets that do not fit its shape and dtype")
     return TensorInfo(name, word, tuple(shape), data_start + begin, data_start + end)
 
 
 def _size(name: str, dtype: Dtype, shape: list[int]) -> int:
     """Return the bytes of a tensor."""
     if len(shape) > MAX_DIMENSIONS:
-        _refuse(f"the tensor {_shown(name)} has more than {MAX_DIMENSIONS} dimensions")
+        _refuse(f"the tensor {shown(name)} has more than {MAX_DIMENSIONS} dimensions")
     # A dimension of 0 must not hide others that no array can have.
     if math.prod(filter(None, shape)) * dtype.bits > 8 * MAX_TENSOR_BYTES:
-        _refuse(f"the tensor {_shown(name)} is larger than any memory")
+        _refuse(f"the tensor {shown(name)} is larger than any memory")
     size, rest = divmod(math.prod(shape) * dtype.bits, 8)
     if rest:
-        _refuse(f"the tensor {_shown(name)} does not end at the end of a byte")
+        _refuse(f"the tensor {shown(name)} does not end at the end of a byte")
     return size
 
 
@@ -221,14 +222,10 @@ def _check_cover(tensors: list[TensorInfo], data_start: int, file_size: int) -> 
     for tensor in tensors:
         if tensor.start != reached:
             fault = "a hole before" if tensor.start > reached else "an overlap with"
-            _refuse(f"there is {fault} the tensor {_shown(tensor.name)}")
+            _refuse(f"there is {fault} the tensor {shown(tensor.name)}")
         reached = tensor.end
     if file_size not in (reached, UNKNOWN_SIZE):
         _refuse(f"the last tensor ends at byte {reached} of a file of {file_size} bytes")
-
-
-def _shown(text: str) -> str:
-    return f"{text[:80]!a}"
 
 
 def _bad(reason: str) -> IntegrityError:
@@ -321,18 +318,18 @@ def _dtype_of(name: object, array: object) -> Dtype:
     import numpy
 
     _check_name(name)
-    shown = _shown(str(name))
+    quoted = shown(str(name))
     if not isinstance(array, numpy.ndarray) or isinstance(array, numpy.ma.MaskedArray):
         raise UsageError(
             "bad_array",
-            f"{shown} is a {type(array).__name__}, and safetensors holds plain numpy arrays",
+            f"{quoted} is a {type(array).__name__}, and safetensors holds plain numpy arrays",
             fix="convert it: numpy.asarray(...), or array.filled(...) if it has a mask",
         )
     dtype = _BY_ARRAY.get(array.dtype.name)
     if dtype is None or array.ndim > MAX_DIMENSIONS:
         raise UsageError(
             "bad_array",
-            f"safetensors cannot hold the array {shown}, {array.ndim} dimensions of {str(array.dtype)[:80]}",
+            f"safetensors cannot hold the array {quoted}, {array.ndim} dimensions of {str(array.dtype)[:80]}",
             why=f"mlreg writes booleans, integers and floats of 8 to 64 bits, in at most {MAX_DIMENSIONS} dimensions",
             fix="give it fewer dimensions: array.reshape(...)" if dtype else _WAYS_OUT.get(array.dtype.kind, _WAY_OUT),
         )

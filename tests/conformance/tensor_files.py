@@ -1,0 +1,125 @@
+"""Files of every tensor format, small and real, with what is in them; and writers that can lie."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mlreg.tensors.safetensors import encode_arrays
+
+WEIGHTS = np.arange(-20, 20, dtype="<f4").reshape(8, 5)
+STEPS = np.arange(7, dtype="<i8")
+
+
+class Sample(NamedTuple):
+    """A file, and the tensors it must be found to have."""
+
+    title: str
+    data: bytes
+    tensors: dict[str, tuple[str, tuple[int, ...], bytes]]
+    """Of each name the dtype, shape and bytes."""
+
+
+class GgufTensor(NamedTuple):
+    """A line of the list in a GGUF file."""
+
+    name: bytes
+    dimensions: Sequence[int]
+    """The fastest first, as it is written."""
+    kind: int
+    offset: int
+
+
+def text(value: bytes) -> bytes:
+    return struct.pack("<Q", len(value)) + value
+
+
+def key(name: bytes, kind: int, value: bytes) -> bytes:
+    return text(name) + struct.pack("<I", kind) + value
+
+
+def array(kind: int, count: int, values: bytes) -> bytes:
+    return struct.pack("<IQ", kind, count) + values
+
+
+def gguf(keys: Sequence[bytes], tensors: Sequence[GgufTensor], data: bytes, **lies: int) -> bytes:
+    """Return a file; `version`, `tensors`, `keys` and `alignment` may be other than they would be."""
+    head = struct.pack(
+        "<4sIQQ", b"GGUF", lies.get("version", 3), lies.get("tensors", len(tensors)), lies.get("keys", len(keys))
+    )
+    rows = [
+        text(row.name)
+        + struct.pack(f"<I{len(row.dimensions)}QIQ", len(row.dimensions), *row.dimensions, row.kind, row.offset)
+        for row in tensors
+    ]
+    header = head + b"".join(keys) + b"".join(rows)
+    return header + bytes(-len(header) % lies.get("alignment", 32)) + data
+
+
+KEYS = [
+    key(b"general.architecture", 8, text(b"llama")),
+    key(b"llama.block_count", 4, struct.pack("<I", 2)),
+    key(b"tokenizer.ggml.tokens", 9, array(8, 3, text(b"<s>") + text(b"") + text("é".encode()))),
+    key(b"tokenizer.ggml.scores", 9, array(6, 3, bytes(12))),
+    key(b"tokenizer.nested", 9, array(9, 2, array(0, 2, b"ab") + array(8, 1, text(b"x")))),
+    key(b"general.quantized", 7, b"\1"),
+]
+BLOCKS = bytes(range(144))
+
+
+def _gguf_samples() -> list[Sample]:
+    rows = [
+        GgufTensor(b"token_embd.weight", (256,), 12, 0),
+        GgufTensor(b"output.weight", (5, 8), 0, 160),
+        GgufTensor(b"empty", (0,), 0, 320),
+        GgufTensor(b"scale", (), 1, 320),
+    ]
+    data = BLOCKS + bytes(16) + WEIGHTS.tobytes() + b"\0\x3c"
+    aligned = [*KEYS, key(b"general.alignment", 4, struct.pack("<I", 8))]
+    back_to_front = [GgufTensor(b"b", (3,), 24, 8), GgufTensor(b"a", (1,), 28, 0)]
+    many = [GgufTensor(b"%d" % number, (1,), 30, 32 * number) for number in range(123)]
+    return [
+        Sample(
+            "quantized, floats and nothing",
+            gguf(KEYS, rows, data),
+            {
+                "token_embd.weight": ("Q4_K", (256,), BLOCKS),
+                "output.weight": ("F32", (8, 5), WEIGHTS.tobytes()),
+                "empty": ("F32", (0,), b""),
+                "scale": ("F16", (), b"\0\x3c"),
+            },
+        ),
+        Sample(
+            "version 2, own alignment, back to front",
+            gguf(aligned, back_to_front, struct.pack("<d", 0.5) + b"abc", version=2, alignment=8),
+            {"a": ("F64", (1,), struct.pack("<d", 0.5)), "b": ("I8", (3,), b"abc")},
+        ),
+        Sample("no tensors", gguf(KEYS, [], b""), {}),
+        Sample(
+            "123 tensors, which look like the brace of safetensors",
+            gguf([], many, b"\x80\x3f".ljust(32, b"\0") * 123),
+            {f"{number}": ("BF16", (1,), b"\x80\x3f") for number in range(123)},
+        ),
+    ]
+
+
+def _safetensors_samples() -> list[Sample]:
+    arrays: dict[str, Any] = {"weights": WEIGHTS, "steps": STEPS, "empty": np.zeros((0, 3), "<f2")}
+    return [
+        Sample(
+            "arrays",
+            b"".join(encode_arrays(arrays)),
+            {
+                "weights": ("F32", (8, 5), WEIGHTS.tobytes()),
+                "steps": ("I64", (7,), STEPS.tobytes()),
+                "empty": ("F16", (0, 3), b""),
+            },
+        )
+    ]
+
+
+SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples()}
+"""By the name of the format."""
