@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mlreg.tensors.safetensors import encode_arrays
 
@@ -121,5 +124,49 @@ def _safetensors_samples() -> list[Sample]:
     ]
 
 
-SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples()}
+def npy(value: NDArray[Any], version: tuple[int, int] | None = None) -> bytes:
+    """Return what numpy writes."""
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of readers before version 2
+        np.lib.format.write_array(file, value, version)
+    return file.getvalue()
+
+
+ARRAYS: dict[str, NDArray[Any]] = {
+    "floats": WEIGHTS,
+    "fortran": np.asfortranarray(WEIGHTS),
+    "big-endian": STEPS.astype(">i8"),
+    "scalar": np.array(1.5),
+    "empty": np.zeros((3, 0, 2), "<f2"),
+    "flags": np.array([True, False]),
+    "complex": np.ones((2, 1), "<c8"),
+    "long": np.ones(3, np.longdouble),
+    "text": np.array(["a", "bc\u00e9"]),
+    "bytes": np.array([b"ab"]),
+    "raw": np.zeros(2, "V3"),
+    "time": np.array(["2026-01-01"], "M8[D]"),
+    "duration": np.array([1, 2], "m8[25us]"),
+    "without unit": np.array([1, 2], "m8"),
+}
+
+
+def _npy_samples() -> list[Sample]:
+    versions = [
+        Sample(f"version {major}", npy(WEIGHTS, (major, 0)), {"array": ("<f4", (8, 5), WEIGHTS.tobytes())})
+        for major in (1, 2, 3)
+    ]
+    arrays = [
+        Sample(title, npy(value), {"array": (value.dtype.str, value.shape, value.tobytes("A"))})
+        for title, value in ARRAYS.items()
+    ]
+    no_tensors = {
+        "objects": np.array([None, "a"], object),
+        "fields": np.zeros(2, [("a", "<f4"), ("b", "<i2", (2,))]),
+        "fields of other letters": np.zeros(1, [("\u03b1", "<f4")]),
+    }
+    return [*versions, *arrays, *(Sample(title, npy(value), {}) for title, value in no_tensors.items())]
+
+
+SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples(), "npy": _npy_samples()}
 """By the name of the format."""

@@ -7,10 +7,11 @@ The conformance tests run on every line of the table.
 from __future__ import annotations
 
 from mlreg.tensors.gguf import Gguf
+from mlreg.tensors.npy import Npy
 from mlreg.tensors.safetensors import Safetensors
 from mlreg.tensors.tensor_format import TensorFormat
 
-FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors())
+FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors(), Npy())
 """The first that recognises a file reads it. GGUF before safetensors: a file of 123 tensors would be both."""
 
 HEAD = 64
