@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +19,16 @@ WEIGHTS = np.arange(-20, 20, dtype="<f4").reshape(8, 5)
 STEPS = np.arange(7, dtype="<i8")
 
 
+Content: TypeAlias = tuple[str, tuple[int, ...], bytes]
+"""Dtype, shape and bytes of a tensor."""
+
+
 class Sample(NamedTuple):
     """A file, and the tensors it must be found to have."""
 
     title: str
     data: bytes
-    tensors: dict[str, tuple[str, tuple[int, ...], bytes]]
-    """Of each name the dtype, shape and bytes."""
+    tensors: dict[str, Content]
 
 
 class GgufTensor(NamedTuple):
@@ -168,5 +173,89 @@ def _npy_samples() -> list[Sample]:
     return [*versions, *arrays, *(Sample(title, npy(value), {}) for title, value in no_tensors.items())]
 
 
-SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples(), "npy": _npy_samples()}
+def archive(entries: dict[str, bytes], method: int = zipfile.ZIP_STORED, comment: bytes = b"") -> bytes:
+    """Return a zip archive as Python writes it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as written:
+        for name, data in entries.items():
+            written.writestr(zipfile.ZipInfo(name), data, method)
+        written.comment = comment
+    return file.getvalue()
+
+
+class _Pipe(io.BytesIO):
+    """A file that an archive cannot go back in: the size of an entry stands behind it."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def savez(save: Callable[..., None], arrays: dict[str, NDArray[Any]], file: io.BytesIO) -> bytes:
+    save(file, **arrays)
+    return file.getvalue()
+
+
+TORCH = {
+    "model/data.pkl": b"\x80\x02}q\0.",
+    "model/byteorder": b"little",
+    "model/data/0": WEIGHTS.tobytes(),
+    "model/data/1": b"\x80\x3f" * 3,
+    "model/data/10": b"",
+    "model/data/notes.txt": b"none",
+    "model/other/0": b"none",
+    "model/version": b"3\n",
+}
+STORAGES = {
+    "data/0": ("bytes", (160,), WEIGHTS.tobytes()),
+    "data/1": ("bytes", (6,), b"\x80\x3f" * 3),
+    "data/10": ("bytes", (0,), b""),
+}
+
+
+def torch_archive(entries: dict[str, bytes]) -> bytes:
+    """Return an archive as torch writes it.
+
+    Each entry begins at a multiple of 64 bytes, and its sizes stand in the directory alone; the end is written for
+    numbers of 8 bytes, too.
+    """
+    data, directory = b"", b""
+    for name, entry in entries.items():
+        named = name.encode()
+        pad = -(len(data) + 34 + len(named)) % 64
+        extra = struct.pack("<2sH", b"FB", pad) + b"Z" * pad
+        sizes = struct.pack("<3L", zlib.crc32(entry), len(entry), len(entry))
+        directory += struct.pack("<4s4HL", b"PK\1\2", 0, 0, 0x808, 0, 0) + sizes
+        directory += struct.pack("<5H2L", len(named), 0, 0, 0, 0, 0, len(data)) + named
+        data += struct.pack("<4s3HL12x2H", b"PK\3\4", 0, 0x808, 0, 0, len(named), len(extra)) + named + extra + entry
+        data += b"PK\7\x08" + sizes
+    count, size, start = len(entries), len(directory), len(data)
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 0x31E, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, start + size, 1)
+    return data + directory + end + locator + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, size, start, 0)
+
+
+def _zip_samples() -> list[Sample]:
+    arrays = {"weights": WEIGHTS, "steps": STEPS, "nested/empty": np.zeros((0, 2)), "objects": np.array([None])}
+    found: dict[str, Content] = {
+        "weights": ("<f4", (8, 5), WEIGHTS.tobytes()),
+        "steps": ("<i8", (7,), STEPS.tobytes()),
+        "nested/empty": ("<f8", (0, 2), b""),
+    }
+    members = {"a.npy": npy(STEPS), "b.txt": b"text", "c.npy": b"none", "d.npy": npy(STEPS) + b"more", "e.npy": b""}
+    steps: Content = ("<i8", (7,), STEPS.tobytes())
+    return [
+        Sample("numpy", savez(np.savez, arrays, io.BytesIO()), found),
+        Sample("numpy into a pipe", savez(np.savez, arrays, _Pipe()), found),
+        Sample("numpy, compressed", savez(np.savez_compressed, arrays, io.BytesIO()), {}),
+        Sample("torch", torch_archive(TORCH), STORAGES),
+        Sample("torch by zipfile", archive(TORCH), STORAGES),
+        Sample("other things, and a comment", archive(members, comment=b"of PK"), {"a": steps}),
+        Sample("letters", archive({"\u00e9.npy": npy(STEPS)}), {"\u00e9": steps}),
+        Sample("compressed", archive(TORCH, zipfile.ZIP_DEFLATED), {}),
+        Sample("two roots", archive({"a/data.pkl": b"", "b/data.pkl": b"", "a/data/0": b"x"}), {}),
+        Sample("no pickle", archive({"model/data/0": b"x"}), {}),
+    ]
+
+
+SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples(), "npy": _npy_samples(), "zip": _zip_samples()}
 """By the name of the format."""

@@ -10,8 +10,9 @@ from mlreg.tensors.gguf import Gguf
 from mlreg.tensors.npy import Npy
 from mlreg.tensors.safetensors import Safetensors
 from mlreg.tensors.tensor_format import TensorFormat
+from mlreg.tensors.zip import Zip
 
-FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors(), Npy())
+FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors(), Npy(), Zip())
 """The first that recognises a file reads it. GGUF before safetensors: a file of 123 tensors would be both."""
 
 HEAD = 64

@@ -10,17 +10,18 @@ from collections.abc import Iterable
 from mlreg.tensors.tensor_format import Read, TensorInfo
 
 WINDOW = 64 * 1024
-"""Bytes that are read at once."""
+"""Bytes that are read at once, unless the format knows better."""
 
 
 class Cursor:
     """Goes through a file from front to back, and holds a window of it, whatever lengths the file claims."""
 
-    def __init__(self, read: Read, place: int, end: int) -> None:
-        """Begin at a place; nothing from `end` on is read, or passed."""
+    def __init__(self, read: Read, place: int, end: int, window: int = WINDOW) -> None:
+        """Begin at a place; nothing from `end` on is read, or passed. `window` bytes are read at once."""
         self.place = place
         self.end = end
         self._read = read
+        self._size = window
         self._window = b""
         self._window_start = place
 
@@ -29,7 +30,7 @@ class Cursor:
         start = self.place
         self.skip(size)
         if self.place > self._window_start + len(self._window):
-            self._window = self._read(start, min(max(size, WINDOW), self.end - start))
+            self._window = self._read(start, min(max(size, self._size), self.end - start))
             self._window_start = start
         data = self._window[start - self._window_start : self.place - self._window_start]
         if len(data) < size:
