@@ -205,7 +205,7 @@ TORCH = {
     "model/other/0": b"none",
     "model/version": b"3\n",
 }
-STORAGES = {
+STORAGES: dict[str, Content] = {
     "data/0": ("bytes", (160,), WEIGHTS.tobytes()),
     "data/1": ("bytes", (6,), b"\x80\x3f" * 3),
     "data/10": ("bytes", (0,), b""),

@@ -29,31 +29,29 @@ class Stretch(NamedTuple):
 
 def stretches(tensors: Iterable[TensorInfo], kind: TensorFormat) -> Iterator[Stretch]:
     """Yield the pieces of a file in order, without a gap, up to the end of the last tensor."""
-    reached = 0
+    reached = length = 0
     run: list[Stretch] = []
     for tensor in tensors:
         between, reached = tensor.start - reached, tensor.end
         own = Stretch(tensor.end - tensor.start, kind.element(tensor.dtype))
         if between:
             run.append(Stretch(between, None))
+            length += between
         # What stands before the first tensor is a header, which changes with every version.
-        if run and (own.size >= SMALL or between == tensor.start or _size(run) + own.size > RUN):
+        if run and (own.size >= SMALL or between == tensor.start or length + own.size > RUN):
             yield from _blocks(_joined(run))
-            run = []
+            run, length = [], 0
         if own.size >= SMALL:
             yield from _blocks(own)
         elif own.size:
             run.append(own)
+            length += own.size
     yield from _blocks(_joined(run))
-
-
-def _size(run: list[Stretch]) -> int:
-    return sum(stretch.size for stretch in run)
 
 
 def _joined(run: list[Stretch]) -> Stretch:
     elements = {stretch.element for stretch in run}
-    return Stretch(_size(run), elements.pop() if len(elements) == 1 else None)
+    return Stretch(sum(stretch.size for stretch in run), elements.pop() if len(elements) == 1 else None)
 
 
 def _blocks(stretch: Stretch) -> Iterator[Stretch]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlreg.tensors import layout
 from mlreg.tensors.layout import BLOCK, RUN, SMALL, Stretch, stretches
 from mlreg.tensors.safetensors import Safetensors
 from mlreg.tensors.tensor_format import Element, TensorInfo
@@ -65,3 +67,19 @@ def test_small_neighbours_are_joined_and_told_apart_only_if_they_are_of_one_sort
 def test_the_header_is_a_piece_of_its_own() -> None:
     """Its text changes with every version, the tensors behind it do not."""
     assert [stretch.size for stretch in cut([(10, "F32"), (20, "F32")])] == [100, 30]
+
+
+def test_a_run_of_very_many_small_tensors_is_gone_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would otherwise wait for a sum over all before it."""
+    looked_at = 0
+
+    class Counted(Stretch):
+        def __getattribute__(self, name: str) -> object:
+            nonlocal looked_at
+            looked_at += name == "size"
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(layout, "Stretch", Counted)
+
+    assert [stretch.size for stretch in cut([(1, "U8")] * 2000)] == [100, 2000]
+    assert looked_at < 20_000
