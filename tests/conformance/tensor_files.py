@@ -54,9 +54,13 @@ def array(kind: int, count: int, values: bytes) -> bytes:
 
 
 def gguf(keys: Sequence[bytes], tensors: Sequence[GgufTensor], data: bytes, **lies: int) -> bytes:
-    """Return a file; `version`, `tensors`, `keys` and `alignment` may be other than they would be."""
+    """Return a file; `version`, `tensor_count`, `key_count` and `alignment` may be other than they would be."""
     head = struct.pack(
-        "<4sIQQ", b"GGUF", lies.get("version", 3), lies.get("tensors", len(tensors)), lies.get("keys", len(keys))
+        "<4sIQQ",
+        b"GGUF",
+        lies.get("version", 3),
+        lies.get("tensor_count", len(tensors)),
+        lies.get("key_count", len(keys)),
     )
     rows = [
         text(row.name)
