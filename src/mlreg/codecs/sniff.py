@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlreg.codecs.planes import WIDTHS, Shape
 
 if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
+
+    Bytes = NDArray[numpy.uint8]
+    Counts = NDArray[numpy.intp]
 
 GAIN = 0.01
 """Share of the bytes that a wider number must save to be believed: a column of few bytes looks emptier than it is."""
@@ -23,21 +26,36 @@ def sniff(sample: bytes) -> Shape:
     import numpy
 
     data = numpy.frombuffer(sample, numpy.uint8)
-    best, best_share = Shape(1, is_rotated=False), _entropy(data)
+    columns = _columns(data)
+    best, best_share = Shape(1, is_rotated=False), float(_entropy(_folded(columns, 1))[0])
     for width in WIDTHS[1:]:
-        numbers = data[: len(data) // width * width].reshape(-1, width)
-        columns = [_entropy(numbers[:, at]) for at in range(width)]
-        share = sum(columns) / width
+        entropies = _entropy(_folded(columns, width))
+        share = float(entropies.mean())
         if share < best_share - GAIN:
-            highest = columns.index(min(columns))
             best_share = share
-            best = Shape(width, is_rotated=True, lead=(highest + 1) % width)
+            best = Shape(width, is_rotated=True, lead=(int(entropies.argmin()) + 1) % width)
     if best.width > 1 and not _has_sign(data, best):
         return best._replace(is_rotated=False)
     return best
 
 
-def _has_sign(data: NDArray[numpy.uint8], shape: Shape) -> bool:
+def _columns(data: Bytes) -> Counts:
+    """Count each value at each place of the widest numbers."""
+    import numpy
+
+    widest = WIDTHS[-1]
+    whole = data[: len(data) // widest * widest].reshape(-1, widest).astype(numpy.intp)
+    whole += numpy.arange(widest) * 256
+    return numpy.bincount(whole.reshape(-1), minlength=widest * 256).reshape(widest, 256)
+
+
+def _folded(columns: Counts, width: int) -> Counts:
+    """Return the counts for narrower numbers, of which several stand where a wide one does."""
+    folded: Counts = columns.reshape(-1, width, 256).sum(axis=0)
+    return folded
+
+
+def _has_sign(data: Bytes, shape: Shape) -> bool:
     """Tell whether the highest bit says less of a number where it is the lowest one."""
     import numpy
 
@@ -45,13 +63,15 @@ def _has_sign(data: NDArray[numpy.uint8], shape: Shape) -> bool:
     words = numpy.frombuffer(data[shape.lead :].tobytes(), f"<u{shape.width}", count)
     bits = 8 * shape.width
     high = [(words >> (bits - shift)).astype(numpy.uint8) for shift in (8, 9)]
-    return _entropy(high[1]) < _entropy(high[0])
+    entropies = _entropy(numpy.stack([numpy.bincount(byte, minlength=256) for byte in high]))
+    return bool(entropies[1] < entropies[0])
 
 
-def _entropy(values: NDArray[numpy.uint8]) -> float:
-    """Return the bits that a byte says at least, by how often each value is there, as a share of eight."""
+def _entropy(counts: Counts) -> NDArray[numpy.float64]:
+    """Return the bits that a byte of each row says at least, as a share of eight."""
     import numpy
 
-    counts: NDArray[Any] = numpy.bincount(values, minlength=256)
-    shares = counts[counts > 0] / len(values)
-    return -float((shares * numpy.log2(shares)).sum()) / 8
+    shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
+    bits = shares * numpy.log2(shares, where=counts > 0, out=numpy.zeros_like(shares))
+    entropies: NDArray[numpy.float64] = -bits.sum(axis=1) / 8
+    return entropies

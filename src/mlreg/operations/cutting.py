@@ -10,12 +10,15 @@ from typing import NamedTuple, Protocol
 
 from mlreg.codecs.codec import Buffer
 from mlreg.errors import AccessError, ConflictError, IntegrityError, NotFoundError
+from mlreg.formats import chunking
 from mlreg.tensors import HEAD, format_of
 from mlreg.tensors.layout import BLOCK, Stretch, stretches
 from mlreg.tensors.tensor_format import UNKNOWN_SIZE, Element
 
 WHOLE = 1024 * 1024
 """Bytes of a file that is not cut."""
+AT_ONCE = 8 * 1024 * 1024
+"""Bytes in which places to cut are searched for at once."""
 MAX_PEEK = 32 * 1024 * 1024
 """Bytes that are held of a stream to find its tensors."""
 
@@ -83,16 +86,38 @@ def _pieces(source: _Input) -> Iterator[Piece]:
         if data := source.take(WHOLE):
             yield Piece(data, None)
         return
+    is_apart = chunking.is_packed(source.peek(0, HEAD))
     for size, element in _plan(source):
+        is_apart = True
         data = source.take(size)
         if data:
             yield Piece(data, element)
         if len(data) < size:
             return
+    yield from _blocks(source) if is_apart else _chunks(source)
+
+
+def _blocks(source: _Input) -> Iterator[Piece]:
+    """Yield what is left in pieces of one size."""
     while data := source.take(BLOCK):
         yield Piece(data, None)
         if len(data) < BLOCK:
             return  # a file that grows has no end
+
+
+def _chunks(source: _Input) -> Iterator[Piece]:
+    """Yield what is left, cut at places that its content decides on."""
+    rest = b""
+    is_last = False
+    while not is_last:
+        more = source.take(AT_ONCE)
+        is_last = len(more) < AT_ONCE
+        data = memoryview(rest + more)
+        start = 0
+        for end in chunking.ends(data, is_last=is_last):
+            yield Piece(bytes(data[start:end]), None)
+            start = end
+        rest = bytes(data[start:])
 
 
 def _plan(source: _Input) -> Iterable[Stretch]:

@@ -1,7 +1,8 @@
 """New packs: objects are gathered into blocks, encoded on all cores, and written in order.
 
-Objects of up to 64 KiB share blocks of about 256 KiB, which compress far better than one by one; a
-larger object has a block of its own. Memory is bounded by the blocks in flight, whatever is added.
+Objects of up to 256 KiB share blocks of that size or a little more, which compress far better than one by one;
+a larger object has a block of its own, and so has one of which is known what numbers it holds. Memory is
+bounded by the blocks in flight, whatever is added.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ from mlreg.ids import ObjectId
 from mlreg.repository.objects import KIND_OF, pack_key
 from mlreg.stores.store import Upload
 
-SMALL = 64 * 1024
+SMALL = 256 * 1024
 """Bytes of an object that still shares a block."""
 SHARED_BLOCK = 256 * 1024
 """Plain bytes at which a shared block is closed."""
+WORTH_A_THREAD = 64 * 1024
+"""Bytes of a block that is encoded beside others; to hand over a smaller one would take longer."""
 PACK_SIZE = 64 * 1024 * 1024
 """Stored bytes at which a pack is closed."""
 THREADS = min(8, os.cpu_count() or 1)
@@ -209,7 +212,7 @@ class _PackStream:
         self._done: list[_Closed] = []
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer, shape: Shape | None) -> None:
-        if len(data) > SMALL:
+        if len(data) > SMALL or shape:
             self._submit(data, ((sort, object_id, 0, len(data)),), shape)
             return
         self._shared_items.append((sort, object_id, len(self._shared), len(data)))
@@ -231,9 +234,8 @@ class _PackStream:
             self._write_oldest()
 
     def _encoding(self, plain: Buffer, shape: Shape | None) -> Future[_Encoded]:
-        if len(plain) > SMALL:
+        if len(plain) > WORTH_A_THREAD:
             return self._pool.submit(_encode, plain, shape)
-        # Handing it to a thread would take longer.
         done = Future[_Encoded]()
         done.set_result(_encode(plain))
         return done
