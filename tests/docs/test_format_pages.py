@@ -14,6 +14,7 @@ from blake3 import blake3
 
 from mlreg import ids
 from mlreg.codecs import CODECS, codec_of
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes, Shape
 from mlreg.errors import MlregError
 from mlreg.formats import canonical, names, paths
@@ -186,7 +187,7 @@ def test_the_snapshot_page_shows_header_and_document() -> None:
 
 
 def test_the_codec_page_shows_a_frame_that_is_decoded() -> None:
-    frame, _ = hex_of("codecs")
+    frame, _, _ = hex_of("codecs")
     zstd = codec_of(1)
 
     assert zstd.decode(frame, 64) == b"a" * 64
@@ -194,17 +195,26 @@ def test_the_codec_page_shows_a_frame_that_is_decoded() -> None:
 
 
 def test_the_codec_page_shows_planes_as_they_are_written() -> None:
-    _, planes = hex_of("codecs")
+    _, planes, _ = hex_of("codecs")
     plain = b"\xaa" + struct.pack("<4H", 0x8001, 0x8102, 0x8203, 0x8304)
 
     assert codec_of(2).decode(planes, len(plain)) == plain
     assert Planes().encode_as(plain, Shape(2, is_rotated=True, lead=1)) == planes
 
 
+def test_the_codec_page_shows_a_difference_as_it_is_written() -> None:
+    _, _, difference = hex_of("codecs")
+    base, plain = bytes([5, 5, 5]), bytes([5, 4, 7])
+
+    assert DIFFERENCE.decode(difference, base, 3) == plain
+    assert DIFFERENCE.encode(plain, ContentId.of(base), base, Shape(1, is_rotated=False)) == difference
+
+
 def test_the_codec_page_lists_all_codecs() -> None:
     table = rows(section("codecs", "Layout"), "number | name | stored bytes")
 
-    assert [(int(row[0]), row[1]) for row in table] == [(codec.number, codec.name) for codec in CODECS]
+    known = [*((codec.number, codec.name) for codec in CODECS), (DIFFERENCE.number, DIFFERENCE.name)]
+    assert [(int(row[0]), row[1]) for row in table] == known
 
 
 def test_the_pack_page_lists_all_sorts_in_the_packs_they_belong_to() -> None:

@@ -16,12 +16,13 @@ import pytest
 from blake3 import blake3
 
 from mlreg.codecs import CODECS
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.registry import ModelRegistry, Registry
 from tests.golden.write import expected, write
 
 HERE = Path(__file__).parent
 READER = HERE.parent / "second_reader" / "reader.py"
-GOLDEN = sorted(path for path in HERE.glob("[nr]*-v*-by-*") if path.is_dir())
+GOLDEN = sorted(path for path in HERE.glob("[dnr]*-v*-by-*") if path.is_dir())
 MOST_BYTES = 60_000
 
 
@@ -67,6 +68,7 @@ def test_what_was_said_holds_as_it_did(golden: Path) -> None:
 
 def test_there_is_one_for_this_format() -> None:
     assert [path.name for path in (*GOLDEN, *STATEMENTS)] == [
+        "differences-v1-by-0.1.0",
         "numbers-v1-by-0.1.0",
         "repository-v1-by-0.1.0",
         "statements-v1-by-0.1.0",
@@ -80,7 +82,7 @@ def test_every_codec_is_in_one_of_them() -> None:
         for pack in repository.log.refresh().live_packs():
             used.update(block.codec for block in repository.objects.index(pack.id).blocks())
 
-    assert used == {codec.number for codec in CODECS}
+    assert used == {*(codec.number for codec in CODECS), DIFFERENCE.number}
 
 
 def test_it_is_small(golden: Path) -> None:

@@ -29,6 +29,7 @@ from mlreg.ids import CommitId, ContentId
 from mlreg.operations.scanning import Source
 from mlreg.registry import ModelRegistry, Registry, annotating
 from mlreg.registry.places import init
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
 
@@ -54,9 +55,9 @@ class Clock:
         """Go on by a minute."""
         self._seconds += 60
 
-    def gmtime(self) -> time.struct_time:
-        """Return the time."""
-        return self._gmtime(self._seconds)
+    def gmtime(self, seconds: float | None = None) -> time.struct_time:
+        """Return the time, or that of some seconds."""
+        return self._gmtime(self._seconds if seconds is None else seconds)
 
 
 @contextmanager
@@ -132,6 +133,14 @@ def _numbers(registry: Registry) -> None:
     ModelRegistry(registry.path, AUTHOR).register_model(arrays, "numbers", "1.0.0")
 
 
+def _tuned(registry: Registry) -> None:
+    """The same, a little later: stored as what it differs by."""
+    steps = np.arange(130_000, dtype=np.uint32) * 2_654_435_761 >> 30
+    arrays = {"half": (steps[:40_000] / 3).astype(np.float16), "whole": steps.astype(np.int64) - 1 + (steps == 3)}
+    ModelRegistry(registry.path, AUTHOR).register_model(arrays, "numbers", "1.0.1")
+    repack(registry, delta=True, grace=0, report=lambda size: None)
+
+
 def _collected_pack(registry: Registry) -> None:
     """Add a pack, drop it, reap it, and delete its file, as a collector does."""
     log = registry.repository.log
@@ -193,6 +202,7 @@ STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
         lambda registry: annotating.rename(registry, "model/greeter", "model/team/greeter", "behind the snapshot"),
     ),
     "numbers": (_numbers,),
+    "differences": (_numbers, _tuned),
 }
 
 

@@ -106,18 +106,30 @@ class Reader:
             check(sort in range(1, 6) and (sort == PIECE) == (kind == 1), f"{path}: sorts")
             self.places[sort, object_id] = Place(path, table[block], start, length)
 
-    def read(self, sort: int, object_id: bytes) -> bytes:
+    def read(self, sort: int, object_id: bytes, is_base: bool = False) -> bytes:
         """Return the bytes of an object, checked (pack.md, codecs.md)."""
         check((sort, object_id) in self.places, f"object {object_id.hex()} is there")
         place = self.places[sort, object_id]
         offset, stored_size, plain_size, codec, block_sum = place.block
         stored = stretch(place.pack, offset, stored_size)
-        check(hash_of(stored)[:16] == block_sum and codec in (0, 1, 2), f"a block of {place.pack}")
-        plain = {1: frame, 2: planes}[codec](stored, plain_size) if codec else stored
+        check(hash_of(stored)[:16] == block_sum and codec in range(4 - is_base), f"a block of {place.pack}")
+        plain = {1: frame, 2: planes, 3: self.sums}[codec](stored, plain_size) if codec else stored
         check(len(plain) == plain_size <= 64 << 20, "the size of a block")
         data = plain[place.start : place.start + place.size]
         check(sort == RECIPE or hash_of(data, CONTEXTS.get(sort)) == object_id, f"object {object_id.hex()}")
         return data
+
+    def sums(self, stored: bytes, size: int) -> bytes:
+        """Return numbers that were stored as what they differ by from a base (codecs.md)."""
+        differences, base = planes(stored[32:], size), self.read(PIECE, stored[:32], is_base=True)
+        width, rotated, lead = stored[32:35]
+        n = max(0, size - lead) // width
+        layout = f"<{lead}s{n}{' BH I   Q'[width]}{size - lead - n * width}s"
+        check(len(base) == size and not rotated, "the base of a difference")
+        before, *numbers, behind = struct.unpack(layout, differences)
+        signed = (number >> 1 if number % 2 == 0 else -(number >> 1) - 1 for number in numbers)
+        sums = ((a + b) % (1 << 8 * width) for a, b in zip(signed, struct.unpack(layout, base)[1:-1], strict=True))
+        return struct.pack(layout, before, *sums, behind)
 
     def files(self, node_id: bytes, level: int | None = None) -> Iterator[tuple[str, int, int, bytes]]:
         """Yield path, mode, size and id of the files of a tree, in order (tree.md)."""

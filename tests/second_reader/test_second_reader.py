@@ -15,15 +15,20 @@ import numpy as np
 import pytest
 
 from mlreg.codecs import CODECS
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.formats.tree import Node
 from mlreg.ids import TreeId
 from mlreg.registry import Registry
 from mlreg.registry.places import init
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.tensors.safetensors import encode_arrays
 
 READER = Path(__file__).with_name("reader.py")
 ALLOWED = {"blake3", "zstandard", *sys.stdlib_module_names}
+
+
+WEIGHTS = np.random.default_rng(0).normal(0, 0.02, 500_001).astype(np.float32)
 
 
 class Written(NamedTuple):
@@ -54,21 +59,30 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Written]:
     place = tmp_path_factory.mktemp("written")
     repository, _ = init(place / "repository", shared=True)
     registry = Registry(repository, "Ann Lee <ann@example.org>", place / "cache")
-    small, large, many = place / "small", place / "large", place / "many"
+    small, tuned, large, many = (place / name for name in ("small", "tuned", "large", "many"))
     _write_small(small)
     large.mkdir()
-    (large / "weights.bin").write_bytes(random.Random(0).randbytes(9_000_000))  # three pieces
+    (large / "weights.bin").write_bytes(random.Random(0).randbytes(9_000_000))  # in chunks
     _write_many(many)
+    tuned.mkdir()
+    _write_tuned(tuned)
 
     data = registry.add("data/many", [many], version="2026.11.23")
     registry.add("model/small", [small], version="1.0.0", tags=["production"], metadata={"lr": 1.0, "note": "größer"})
+    registry.add("model/small", [tuned], version="1.0.1")
     registry.add("model/small", [large], version="1.1.0", inputs=[("data", data.version.ref)])
     registry.add("model/small", [small], version="2.0.0")
+    repack(registry, delta=True, grace=0, report=lambda size: None)
     registry.tag("model/small@1.1.0", "production")
     registry.remove(["model/small@2.0.0"])
     registry.repository.log.write_snapshot()
-    yield Written(repository, {"model/small@1.0.0": small, "model/small@1.1.0": large, "data/many@2026.11.23": many})
+    versions = {"model/small@1.0.0": small, "model/small@1.0.1": tuned, "model/small@1.1.0": large}
+    yield Written(repository, versions | {"data/many@2026.11.23": many})
     registry.repository.close()
+
+
+def _write_tuned(directory: Path) -> None:
+    (directory / "weights.safetensors").write_bytes(b"".join(encode_arrays({"w": WEIGHTS * np.float32(1.0001)})))
 
 
 def _write_small(directory: Path) -> None:
@@ -76,8 +90,7 @@ def _write_small(directory: Path) -> None:
     (directory / "empty").touch()
     (directory / "größe.txt").write_text("groß", encoding="utf-8")
     (directory / "zeros").write_bytes(bytes(300_000))  # which compress
-    weights = np.random.default_rng(0).normal(0, 0.02, 500_001).astype(np.float32)  # whose planes compress
-    (directory / "weights.safetensors").write_bytes(b"".join(encode_arrays({"w": weights})))
+    (directory / "weights.safetensors").write_bytes(b"".join(encode_arrays({"w": WEIGHTS})))  # whose planes compress
     run = directory / "bin" / "deep" / "er" / "run"
     run.write_text("#!/bin/sh\n", encoding="utf-8")
     run.chmod(0o755)
@@ -90,7 +103,7 @@ def _write_many(directory: Path) -> None:
         path.write_text(f"{number % 50}", encoding="utf-8")
 
 
-@pytest.mark.parametrize("ref", ["model/small@1.0.0", "model/small@1.1.0", "data/many@2026.11.23"])
+@pytest.mark.parametrize("ref", ["model/small@1.0.0", "model/small@1.0.1", "model/small@1.1.0", "data/many@2026.11.23"])
 def test_a_version_is_restored_byte_for_byte(written: Written, tmp_path: Path, ref: str) -> None:
     done = read(written.repository, "restore", ref, tmp_path / "out")
 
@@ -113,7 +126,7 @@ def test_blocks_of_every_codec_are_read(written: Written) -> None:
     packs = repository.log.refresh().live_packs()
     used = {block.codec for pack in packs for block in repository.objects.index(pack.id).blocks()}
 
-    assert used == {codec.number for codec in CODECS}
+    assert used == {*(codec.number for codec in CODECS), DIFFERENCE.number}
 
 
 def test_versions_and_tags_are_listed_as_they_are(written: Written) -> None:
@@ -124,6 +137,7 @@ def test_versions_and_tags_are_listed_as_they_are(written: Written) -> None:
         f"tag/model/small/production {ids['model/small@1.1.0']}",
         f"version/data/many/2026.11.23 {ids['data/many@2026.11.23']}",
         f"version/model/small/1.0.0 {ids['model/small@1.0.0']}",
+        f"version/model/small/1.0.1 {ids['model/small@1.0.1']}",
         f"version/model/small/1.1.0 {ids['model/small@1.1.0']}",
     ]
 

@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import views
-from mlreg.cli.options import ExitCode, answer, open_registry, register
+from mlreg.cli.options import DryRun, ExitCode, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
+from mlreg.registry import repacking
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.results import Initialised
 from mlreg.registry.sync import status as read_status
+from mlreg.registry.waiting import seconds_of
 
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
@@ -71,6 +73,34 @@ def verify(
     result.refuse_problems()
 
 
+def repack(
+    out: Printer,
+    delta: Annotated[
+        bool, typer.Option("--delta", help="Store what differs from earlier versions as differences.")
+    ] = False,
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="Keep replaced packs so long, for who reads them.")
+    ] = "24h",
+    dry_run: DryRun = False,
+) -> None:
+    """Store versions in fewer bytes, and delete packs that were replaced. No id changes.
+
+    Differences pay for models that were tuned, and for series of checkpoints. They are proven before anything is
+    replaced, and others may read and write meanwhile.
+
+    Examples:
+
+      mlreg repack --delta -n
+
+      mlreg repack --delta --grace 0
+    """
+    registry, seconds = open_registry(), seconds_of(grace)
+    act = repacking.preview if dry_run else repacking.repack
+    with out.progress("repack") as report:
+        result = act(registry, delta=delta, grace=seconds, report=report)
+    out.show("repack", result, views.repacked(result))
+
+
 @register(settings, "get")
 def get_setting(
     out: Printer,
@@ -102,6 +132,6 @@ def list_settings(out: Printer, origin: Origin = False) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (init, status, verify):
+    for command in (init, status, verify, repack):
         register(app)(command)
     app.add_typer(settings, name="config")

@@ -246,6 +246,17 @@ def status(result: results.Status) -> View:
     return View((Column("FACT"), Column("VALUE")), rows, list(dict.fromkeys(refs)))
 
 
+def repacked(result: results.Repacked) -> View:
+    """After `repack`."""
+    done = "nothing to store smaller"
+    if result.packs:
+        saved = f"{size_of(result.before)} in {count_of(result.packs, 'pack')} became {size_of(result.after)}"
+        done = f"{count_of(result.pieces, 'piece')} stored as differences: {saved}"
+    deleted = f"; {size_of(result.deleted)} deleted" if result.deleted else ""
+    waiting = f"; {size_of(result.waiting)} of replaced packs wait to be deleted" if result.waiting else ""
+    return View((), (), (), f"{_mark(result.dry_run)}{done}{deleted}{waiting}")
+
+
 def verified(result: results.Verified) -> View:
     """What `verify` found."""
     looked = (

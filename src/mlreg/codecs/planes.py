@@ -118,6 +118,11 @@ class Planes:
         return body if not rest else b"".join((edges[: shape.lead], body, edges[shape.lead :]))
 
 
+def shape_of(stored: Buffer) -> Shape:
+    """Return how numbers lie in a block of planes; `bad_block` if it is none."""
+    return _head(stored)[0]
+
+
 def _head(stored: Buffer) -> tuple[Shape, tuple[int, ...]]:
     if len(stored) < _HEAD.size:
         raise _bad("is too short")

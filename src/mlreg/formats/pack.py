@@ -8,7 +8,7 @@ hash (the log does) can check the whole pack, or any block of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -29,6 +29,8 @@ TRAILER_SIZE = _TRAILER.size
 _BLOCK_SIZE = 8 + 4 + 4 + 1 + SUM_SIZE
 _OBJECT_SIZE = DIGEST_SIZE + 1 + 4 + 4 + 4
 _SECTION = struct.Struct("<4sI")
+BASES = b"BASE"
+"""The section with the ids of pieces that blocks of the pack differ from, so that who collects keeps them."""
 
 
 class PackKind(IntEnum):
@@ -84,8 +86,17 @@ def block_sum(stored: bytes | bytearray | memoryview) -> bytes:
     return blake3(stored).digest()[:SUM_SIZE]
 
 
-def encode_index(kind: PackKind, blocks: Sequence[Block], items: Sequence[Item]) -> bytes:
-    """Return index and trailer, to be written right behind the last block."""
+def encode_index(
+    kind: PackKind, blocks: Sequence[Block], items: Sequence[Item], bases: Collection[ContentId] = ()
+) -> bytes:
+    """Return index and trailer, to be written right behind the last block.
+
+    Args:
+        kind: of the pack.
+        blocks: in the order of their offsets.
+        items: in any order.
+        bases: pieces that blocks of the pack differ from.
+    """
     data_size = blocks[-1].offset + blocks[-1].stored_size if blocks else 0
     ordered = sorted(items, key=lambda item: (item.sort, item.id))
     count, objects = len(blocks), len(ordered)
@@ -102,6 +113,8 @@ def encode_index(kind: PackKind, blocks: Sequence[Block], items: Sequence[Item])
             struct.pack(f"<{objects}I", *(item.block for item in ordered)),
             struct.pack(f"<{objects}I", *(item.start for item in ordered)),
             struct.pack(f"<{objects}I", *(item.size for item in ordered)),
+            _SECTION.pack(BASES, DIGEST_SIZE * len(bases)) * bool(bases),
+            *sorted(bases),
         )
     )
     return index + _TRAILER.pack(len(index), blake3(index).digest(), MAGIC)
@@ -146,6 +159,8 @@ class PackIndex:
         self.data = data
         self.sum = expected
         self.kind = _kind(kind)
+        self.bases: tuple[ContentId, ...] = ()
+        """Pieces that blocks of the pack differ from; they may lie in others."""
         self._find_columns()
 
     def check(self) -> None:
@@ -176,11 +191,15 @@ class PackIndex:
         self._columns: list[memoryview] = columns
 
     def _check_sections(self, at: int) -> None:
-        """Step over sections of later releases, which follow the objects and name their own size."""
+        """Read the sections behind the objects, which name their own size; those of later releases are stepped over."""
         while at < len(self.data):
             if at + _SECTION.size > len(self.data):
                 raise _bad("its index ends in the middle of a section")
-            at += _SECTION.size + _SECTION.unpack_from(self.data, at)[1]
+            name, size = _SECTION.unpack_from(self.data, at)
+            at += _SECTION.size
+            if name == BASES:
+                self.bases = _ids(self.data[at : at + size])
+            at += size
         if at != len(self.data):
             raise _bad("a section of its index is longer than the index")
 
@@ -243,6 +262,12 @@ class PackIndex:
     def items(self) -> Iterator[Item]:
         """Yield all objects in the order (sort, id)."""
         return map(self.item, range(self._objects))
+
+
+def _ids(data: bytes) -> tuple[ContentId, ...]:
+    if len(data) % DIGEST_SIZE:
+        raise _bad("a list of ids in its index ends in the middle of one")
+    return tuple(ContentId(data[at : at + DIGEST_SIZE]) for at in range(0, len(data), DIGEST_SIZE))
 
 
 def _u32(column: memoryview, number: int) -> int:

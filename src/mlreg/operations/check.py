@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mlreg.codecs import codec_of
 from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError, UnsupportedError
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
@@ -194,7 +193,7 @@ class _Check:
         block = index.block(number)
         try:
             stored = self._repository.objects.stored_block(pack.id, block)
-            plain = memoryview(codec_of(block.codec).decode(stored, block.plain_size))
+            plain = memoryview(self._repository.objects.decoded(block, stored))
         except DAMAGE as error:
             yield from ((item, error) for item in items)
             return

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from blake3 import blake3
 
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError, RefusedError
 from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
@@ -217,7 +218,8 @@ class _Copying:
             slots.setdefault(place.pack, []).append(place.slot)
         for pack_id, chosen in slots.items():
             pack = self._source.log.view.pack(pack_id)
-            whole = len(chosen) == pack.objects
+            # Its bases may not be there.
+            whole = len(chosen) == pack.objects and not self._source.objects.index(pack_id).bases
             entry = self._copy_whole(pack) if whole else self._copy_part(pack, sorted(chosen))
             self.packs.append(entry)
 
@@ -260,8 +262,8 @@ class _Copying:
         in_block = Counter(item.block for item in index.items())
         for number, group in groupby(sorted(wanted, key=_block_of), key=_block_of):
             items = list(group)
-            if len(items) == in_block[number]:
-                block = index.block(number)
+            block = index.block(number)
+            if len(items) == in_block[number] and block.codec != DIFFERENCE.number:
                 writer.add_block(index.kind, self._source.objects.stored_block(pack_id, block), block, items)
             else:
                 for item in items:

@@ -353,6 +353,25 @@ class ProblemInfo(NamedTuple):
     """Refs of the versions that cannot be read in full because of it."""
 
 
+class Repacked(NamedTuple):
+    """What `repack` did."""
+
+    pieces: int
+    """Of files, that are stored as differences now."""
+    packs: int
+    """That were replaced."""
+    before: int
+    """Bytes of those."""
+    after: int
+    """Bytes of what replaced them."""
+    deleted: int
+    """Bytes of packs that were replaced earlier, and are deleted now."""
+    waiting: int
+    """Bytes of replaced packs that are still there, for those who may be reading them."""
+    dry_run: bool = False
+    """Whether this is what would be done, and nothing was."""
+
+
 class Verified(NamedTuple):
     """What `verify` looked at and found."""
 

@@ -12,6 +12,7 @@ from blake3 import blake3
 
 from mlreg.codecs import codec_of
 from mlreg.codecs.codec import Buffer
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
 from mlreg.formats.pack import (
     ID_OF,
@@ -360,6 +361,34 @@ class Objects:
             )
         return stored
 
+    def decoded(self, block: Block, stored: Buffer) -> Buffer:
+        """Return the plain bytes of a block.
+
+        Raises:
+            IntegrityError: `bad_block`; as `read`, if it differs from a piece that cannot be read.
+        """
+        if block.codec != DIFFERENCE.number:
+            return codec_of(block.codec).decode(stored, block.plain_size)
+        base = self._base(ContentId(DIFFERENCE.base_of(stored)))
+        return DIFFERENCE.decode(stored, base, block.plain_size)
+
+    def _base(self, piece: ContentId) -> Buffer:
+        """Return a piece that others differ from, which must not differ from another one itself: that has an end."""
+        places = [place for place in self.places(Sort.PIECE, piece) if not self.is_difference(place)]
+        if not places:
+            raise self.lost(Sort.PIECE, piece)
+        for place in places[:-1]:
+            try:
+                return self.read_at(place, piece)
+            except (IntegrityError, NotFoundError, UnavailableError):
+                continue
+        return self.read_at(places[-1], piece)
+
+    def is_difference(self, place: Place) -> bool:
+        """Tell whether an object is stored as what it differs by from another one."""
+        index = self.index(place.pack)
+        return index.block(index.item(place.slot).block).codec == DIFFERENCE.number
+
     def _raw_block(self, pack_id: str, block: Block) -> bytes:
         return self._store.read(pack_key(pack_id), block.offset, block.stored_size)
 
@@ -371,7 +400,7 @@ class Objects:
             block = index.block(number)
             # The id of a piece is checked after decoding; a recipe has none of its own, so its block is checked.
             read = self.stored_block if index.kind is PackKind.META else self._raw_block
-            plain = codec_of(block.codec).decode(read(pack_id, block), block.plain_size)
+            plain = self.decoded(block, read(pack_id, block))
             # Large blocks hold one piece, which is asked for once.
             if len(plain) <= 1 << 20:
                 _keep(self._blocks, key, plain, BLOCKS_KEPT)

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol, Self
 
 from mlreg.codecs.choose import encode_best
 from mlreg.codecs.codec import Buffer, Codec
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Shape
 from mlreg.errors import RefusedError
 from mlreg.formats.pack import (
@@ -31,7 +32,7 @@ from mlreg.formats.pack import (
     encode_index,
 )
 from mlreg.formats.transaction import ID_DIGITS, PackEntry
-from mlreg.ids import ObjectId
+from mlreg.ids import ContentId, ObjectId
 from mlreg.repository.objects import KIND_OF, pack_key
 from mlreg.stores.store import Upload
 
@@ -152,6 +153,12 @@ class PackWriter:
             self._added.update((item.sort, item.id) for item in items)
             self._streams[kind].add_encoded(stored, block, items)
 
+    def add_difference(self, piece: ContentId, plain_size: int, stored: bytes) -> None:
+        """Add a piece as what it differs by from another one, which must be there when it is read."""
+        with self._all_or_none():
+            self._added.add((Sort.PIECE, piece))
+            self._streams[PackKind.DATA].add_difference(piece, plain_size, stored)
+
     def finish(self) -> tuple[PackEntry, ...]:
         """Write everything out; when this returns the packs are durable, and the caller's to name in the log."""
         with self._all_or_none():
@@ -256,6 +263,11 @@ class _PackStream:
         pack.items.extend(item._replace(block=number) for item in items)
         self._close_if_full()
 
+    def add_difference(self, piece: ContentId, plain_size: int, stored: bytes) -> None:
+        block = Block(0, len(stored), plain_size, DIFFERENCE.number, block_sum(stored))
+        self._pack().bases.add(ContentId(DIFFERENCE.base_of(stored)))
+        self.add_encoded(stored, block, [Item(Sort.PIECE, piece, 0, 0, plain_size)])
+
     def _pack(self) -> _OpenPack:
         if self._open is None:
             self._open = _OpenPack(self._place.store, next(self._place.ids), self._kind)
@@ -322,6 +334,7 @@ class _OpenPack:
         self.size = 0
         self.blocks: list[Block] = []
         self.items: list[Item] = []
+        self.bases: set[ContentId] = set()
         self._leave = ExitStack()
         self._upload: Upload = self._leave.enter_context(store.upload(pack_key(self.id)))
 
@@ -332,7 +345,7 @@ class _OpenPack:
 
     def close(self) -> _Closed:
         """Write the index behind the blocks and make the pack durable."""
-        index = encode_index(self.kind, self.blocks, self.items)
+        index = encode_index(self.kind, self.blocks, self.items, self.bases)
         with self._leave:
             self._upload.write(index)
         _, digest = decode_trailer(index[-TRAILER_SIZE:])

@@ -11,7 +11,6 @@ from mlreg.formats.identity import Identity
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import Transaction
 from mlreg.repository.log import BATCH, Draft, Log
-from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 from mlreg.stores.store import Store
@@ -69,5 +68,6 @@ def repository_at(repository: Repository, moment: str) -> Repository:
     number = repository.log.with_history().last_number(moment)
     past = Repository(repository.store)
     past.log = PastLog(repository.store, repository.identity, number)
-    past.objects = Objects(repository.store, past.log)
+    # What was is found where it is now: packs may have been replaced since.
+    past.objects = repository.objects
     return past

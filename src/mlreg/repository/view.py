@@ -409,6 +409,11 @@ class View:
         """Return all live packs, in the order in which they were added."""
         return [_pack(row) for row in self._db.rows(f"SELECT {_PACK} FROM packs WHERE state = ? ORDER BY row", (LIVE,))]
 
+    def dropped_packs(self) -> list[PackEntry]:
+        """Return the packs that are not read any more, and whose files are still there."""
+        query = f"SELECT {_PACK} FROM packs WHERE state = ? AND kind IS NOT NULL ORDER BY row"
+        return [_pack(row) for row in self._db.rows(query, (DROPPED,))]
+
     def unread_packs(self, kind: PackKind, near: int = 0) -> list[PackEntry]:
         """Return the live packs whose index is not in the view yet, those first that a slot near to `near` added."""
         query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0 ORDER BY abs(number - ?)"

@@ -1,0 +1,276 @@
+"""Storing what is there in fewer bytes: pieces as what they differ by from those of an earlier version or a base.
+
+Nothing is ever stored so when it comes in, and no id changes. What differs and its base have the same place in two
+files: numbers of the same tensor, as a rule. A base is never a difference itself, so that reading a piece takes two
+reads at most; a piece that has moved too far from its base stays whole, and those of later versions differ from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from mlreg.codecs.difference import DIFFERENCE
+from mlreg.codecs.planes import Planes, Shape, shape_of
+from mlreg.errors import IntegrityError
+from mlreg.formats.pack import Block, Item, PackKind, Sort
+from mlreg.formats.recipe import Part
+from mlreg.formats.transaction import PackEntry
+from mlreg.formats.tree import File, differences
+from mlreg.ids import CommitId, ContentId
+from mlreg.operations.ingest import Report
+from mlreg.operations.lineage import present_commits
+from mlreg.repository.log import Draft, Settled
+from mlreg.repository.objects import Objects
+from mlreg.repository.packing import PackWriter
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import LIVE, View
+
+SMALLEST = 64 * 1024
+"""Bytes of a piece that is worth a base."""
+SAMPLE = 128 * 1024
+"""Bytes that decide whether a piece is stored as a difference."""
+WORTH = 0.8
+"""Share of what it takes alone that a difference may take."""
+GAIN = 0.05
+"""Share of a pack that must be saved for it to be written anew."""
+AT_ONCE = 256
+"""Packs that one transaction replaces, at most."""
+MOST_PARTS = 20_000
+"""Pieces of a file whose places are compared where two files do not have the same sizes."""
+PLANES = Planes()
+
+
+class Repacked(NamedTuple):
+    """What was stored in fewer bytes."""
+
+    pieces: int
+    """That are differences now, and were not."""
+    packs: int
+    """That were replaced."""
+    before: int
+    """Bytes of those."""
+    after: int
+    """Bytes of the packs that replace them."""
+
+    def with_step(self, step: Repacked) -> Repacked:
+        """Return what both did together."""
+        return Repacked(*map(sum, zip(self, step, strict=True)))
+
+
+def repack(repository: Repository, author: str, report: Report) -> Repacked:
+    """Store pieces as differences where that pays; the packs they were in are dropped, and their files stay.
+
+    Args:
+        repository: nobody need keep off it meanwhile; packs that someone else replaces are left alone.
+        author: of the transactions.
+        report: told about bytes of packs that were looked at.
+
+    Raises:
+        IntegrityError: `object_damaged`, what was made does not give back what it was made from.
+    """
+    repository.log.refresh()
+    for kind in PackKind:
+        repository.objects.take_up_indexes(kind)
+    bases = _Choice(repository).bases()
+    packs = _packs_of(repository, bases)
+    done = Repacked(0, 0, 0, 0)
+    for start in range(0, len(packs), AT_ONCE):
+        with repository.writer() as writer:
+            rewriting = _Rewriting(repository.objects, writer, bases)
+            for pack in packs[start : start + AT_ONCE]:
+                rewriting.rewrite(pack)
+                report(pack.size)
+            done = done.with_step(_replaced(repository, author, writer, rewriting))
+    return done
+
+
+def _packs_of(repository: Repository, pieces: Iterable[ContentId]) -> list[PackEntry]:
+    view = repository.log.view
+    named = {places[0].pack for piece in pieces if (places := view.places(Sort.PIECE, piece))}
+    return [pack for pack in view.live_packs() if pack.id in named]
+
+
+def _replaced(repository: Repository, author: str, writer: PackWriter, rewriting: _Rewriting) -> Repacked:
+    """Let the log name the new packs instead of the old ones; nothing is done if those are not live any more."""
+    if not rewriting.replaced:
+        return Repacked(0, 0, 0, 0)
+    written, old = writer.finish(), tuple(pack.id for pack in rewriting.replaced)
+
+    def build(view: View) -> Draft:
+        if any(view.pack_state(pack_id) != LIVE for pack_id in old):
+            raise Settled
+        return Draft(author, f"repack {len(old)} packs into {len(written)}", add=written, drop=old)
+
+    try:
+        repository.log.append(build)
+    except Settled:
+        writer.take_back(written)
+        return Repacked(0, 0, 0, 0)
+    before, after = (sum(pack.size for pack in packs) for packs in (rewriting.replaced, written))
+    return Repacked(rewriting.pieces, len(old), before, after)
+
+
+class _Choice:
+    """Finds the base of each piece that has one, from the first version to the last."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._objects = repository.objects
+        self._bases: dict[ContentId, ContentId] = {}
+        packs = (pack for pack in repository.log.view.live_packs() if pack.kind is PackKind.DATA)
+        self._whole = {base for pack in packs for base in repository.objects.index(pack.id).bases}
+        """Pieces that must not become differences: others differ from them."""
+
+    def bases(self) -> dict[ContentId, ContentId]:
+        """Return the base of each piece that should be a difference."""
+        for before, after in self._files():
+            for piece, base in self._pairs(before, after):
+                self._consider(piece, base)
+        return self._bases
+
+    def _files(self) -> Iterator[tuple[File, File]]:
+        """Yield files of versions with those at the same path of what they were made from."""
+        refs = [ref for ref in self._repository.log.view.refs("version/") if ref.target]
+        ids = [ref.target for ref in sorted(refs, key=lambda ref: ref.number) if ref.target]
+        commits = present_commits(self._repository, ids)
+        load = self._objects.read_tree
+        for commit_id in ids:
+            commit = commits[commit_id]
+            origins: list[CommitId] = [*commit.parents, *(one.commit for one in commit.inputs)]
+            for origin in present_commits(self._repository, origins).values():
+                for changed in differences(origin.tree, commit.tree, load, load):
+                    if changed.before and changed.after and min(changed.before.size, changed.after.size) >= SMALLEST:
+                        yield changed.before, changed.after
+
+    def _pairs(self, before: File, after: File) -> Iterator[tuple[ContentId, ContentId]]:
+        """Yield pieces of two files that have the same place, and the same size, in both."""
+        old, new = (list(self._objects.parts_of(file.id, file.size)) for file in (before, after))
+        for one, other in _aligned(new, old):
+            if one.id != other.id and one.end - one.start >= SMALLEST:
+                yield ContentId(one.id), ContentId(other.id)
+
+    def _consider(self, piece: ContentId, base: ContentId) -> None:
+        if piece in self._bases or piece in self._whole:
+            return
+        stored = self._stored(piece)
+        if stored is None or stored.codec == DIFFERENCE.number:
+            return
+        base = self._root(base)
+        if base != piece and _pays(stored, self._objects, base):
+            self._bases[piece] = base
+            self._whole.add(base)
+
+    def _root(self, piece: ContentId) -> ContentId:
+        """Return the piece that another one differs from, or will; itself if it is whole."""
+        stored = self._stored(piece)
+        if stored and stored.codec == DIFFERENCE.number:
+            return ContentId(DIFFERENCE.base_of(stored.data))
+        return self._bases.get(piece, piece)
+
+    def _stored(self, piece: ContentId) -> _Stored | None:
+        places = self._objects.places(Sort.PIECE, piece)
+        return _stored_at(self._objects, places[0].pack, places[0].slot) if places else None
+
+
+class _Stored(NamedTuple):
+    """A piece that has a block of its own."""
+
+    id: ContentId
+    codec: int
+    data: bytes
+    size: int
+    """Plain bytes."""
+
+    def shape(self) -> Shape | None:
+        """Return how numbers lie in it, if that was known when it was stored."""
+        return shape_of(self.data) if self.codec == PLANES.number else None
+
+
+def _stored_at(objects: Objects, pack_id: str, slot: int) -> _Stored | None:
+    index = objects.index(pack_id)
+    item = index.item(slot)
+    block = index.block(item.block)
+    if item.sort is not Sort.PIECE or item.size != block.plain_size:
+        return None
+    return _Stored(ContentId(item.id), block.codec, objects.stored_block(pack_id, block), item.size)
+
+
+def _pays(stored: _Stored, objects: Objects, base: ContentId) -> bool:
+    """Tell from the beginning of a piece whether it takes clearly less as a difference."""
+    shape = stored.shape()
+    if shape is None:
+        return False
+    plain = memoryview(objects.read(Sort.PIECE, stored.id))[:SAMPLE]
+    other = objects.read(Sort.PIECE, base)
+    if len(other) != stored.size:
+        return False
+    alone = PLANES.encode_as(plain, shape)
+    difference = DIFFERENCE.encode(plain, base, memoryview(other)[:SAMPLE], shape)
+    return len(difference) <= WORTH * len(alone)
+
+
+def _aligned(one: list[Part], other: list[Part]) -> Iterator[tuple[Part, Part]]:
+    """Yield the parts that stand at the same place of two files, by the sizes of all parts."""
+    sizes = [[part.end - part.start for part in parts] for parts in (one, other)]
+    if sizes[0] == sizes[1]:
+        yield from zip(one, other, strict=True)
+    elif max(map(len, sizes)) <= MOST_PARTS:
+        for start, at, count in SequenceMatcher(None, sizes[0], sizes[1], autojunk=False).get_matching_blocks():
+            yield from zip(one[start : start + count], other[at : at + count], strict=True)
+
+
+class _Rewriting:
+    """Writes packs anew, with differences in them, where that saves something."""
+
+    def __init__(self, objects: Objects, writer: PackWriter, bases: dict[ContentId, ContentId]) -> None:
+        self._objects = objects
+        self._writer = writer
+        self._bases = bases
+        self.pieces = 0
+        self.replaced: list[PackEntry] = []
+
+    def rewrite(self, pack: PackEntry) -> None:
+        """Write a pack anew, or leave it."""
+        index = self._objects.index(pack.id)
+        found = list(self._differences(pack))
+        if sum(len(stored.data) - len(made) for stored, made in found) < GAIN * pack.size:
+            return
+        items: dict[int, list[Item]] = {}
+        for item in index.items():
+            items.setdefault(item.block, []).append(item)
+        differences = {stored.id: made for stored, made in found}
+        for number, block in enumerate(index.blocks()):
+            piece = ContentId(items[number][0].id)
+            if piece in differences:
+                self._writer.add_difference(piece, block.plain_size, differences[piece])
+            else:
+                self._add_as_it_is(pack, block, items[number])
+        self.pieces += len(differences)
+        self.replaced.append(pack)
+
+    def _add_as_it_is(self, pack: PackEntry, block: Block, items: list[Item]) -> None:
+        stored = self._objects.stored_block(pack.id, block)
+        if block.codec == DIFFERENCE.number:
+            self._writer.add_difference(ContentId(items[0].id), block.plain_size, stored)
+        else:
+            self._writer.add_block(PackKind.DATA, stored, block, items)
+
+    def _differences(self, pack: PackEntry) -> Iterator[tuple[_Stored, bytes]]:
+        """Yield the pieces of a pack that take less as differences, with those, proven by decoding them."""
+        for slot in range(len(self._objects.index(pack.id))):
+            item = self._objects.index(pack.id).item(slot)
+            base = self._bases.get(ContentId(item.id))
+            stored = _stored_at(self._objects, pack.id, slot) if base else None
+            if base and stored and (shape := stored.shape()):
+                made = self._difference(stored, base, shape)
+                if len(made) <= WORTH * len(stored.data):
+                    yield stored, made
+
+    def _difference(self, stored: _Stored, base: ContentId, shape: Shape) -> bytes:
+        plain, other = (self._objects.read(Sort.PIECE, piece) for piece in (stored.id, base))
+        made = DIFFERENCE.encode(plain, base, other, shape)
+        if DIFFERENCE.decode(made, other, stored.size) != plain:
+            raise IntegrityError("object_damaged", f"a difference of piece {stored.id} does not give it back")
+        return made
