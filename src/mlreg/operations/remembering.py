@@ -101,8 +101,8 @@ class Remembered:
 
 
 def _place_of(sources: Sequence[Source]) -> str:
-    """Return the directory that files are in; nothing if some are not from a disk."""
-    if not all(source.stamp for source in sources):
+    """Return the directory that files are in; nothing if there are none, or some are not from a disk."""
+    if not sources or not all(source.stamp for source in sources):
         return ""
     return os.path.commonpath([str(source.content) for source in (sources[0], sources[-1])])
 

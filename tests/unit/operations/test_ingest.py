@@ -59,3 +59,7 @@ def test_two_files_of_one_name_from_two_directories_are_refused(registry: Regist
     with pytest.raises(RefusedError) as caught:
         registry.add("model/net", [tmp_path / "one" / "f.csv", tmp_path / "two" / "f.csv"], version="1.0.0")
     assert caught.value.code == "colliding_paths"
+
+
+def test_a_version_may_have_no_files(registry: Registry) -> None:
+    assert registry.register("model/net", [], "directory", version="1.0.0").version.files == 0
