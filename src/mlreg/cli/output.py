@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg import __version__
+from mlreg.cli.allocating import keep_memory
 from mlreg.cli.answers import Failure
 from mlreg.errors import MlregError, UsageError
 from mlreg.registry.results import fields_of
@@ -116,6 +117,7 @@ class Printer(NamedTuple):
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[int], None]]:
         """Yield what is told about bytes done; shows a bar on a terminal, and nothing anywhere else."""
+        keep_memory()  # what takes long enough for a bar moves many bytes
         if not sys.stderr.isatty() or os.environ.get("CI") or self.mode is not Mode.TEXT:
             yield lambda size: None
             return

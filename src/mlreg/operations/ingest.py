@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, pairwise
 
@@ -28,6 +28,9 @@ from mlreg.operations.scanning import Source, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.tensors.tensor_format import Element
+
+READ_AHEAD = 2
+"""Pieces of a large file that are read before they are asked for."""
 
 Report = Callable[[int], None]
 """Told how many more bytes were read."""
@@ -129,9 +132,8 @@ class _Files:
         whole = blake3()
         hashing: deque[tuple[Piece, Future[ContentId]]] = deque()
         rows: list[tuple[int, ContentId]] = []
-        for piece in pieces:
+        for piece in _ahead(pieces, whole):
             hashing.append((piece, self._writer.pool.submit(ContentId.of, piece.data)))
-            whole.update(piece.data)
             self._report(len(piece.data))
             if len(hashing) > IN_FLIGHT:
                 rows.append(self._keep_oldest(hashing))
@@ -156,6 +158,22 @@ class _Files:
         for page, data in pages:
             self.add(Sort.PAGE, page, data)
         self.add(Sort.RECIPE, content, recipe.encode())
+
+
+def _ahead(pieces: Iterator[Piece], whole: blake3) -> Iterator[Piece]:
+    """Yield pieces; the next ones are read, and hashed with all before them, while the caller uses this one."""
+
+    def step() -> Piece | None:
+        piece = next(pieces, None)
+        if piece:
+            whole.update(piece.data)
+        return piece
+
+    with ThreadPoolExecutor(1, thread_name_prefix="mlreg-read") as pool:
+        waiting = deque(pool.submit(step) for _ in range(READ_AHEAD))
+        while piece := waiting.popleft().result():
+            waiting.append(pool.submit(step))
+            yield piece
 
 
 def _pieces_of(source: Source) -> Iterator[Piece]:
