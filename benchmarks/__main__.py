@@ -17,11 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlreg
-from benchmarks import log_speed, peers, registry_speed, startup, versions
+from benchmarks import log_speed, peers, real_files, registry_speed, startup, versions
 from benchmarks.timing import Clock
 from benchmarks.versions import Workload
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+
+
+CORPUS = PAGE.parent.parent / "corpus"
+"""Real files, which are not part of the project: put some there to measure them."""
 
 
 def main() -> None:
@@ -154,12 +158,28 @@ def _registry(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     ]
 
 
+def _real(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:  # noqa: ARG001 - as the others
+    rows = real_files.measure(CORPUS) if CORPUS.is_dir() else []
+    names = sorted({name for row in rows for name in row.peers})
+    lines = []
+    for row in rows:
+        peers_shares = [f"{100 * row.peers[name]:.1f}" if name in row.peers else "" for name in names]
+        shares = [f"{100 * row.share:.1f}", f"{100 * row.zstd:.1f}", *peers_shares]
+        lines.append(
+            f"| {row.name} | {row.size / 1e6:.1f} | {' | '.join(shares)} | {row.fast_in:.2f} | {row.fast_out:.2f} |"
+        )
+    head = f"| file | MB | mlreg % | zstd -3 % | {''.join(f'{name} % | ' for name in names)}in GB/s | out GB/s |"
+    note = f"The files of `{CORPUS.name}/`, stored as a share of their bytes; speeds of one core, median of 3."
+    return "Real files", [note, "", *_rows(head, lines)]
+
+
 PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "startup": _startup,
     "weights": _weights,
     "files": _files,
     "series": _series,
     "remote": _remote,
+    "real": _real,
     "log": _log,
     "registry": _registry,
 }

@@ -91,7 +91,7 @@ def _git_annex() -> Tool | None:
     return Tool(
         "git-annex",
         [[git, "init", "-q"], [*_as_someone(git), "annex", "init", "-q"]],
-        [[git, "annex", "unlock", "-q", "data"], [*_as_someone(git), "annex", "add", "-q", "data"]],
+        [["sh", "-c", f"{git} annex unlock -q data 2>/dev/null; {' '.join(_as_someone(git))} annex add -q data"]],
         [],
         ".git/annex",
     )

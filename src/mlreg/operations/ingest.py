@@ -27,7 +27,6 @@ from mlreg.operations.remembering import Remembered
 from mlreg.operations.scanning import Source, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.repository import Repository
-from mlreg.tensors.tensor_format import Element
 
 READ_AHEAD = 2
 """Pieces of a large file that are read before they are asked for."""
@@ -151,7 +150,7 @@ class _Files:
 
     def _keep(self, content: ContentId, piece: Piece) -> None:
         if not self._objects.holds(Sort.PIECE, content):
-            self._writer.add(Sort.PIECE, content, piece.data, _shape(piece.element))
+            self._writer.add(Sort.PIECE, content, piece.data, shape_of_piece(piece))
 
     def _add_recipe(self, content: ContentId, rows: list[tuple[int, ContentId]]) -> None:
         recipe, pages = paginate(rows)
@@ -182,5 +181,7 @@ def _pieces_of(source: Source) -> Iterator[Piece]:
     return pieces_of_file(source.content)
 
 
-def _shape(element: Element | None) -> Shape | None:
+def shape_of_piece(piece: Piece) -> Shape | None:
+    """Return how numbers lie in a piece, if that is known."""
+    element = piece.element
     return Shape(element.width, is_rotated=element.is_float) if element else None
