@@ -40,6 +40,8 @@ SMALL = 256 * 1024
 """Bytes of an object that still shares a block."""
 SHARED_BLOCK = 256 * 1024
 """Plain bytes at which a shared block is closed."""
+LOOKED_AT = 1024
+"""Bytes of an object that say whether it is text."""
 WORTH_A_THREAD = 64 * 1024
 """Bytes of a block that is encoded beside others; to hand over a smaller one would take longer."""
 PACK_SIZE = 64 * 1024 * 1024
@@ -204,6 +206,14 @@ class _Waiting(NamedTuple):
     """Sort, id, start and size of each object in it."""
 
 
+class _Shared:
+    """A block in the making that several objects share."""
+
+    def __init__(self) -> None:
+        self.plain = bytearray()
+        self.items: list[tuple[Sort, ObjectId, int, int]] = []
+
+
 class _PackStream:
     """The packs of one kind, one after the other."""
 
@@ -212,8 +222,8 @@ class _PackStream:
         self._kind = kind
         self._pool = pool
         self._waiting: deque[_Waiting] = deque()
-        self._shared = bytearray()
-        self._shared_items: list[tuple[Sort, ObjectId, int, int]] = []
+        self._shared = (_Shared(), _Shared())
+        """Text, and what is none: neighbours that are alike compress better."""
         self._open: _OpenPack | None = None
         self._closing: list[Future[_Closed]] = []
         self._done: list[_Closed] = []
@@ -222,16 +232,17 @@ class _PackStream:
         if len(data) > SMALL or shape:
             self._submit(data, ((sort, object_id, 0, len(data)),), shape)
             return
-        self._shared_items.append((sort, object_id, len(self._shared), len(data)))
-        self._shared += data
-        if len(self._shared) >= SHARED_BLOCK:
-            self._close_shared()
+        shared = self._shared[bytes(data[:LOOKED_AT]).isascii()]
+        shared.items.append((sort, object_id, len(shared.plain), len(data)))
+        shared.plain += data
+        if len(shared.plain) >= SHARED_BLOCK:
+            self._close_shared(shared)
 
-    def _close_shared(self) -> None:
-        if self._shared_items:
-            self._submit(bytes(self._shared), tuple(self._shared_items))
-            self._shared.clear()
-            self._shared_items.clear()
+    def _close_shared(self, shared: _Shared) -> None:
+        if shared.items:
+            self._submit(bytes(shared.plain), tuple(shared.items))
+            shared.plain.clear()
+            shared.items.clear()
 
     def _submit(
         self, plain: Buffer, items: tuple[tuple[Sort, ObjectId, int, int], ...], shape: Shape | None = None
@@ -297,7 +308,8 @@ class _PackStream:
 
     def write_out(self) -> None:
         """Put all that was added into packs, of which the last stays open."""
-        self._close_shared()
+        for shared in self._shared:
+            self._close_shared(shared)
         while self._waiting:
             self._write_oldest()
 

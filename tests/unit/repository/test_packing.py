@@ -320,3 +320,19 @@ def test_no_more_blocks_are_held_than_may_be_in_flight(monkeypatch: pytest.Monke
 
     assert held == IN_FLIGHT
     assert added == 3 * IN_FLIGHT
+
+
+def test_text_and_what_is_none_share_no_block() -> None:
+    """Noise between them would spoil what a compressor learns of the words."""
+    store = MemoryStore()
+    words = [(Sort.PIECE, (b"word %d " % number) * 200) for number in range(50)]
+    images = [(Sort.PIECE, noise(1000, number)) for number in range(50)]
+    with PackWriter(store) as writer:
+        add_all(writer, [one for pair in zip(words, images, strict=True) for one in pair])
+        (pack,) = writer.finish()
+
+    index = index_of(store, pack)
+    kinds = [{item.size for item in index.items() if item.block == number} for number in range(index.block_count())]
+    assert {1000} in kinds
+    assert all(1000 not in sizes or sizes == {1000} for sizes in kinds)
+    assert contents(store, (pack,)).keys() == {(sort, object_id(sort, data)) for sort, data in [*words, *images]}
