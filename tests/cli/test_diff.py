@@ -140,12 +140,15 @@ def test_tensors_of_changed_files_are_compared_by_their_headers(mlreg: Call) -> 
     two = put_tensors(mlreg, "2.0.0", kept=ONES, edited=ZEROS, come=ONES, wide=ONES.astype("float16"))
 
     assert mlreg("diff", one, two).rows[1:] == [
-        ["+", "tensor", "w.safetensors:come", "", "F32[2, 3]"],
-        ["-", "tensor", "w.safetensors:gone", "F32[2, 3]", ""],
-        ["~", "tensor", "w.safetensors:wide", "F32[2, 3]", "F16[2, 3]"],
+        ["+", "tensor", "w.safetensors#come", "", "F32[2, 3]"],
+        ["-", "tensor", "w.safetensors#gone", "F32[2, 3]", ""],
+        ["~", "tensor", "w.safetensors#wide", "F32[2, 3]", "F16[2, 3]"],
         ["=", "tensor", "w.safetensors", "2 of equal dtype and shape", ""],
     ]
     assert mlreg("diff", one, two, "-q").out == "w.safetensors\n"
+
+
+MOVED = "100.0%, max 1, mean 1"
 
 
 def test_the_bytes_of_tensors_are_compared_if_it_is_asked_for(mlreg: Call) -> None:
@@ -156,11 +159,12 @@ def test_the_bytes_of_tensors_are_compared_if_it_is_asked_for(mlreg: Call) -> No
 
     ids = [name_of(array.tobytes()) for array in (ONES, ZEROS)]
     assert run.rows[1:] == [
-        ["~", "tensor", "w.safetensors:edited", f"F32[2, 3] {ids[0]}", f"F32[2, 3] {ids[1]}"],
-        ["=", "tensor", "w.safetensors", "2 of equal dtype and shape", "1 of equal bytes"],
+        ["~", "tensor", "w.safetensors#edited", *(f"F32[2, 3] {name}" for name in ids), MOVED],
+        ["=", "tensor", "w.safetensors", "2 of equal dtype and shape", "1 of equal bytes", ""],
     ]
     (table,) = mlreg("diff", one, two, "--tensors", "--json").document["tensors"]
     assert (table["path"], table["same_shape"], table["same_bytes"]) == ("w.safetensors", 2, 1)
+    assert table["changes"][0]["moved"] == {"share": 1.0, "max": 1.0, "mean": 1.0, "not_finite": 0}
     assert table["changes"][0]["before"] == {"dtype": "F32", "shape": [2, 3], "id": ids[0]}
 
 
@@ -196,7 +200,7 @@ def test_nothing_that_is_stored_is_obeyed_by_a_terminal(mlreg: Call) -> None:
     shown = r"\x1b[2J\u202e\t\n"
     run = mlreg(*words)
     assert run.rows[-1] == ["+", "meta", shown, "", r'"\u001b[2J\u202e\t\n"']
-    assert run.rows[1] == ["+", "tensor", f"w.safetensors:{shown}", "", "F32[2, 3]"]
+    assert run.rows[1] == ["+", "tensor", f"w.safetensors#{shown}", "", "F32[2, 3]"]
     assert len(mlreg(*words, "-q").out.splitlines()) == 2
     terminal = on_terminal(*words).out
     assert "\x1b[2J" not in terminal

@@ -13,6 +13,10 @@ import typer
 from mlreg.cli.app import tree
 from tests.cli.calling import Call, Run
 
+NUMBERS = Path(__file__).parents[1] / "golden" / "numbers-v1-by-0.1.0"
+"""A repository with a file of tensors."""
+
+
 WORKS: dict[str, tuple[list[str], str]] = {
     "init": (["init"], "init"),
     "status": (["status"], "status"),
@@ -52,6 +56,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "ls entry": (["ls", "model/net"], "ls"),
     "ls version": (["ls", "model/net@1.0.0"], "ls"),
     "show": (["show", "net@production"], "show"),
+    "show tensors": (["show", "--tensors", f"{NUMBERS}::model/numbers"], "show-tensors"),
     "log": (["log"], "log"),
     "log short": (["log", "-n", "1"], "log"),
     "log drawn": (["log", "--graph", "model/net"], "log-graph"),

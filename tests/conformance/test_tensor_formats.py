@@ -16,11 +16,14 @@ from mlreg.errors import IntegrityError
 from mlreg.operations.cutting import pieces_of_file, pieces_of_stream
 from mlreg.tensors import FORMATS, HEAD, format_of
 from mlreg.tensors.layout import stretches
+from mlreg.tensors.movement import meter_of
 from mlreg.tensors.tensor_format import UNKNOWN_SIZE, Read, TensorFormat, TensorInfo
 from tests.conformance.tensor_files import SAMPLES, Sample
 
 NEEDS_THE_END = {"zip"}
 """Formats whose list of tensors is at the end of a file."""
+WITHOUT_ORDER = {"bfloat16", "float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "float8_e8m0fnu"}
+"""Numbers that numpy itself does not have, and that are little-endian."""
 MEGABYTE = 1 << 20
 
 EVERY = [(kind, sample) for kind in FORMATS for sample in SAMPLES[kind.name]]
@@ -115,6 +118,21 @@ def test_of_an_element_there_is_a_whole_number_in_every_tensor(kind: TensorForma
         if element is not None:
             assert element.width in {1, 2, 4, 8}
             assert (tensor.end - tensor.start) % element.width == 0
+
+
+@every_sample
+def test_numbers_are_as_wide_as_the_element_and_can_be_measured(kind: TensorFormat, sample: Sample) -> None:
+    for tensor in found_in(kind, sample.data):
+        numbers, element = kind.numbers(tensor.dtype), kind.element(tensor.dtype)
+        data = sample.data[tensor.start : tensor.end]
+        if numbers:
+            assert numbers.startswith(("<", ">", "|")) == (numbers not in WITHOUT_ORDER)
+            meter = meter_of(numbers)
+            assert meter
+            meter.add(data, data)
+            assert meter.movement().share == 0
+            # Planes are made of what is little-endian alone.
+            assert meter.width == element.width if element else numbers.startswith(">")
 
 
 @every_sample

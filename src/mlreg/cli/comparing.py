@@ -30,7 +30,8 @@ def diff(
 ) -> None:
     """Show what differs between two versions: files, metadata, and what they were made from.
 
-    + is only in B, - only in A, ~ differs, > was renamed, = is equal. With --exit-code, the exit code is 3 if
+    + is only in B, - only in A, ~ differs, > was renamed, = is equal. Of a tensor whose bytes differ it says how many
+    of its numbers changed, and by how much at most and on average. With --exit-code, the exit code is 3 if
     anything differs. Who registered the versions, when and why, is no difference.
 
     Examples:
@@ -54,21 +55,30 @@ def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str
 
 def difference(result: differences.Difference) -> View:
     """Two versions, a difference a row; `-q` prints what differs, without its values."""
-    columns = (Column(""), Column("WHAT"), Column("NAME"), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG))
+    columns = (
+        Column(""),
+        Column("WHAT"),
+        Column("NAME"),
+        Column("BEFORE", Style.LONG),
+        Column("AFTER", Style.LONG),
+        Column("MOVED"),
+    )
     files, others = list(_files(result)), [*_metadata(result), *_inputs(result)]
     # A tensor is part of a file, which has a name.
     names = list(dict.fromkeys(row[2] for row in (*files, *others)))
     summary = f"no difference between {result.before} and {result.after}" if result.same else ""
-    return View(columns, [*files, *_tensors(result), *others], names, summary)
+    rows = [*files, *_tensors(result), *others]
+    width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
+    return View(columns[:width], [row[:width] for row in rows], names, summary)
 
 
-Row = tuple[str, str, str, str, str]
+Row = tuple[str, str, str, str, str, str]
 
 
 def _files(result: differences.Difference) -> Iterator[Row]:
     for one in result.files or ():
         cells = (one.before.path, one.path) if one.before and one.change == "renamed" else _ids(one)
-        yield SIGNS[one.change], "file", one.path, *cells
+        yield SIGNS[one.change], "file", one.path, *cells, ""
 
 
 def _ids(one: differences.FileChange) -> tuple[str, str]:
@@ -79,21 +89,30 @@ def _ids(one: differences.FileChange) -> tuple[str, str]:
 def _tensors(result: differences.Difference) -> Iterator[Row]:
     for table in result.tensors or ():
         for one in table.changes:
-            yield SIGNS[one.change], "tensor", f"{table.path}:{one.name}", _tensor(one.before), _tensor(one.after)
+            cells = _tensor(one.before), _tensor(one.after), _moved(one.moved)
+            yield SIGNS[one.change], "tensor", f"{table.path}#{one.name}", *cells
         alike = f"{table.same_shape} of equal dtype and shape"
         equal = "" if table.same_bytes is None else f"{table.same_bytes} of equal bytes"
-        yield "=", "tensor", table.path, alike, equal
+        yield "=", "tensor", table.path, alike, equal, ""
 
 
 def _tensor(tensor: differences.TensorInfo | None) -> str:
     return f"{tensor.dtype}{list(tensor.shape)} {tensor.id}".rstrip() if tensor else ""
 
 
+def _moved(moved: differences.Movement | None) -> str:
+    if not moved:
+        return ""
+    far = "" if moved.max is None else f", max {moved.max:.3g}, mean {moved.mean:.3g}"
+    wild = f", {moved.not_finite} not finite" if moved.not_finite else ""
+    return f"{moved.share:.1%}{far}{wild}"
+
+
 def _metadata(result: differences.Difference) -> Iterator[Row]:
     for one in result.metadata or ():
         before = "" if one.change == "added" else _text(one.before)
         after = "" if one.change == "removed" else _text(one.after)
-        yield SIGNS[one.change], "meta", ".".join(one.path), before, after
+        yield SIGNS[one.change], "meta", ".".join(one.path), before, after, ""
 
 
 def _text(value: object) -> str:
@@ -103,7 +122,7 @@ def _text(value: object) -> str:
 def _inputs(result: differences.Difference) -> Iterator[Row]:
     for one in result.inputs or ():
         before, after = (item.ref if item else "" for item in (one.before, one.after))
-        yield SIGNS[one.change], "input", one.role, before, after
+        yield SIGNS[one.change], "input", one.role, before, after, ""
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -35,6 +35,7 @@ from mlreg.errors import UsageError
 from mlreg.formats.names import Entry
 from mlreg.registry import results
 from mlreg.registry.getting import Getting
+from mlreg.registry.reading import read
 from mlreg.registry.stamps import keep_stamp_out, write_stamp
 
 
@@ -180,18 +181,25 @@ def _target_of(config: Config, entry: Entry) -> Path:
     return config.directory_of(entry) or Path(entry.name.rpartition("/")[2])
 
 
-def cat(out: Printer, ref: Annotated[str, typer.Argument(metavar="REF:PATH", help=f"{REF}:PATH")]) -> None:
-    """Print the bytes of one file of a version.
+def cat(
+    out: Printer,
+    ref: Annotated[str, typer.Argument(metavar="REF:PATH[#TENSOR]", help=f"{REF}:PATH, or a tensor in it")],
+) -> None:
+    """Print the bytes of one file of a version, or of one tensor in it, which `mlreg show --tensors` lists.
 
-    Example:
+    Of a tensor only those pieces are read that it lies in.
+
+    Examples:
 
       mlreg cat model/detector@production:config.json
+
+      mlreg cat 'model/detector@production:model.safetensors#head.weight' >head.bin
     """
-    registry = open_registry()
+    found = read(open_registry(), ref)
     if out.mode is output.Mode.TEXT:
-        output.write_bytes(registry.cat(ref))
+        output.write_bytes(found.parts)
     else:
-        out.show("cat", *views.content(registry.files(ref), registry.cat(ref)))
+        out.show("cat", *views.content(found))
 
 
 def rm(

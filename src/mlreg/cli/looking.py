@@ -62,14 +62,27 @@ def show(
     out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     card: Annotated[bool, typer.Option("--card", help="Print it as a card: Markdown with front matter.")] = False,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List the tensors in its files instead.")] = False,
     at: At = "",
 ) -> None:
-    """Show what is known of a version: files, metadata, labels, inputs, tags, author."""
+    """Show what is known of a version: files, metadata, labels, inputs, tags, author.
+
+    Tensors are found in safetensors, GGUF, npy, and uncompressed archives of numpy.savez and torch.save.
+
+    Examples:
+
+      mlreg show model/detector@production
+
+      mlreg show --tensors model/detector@production:model.safetensors
+    """
     registry, what = open_place(ref, at)
-    result = registry.show(what)
-    if card and out.mode is output.Mode.TEXT:
-        output.write_text(views.card_of(result))
+    if tensors:
+        listed = registry.tensors(what)
+        out.show("show-tensors", listed, views.tensors(listed))
+    elif card and out.mode is output.Mode.TEXT:
+        output.write_text(views.card_of(registry.show(what)))
     else:
+        result = registry.show(what)
         out.show("show", result, views.version(result))
 
 

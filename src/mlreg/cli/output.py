@@ -175,7 +175,7 @@ def print_version() -> None:
     _write(f"mlreg {__version__}")
 
 
-def write_bytes(parts: Iterator[bytes]) -> None:
+def write_bytes(parts: Iterator[bytes | bytearray | memoryview]) -> None:
     """Copy bytes to standard output as they are."""
     try:
         for part in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from mlreg.cli import drawing
 from mlreg.cli.options import Output
@@ -13,7 +13,8 @@ from mlreg.config import Setting
 from mlreg.errors import UsageError
 from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.ref import parse_ref
-from mlreg.registry import results
+from mlreg.ids import ContentId
+from mlreg.registry import reading, results
 from mlreg.registry.registry import Registry
 
 SIZE, COUNT = Style.SIZE, Style.COUNT
@@ -80,6 +81,13 @@ def files(items: Sequence[results.FileInfo]) -> View:
     """The files of a version."""
     columns = (Column("ID"), Column("SIZE", SIZE), Column("PATH"))
     return View(columns, [(item.id, item.size, item.path) for item in items], [item.ref for item in items])
+
+
+def tensors(items: Sequence[results.TensorInfo]) -> View:
+    """The tensors in the files of a version."""
+    columns = (Column("DTYPE"), Column("SHAPE"), Column("SIZE", SIZE), Column("PATH"), Column("TENSOR"))
+    rows = [(item.dtype, list(item.shape), item.size, item.path, item.name) for item in items]
+    return View(columns, rows, [item.ref for item in items])
 
 
 def version(info: results.VersionInfo) -> View:
@@ -286,13 +294,13 @@ def settings(items: Sequence[Setting], *, origin: bool) -> View:
     return View(columns[:shown], rows, [item.value for item in items])
 
 
-def content(items: Sequence[results.FileInfo], parts: Iterator[bytes]) -> tuple[results.Content, View]:
-    """The bytes of one file, as `cat --json` prints them."""
+def content(found: reading.Content) -> tuple[results.Content, View]:
+    """The bytes of one file or tensor, as `cat --json` prints them."""
     import base64
 
-    item, data = items[0], b"".join(parts)
-    result = results.Content(item.ref, item.size, item.id, base64.b64encode(data).decode())
-    return result, View((), (), [item.ref])
+    data = b"".join(found.parts)
+    text = base64.b64encode(data).decode()
+    return results.Content(found.ref, len(data), str(ContentId.of(data)), text), View((), (), [found.ref])
 
 
 def resolved(items: Sequence[results.Resolved]) -> View:

@@ -10,17 +10,20 @@ from mlreg.formats.commit import Commit, Input
 from mlreg.formats.tree import Difference, File, Mode
 from mlreg.ids import ContentId
 from mlreg.operations import compare as versions
-from mlreg.operations.compare_tensors import Headers, Stored, TensorChange, compare_bytes, compare_headers
+from mlreg.operations.compare_tensors import Headers, TensorChange, compare_bytes, compare_headers
 from mlreg.operations.history import read_commit
+from mlreg.operations.stored_file import StoredFile
 from mlreg.registry import differences, results
 from mlreg.registry.describe import version_info
 from mlreg.registry.registry import Registry
 from mlreg.repository.repository import Repository
-from mlreg.tensors.safetensors import SUFFIX
 from mlreg.tensors.tensor_format import TensorInfo
 
 PARTS = ("files", "metadata", "inputs")
 """What is compared of two versions. Message, author, time and labels are not: they say nothing of the content."""
+
+SUFFIXES = (".safetensors", ".gguf", ".npy", ".npz", ".pt", ".pth")
+"""Files that are called so are looked into unasked."""
 
 
 class _Side(NamedTuple):
@@ -42,7 +45,7 @@ def compare(
         b: a ref of the version after.
         parts: some of `PARTS`; the others are not looked at.
         tensors: whether to read the bytes of tensors, and to look for tensors in every changed file; if not, in
-            the headers of those that are called `.safetensors`.
+            the headers of those that are called like one of `SUFFIXES`.
 
     Raises:
         UsageError: `path_in_diff`.
@@ -127,11 +130,11 @@ def _tensors(
     before: _Side, after: _Side, files: Iterable[Difference], *, with_bytes: bool
 ) -> Iterator[differences.TensorChanges]:
     for old, new in files:
-        if not old or not new or old.id == new.id or not (with_bytes or new.path.endswith(SUFFIX)):
+        if not old or not new or old.id == new.id or not (with_bytes or new.path.endswith(SUFFIXES)):
             continue
-        pair = Stored(before.repository.objects, old), Stored(after.repository.objects, new)
+        pair = StoredFile(before.repository.objects, old), StoredFile(after.repository.objects, new)
         if found := compare_headers(*pair):
-            differing = compare_bytes(*pair, found.alike) if with_bytes else None
+            differing = list(compare_bytes(*pair, found.alike)) if with_bytes else None
             yield _tensor_changes(new.path, found, differing)
 
 
@@ -148,7 +151,8 @@ def _tensor_changes(path: str, found: Headers, differing: list[TensorChange] | N
 
 def _tensor_change(one: TensorChange) -> differences.TensorChange:
     old, new = _tensor_info(one.before, one.before_id), _tensor_info(one.after, one.after_id)
-    return differences.TensorChange(_change(old, new), one.name, old, new)
+    moved = differences.Movement(*one.movement) if one.movement else None
+    return differences.TensorChange(_change(old, new), one.name, old, new, moved)
 
 
 def _tensor_info(tensor: TensorInfo | None, content: ContentId | None) -> differences.TensorInfo | None:

@@ -50,6 +50,19 @@ class TensorInfo(NamedTuple):
     """BLAKE3 of its bytes; empty if they were not read."""
 
 
+class Movement(NamedTuple):
+    """How far the numbers of a tensor moved."""
+
+    share: float
+    """Of its numbers, those whose bytes changed: 0.0 to 1.0."""
+    max: float | None
+    """The largest absolute change of a number, as float64; null if all are among `not_finite`."""
+    mean: float | None
+    """The mean of the absolute changes of all numbers, 0 of those that stayed; null as for max."""
+    not_finite: int
+    """Numbers that neither counts: they changed from or to NaN or infinity, or further than float64 reaches."""
+
+
 class TensorChange(NamedTuple):
     """A tensor that differs between two files."""
 
@@ -58,6 +71,8 @@ class TensorChange(NamedTuple):
     name: str
     before: TensorInfo | None
     after: TensorInfo | None
+    moved: Movement | None
+    """Of integers and floats whose bytes were compared, of equal dtype and shape; null otherwise."""
 
 
 class TensorChanges(NamedTuple):

@@ -437,19 +437,28 @@ class Registry:
         return Getting(self, text, Path(directory)).get(report, delete=delete)
 
     def cat(self, text: str) -> Iterator[bytes]:
-        """Yield the bytes of one file of a version, verified piece by piece.
+        """Yield the bytes of one file of a version, or of one tensor in it, verified piece by piece.
+
+        Args:
+            text: a ref with a path, perhaps with `#` and the name of a tensor behind it.
+
+        Raises:
+            NotFoundError: `path_not_found`, `tensor_not_found`.
+            UsageError: `no_path`.
+        """
+        from mlreg.registry.reading import read
+
+        return map(bytes, read(self, text).parts)
+
+    def tensors(self, text: str) -> list[results.TensorInfo]:
+        """Return the tensors in the files of a version, by path and place; with a path, of that file or directory.
 
         Raises:
             NotFoundError: `path_not_found`.
-            UsageError: `no_path`.
         """
-        repository, ref, target = self.find(text)
-        if not ref.path:
-            raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
-        file = self.files_of(repository, target, ref.path)[0]
-        if file.path != ref.path:
-            raise UsageError("no_path", f"{target}:{ref.path} is a directory", fix=f"mlreg ls {target}")
-        yield from map(bytes, repository.objects.read_whole(file.id, file.size))
+        from mlreg.registry.reading import tensors
+
+        return tensors(self, text)
 
     def files_of(self, repository: Repository, target: Target, path: str | None) -> list[File]:
         """Return the files of a version, or those at or below a path in it.

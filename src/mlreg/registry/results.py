@@ -137,6 +137,21 @@ class FileInfo(NamedTuple):
     """What `b3sum` prints for it."""
 
 
+class TensorInfo(NamedTuple):
+    """A tensor in a file of a version."""
+
+    ref: str
+    """`model/suture_detector@1.0.0:weights.safetensors#head.weight`, as `mlreg cat` takes it."""
+    path: str
+    """Of the file."""
+    name: str
+    dtype: str
+    """The file's word for it: `F32`, `Q4_K`, `<f4`."""
+    shape: tuple[int, ...]
+    size: int
+    """Bytes of the file that it lies in."""
+
+
 class TagInfo(NamedTuple):
     """A tag and what it points to."""
 
@@ -438,7 +453,7 @@ class Resolved(NamedTuple):
 
 
 class Content(NamedTuple):
-    """The bytes of one file of a version."""
+    """The bytes of one file of a version, or of one tensor in it."""
 
     ref: str
     size: int

@@ -93,6 +93,12 @@ TYPES = {
 """By the number in a file; what is missing was removed from the format."""
 
 _ELEMENTS = {kind.word: kind.element for kind in TYPES.values()}
+_NUMBERS = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "BF16": "bfloat16"} | {
+    "I8": "|i1",
+    "I16": "<i2",
+    "I32": "<i4",
+    "I64": "<i8",
+}
 
 
 class Gguf:
@@ -111,6 +117,9 @@ class Gguf:
 
     def element(self, dtype: str) -> Element | None:
         return _ELEMENTS[dtype]
+
+    def numbers(self, dtype: str) -> str:
+        return _NUMBERS.get(dtype, "")
 
 
 def _tensors(cursor: Cursor) -> Iterator[TensorInfo]:

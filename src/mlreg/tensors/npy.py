@@ -63,6 +63,10 @@ class Npy:
             return None
         return Element(width, is_float=kind in "fc")
 
+    def numbers(self, dtype: str) -> str:
+        # What is wider differs between machines.
+        return dtype if dtype[1] in "iuf" and _item_size(dtype) <= 8 else ""
+
 
 def array(name: str, cursor: Cursor) -> tuple[TensorInfo, ...]:
     """Return the array at the place of a cursor, and pass it; nothing, if it is of objects or of several fields.
@@ -83,7 +87,8 @@ def array(name: str, cursor: Cursor) -> tuple[TensorInfo, ...]:
         raise ValueError(f"the unknown dtype {shown(dtype)}")
     start = cursor.place
     cursor.skip(math.prod(shape) * _item_size(dtype))
-    return (TensorInfo(name, dtype, shape, start, cursor.place),)
+    first_is_fastest = fields["fortran_order"] == "True" and len(shape) > 1
+    return (TensorInfo(name, dtype, shape, start, cursor.place, first_is_fastest),)
 
 
 def _header(cursor: Cursor) -> str:

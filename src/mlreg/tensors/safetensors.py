@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import numpy
     from numpy.typing import NDArray
 
-SUFFIX = ".safetensors"
-"""What files of the format are called."""
 LENGTH_BYTES = 8
 """Size of N."""
 MAX_HEADER_BYTES = 100_000_000
@@ -281,6 +279,12 @@ class Safetensors:
             return None
         # A complex number is two floats.
         return Element(4 if dtype == "C64" else bits // 8, dtype[0] not in "UI" and dtype != "BOOL")
+
+    def numbers(self, dtype: str) -> str:
+        name = array_name(dtype)
+        if name.startswith(("bfloat", "float8")):
+            return name
+        return f"<{name[0]}{_BY_WORD[dtype].bits // 8}" if name and name != "bool" else ""
 
 
 def array_name(dtype: str) -> str:

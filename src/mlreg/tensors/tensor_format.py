@@ -25,6 +25,8 @@ class TensorInfo(NamedTuple):
     """Its first byte, counted from the start of the file."""
     end: int
     """One past its last byte, counted from the start of the file."""
+    first_is_fastest: bool = False
+    """Whether neighbours in the file differ in the first of several dimensions; otherwise they do in the last one."""
 
 
 class Element(NamedTuple):
@@ -57,10 +59,19 @@ class TensorFormat(Protocol):
         What lies in none of them is the format's own: headers, names, padding.
 
         Raises:
-            IntegrityError: with the rule that is broken. No other error, whatever the bytes.
+            IntegrityError: `bad_` and the name of the format, with the rule that is broken. No other error, whatever
+                the bytes.
         """
         ...
 
     def element(self, dtype: str) -> Element | None:
         """Return what a tensor of that type is made of; None for quantized blocks, packed bits, text."""
+        ...
+
+    def numbers(self, dtype: str) -> str:
+        """Return what numpy, or else ml_dtypes, calls the integers or floats that a tensor of that type is made of.
+
+        With the order of their bytes, which is little-endian where none is said: `<f4`, `>i8`, `bfloat16`. Empty for
+        whatever else there is, also for truth values and complex numbers.
+        """
         ...

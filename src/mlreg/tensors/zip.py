@@ -78,6 +78,9 @@ class Zip:
     def element(self, dtype: str) -> Element | None:
         return None if dtype == BYTES else npy.Npy().element(dtype)
 
+    def numbers(self, dtype: str) -> str:
+        return "" if dtype == BYTES else npy.Npy().numbers(dtype)
+
 
 def _tensors(read: Read, size: int) -> Iterator[TensorInfo]:
     directory = _directory(read, size)

@@ -498,7 +498,7 @@ def test_what_we_accept_the_reference_reads_alike(data: bytes) -> None:
         return
 
     read = {name: (info["dtype"], tuple(info["shape"]), bytes(info["data"])) for name, info in deserialize(data)}
-    assert read == {name: (dtype, shape, data[start:end]) for name, dtype, shape, start, end in tensors}
+    assert read == {name: (dtype, shape, data[start:end]) for name, dtype, shape, start, end, _ in tensors}
 
 
 # Tensors that are no arrays.

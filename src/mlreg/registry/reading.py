@@ -1,0 +1,105 @@
+"""The bytes of one file of a version, or of one tensor in it, and the tensors that there are."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from mlreg.codecs.codec import Buffer
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.ref import Ref
+from mlreg.formats.tree import File
+from mlreg.operations.stored_file import StoredFile
+from mlreg.registry import results
+from mlreg.registry.getting import Finds
+from mlreg.registry.resolve import Target
+from mlreg.repository.repository import Repository
+from mlreg.tensors.tensor_format import TensorInfo
+
+MARK = "#"
+"""Stands between a file and a tensor in it. Both may have it in their names: the longest file is meant."""
+
+
+class Content(NamedTuple):
+    """Bytes, and what they are."""
+
+    ref: str
+    """`model/suture_detector@1.0.0:model.safetensors`, of a tensor with `#head.weight` behind it."""
+    parts: Iterator[Buffer]
+    """Each verified when it is yielded."""
+
+
+def read(registry: Finds, text: str) -> Content:
+    """Find the bytes of a file, or of one of its tensors, of which only those pieces are read that it lies in.
+
+    Args:
+        registry: where refs begin.
+        text: a ref with the path of a file, perhaps with `#` and the name of a tensor behind it.
+
+    Raises:
+        NotFoundError: `path_not_found`, `tensor_not_found`.
+        UsageError: `no_path`.
+    """
+    repository, ref, target = registry.find(text)
+    file, name = _file(registry, repository, ref, target)
+    shown = f"{target}:{file.path}"
+    if name is None:
+        return Content(shown, repository.objects.read_whole(file.id, file.size))
+    stored = StoredFile(repository.objects, file)
+    tensor = _tensor(stored, name, shown)
+    return Content(f"{shown}{MARK}{name}", stored.pieces(tensor.start, tensor.end))
+
+
+def _file(registry: Finds, repository: Repository, ref: Ref, target: Target) -> tuple[File, str | None]:
+    """Return the file that a ref names, and the name of the tensor, if there is one."""
+    if not ref.path:
+        raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
+    files = {file.path: file for file in registry.files_of(repository, target, None)}
+    if ref.path in files:
+        return files[ref.path], None
+    marks = [at for at, character in enumerate(ref.path) if character == MARK]
+    for at in reversed(marks):
+        if ref.path[:at] in files:
+            return files[ref.path[:at]], ref.path[at + 1 :]
+    path = ref.path[: marks[0]] if marks else ref.path
+    registry.files_of(repository, target, path)  # says what is not found
+    raise UsageError("no_path", f"{target}:{path} is a directory", fix=f"mlreg ls {target}")
+
+
+def _tensor(stored: StoredFile, name: str, file: str) -> TensorInfo:
+    if stored.tensors is None:
+        known = "a sound file of safetensors, GGUF, npy, or an uncompressed archive of numpy.savez or torch.save"
+        raise NotFoundError(
+            "tensor_not_found", f"{file} has no tensors", why=f"it is not {known}", fix=f"mlreg cat {file}"
+        )
+    found = {tensor.name: tensor for tensor in stored.tensors.items}
+    if name not in found:
+        near = difflib.get_close_matches(name, found, n=2)
+        fix = (*(f"mlreg cat {file}{MARK}{one}" for one in near), f"mlreg show --tensors {file}")
+        raise NotFoundError("tensor_not_found", f"{file} has no tensor {name}", fix=fix)
+    return found[name]
+
+
+def tensors(registry: Finds, text: str) -> list[results.TensorInfo]:
+    """Return the tensors of a version by path and place, reading only those pieces that say where they are.
+
+    Args:
+        registry: where refs begin.
+        text: a ref; with a path, only what is at or below it.
+
+    Raises:
+        NotFoundError: `path_not_found`, and what else a ref may raise.
+        IntegrityError: what must be read is damaged or gone.
+    """
+    repository, ref, target = registry.find(text)
+    found: list[results.TensorInfo] = []
+    for file in registry.files_of(repository, target, ref.path):
+        listed = StoredFile(repository.objects, file).tensors
+        found.extend(_infos(f"{target}:{file.path}", file.path, listed.items if listed else ()))
+    return found
+
+
+def _infos(ref: str, path: str, found: Sequence[TensorInfo]) -> Iterator[results.TensorInfo]:
+    for one in found:
+        yield results.TensorInfo(f"{ref}{MARK}{one.name}", path, one.name, one.dtype, one.shape, one.end - one.start)
