@@ -37,6 +37,7 @@ def measure(clock: Clock, work: Path, mlreg: str, workload: Workload) -> list[di
     """
     origin = work / "origin"
     _make(origin, workload)
+    clock.memory = 2 * size_of(origin)
     chosen = [tool for tool in tools(mlreg) if tool.name not in workload.leaves]
     stored: dict[str, tuple[int, int]] = {}
     for number in range(ROUNDS):
@@ -113,6 +114,7 @@ def remote(clock: Clock, work: Path, mlreg: str, workload: Workload) -> list[dic
             place = work / f"{tool.name}{number}"
             place.mkdir()
             _make(place / "data", workload)
+            clock.memory = 2 * size_of(place / "data")
             _all(clock, f"{tool.name} set-up", [*tool.prepare, *_filled(tool.add, 0)], place, 0)
             _all(clock, f"{tool.name} push", tool.push, place, 0)
             _all(clock, f"{tool.name} no-op", tool.push, place, 0)
