@@ -31,7 +31,7 @@ docs-test: $(READY) ## Run what the documents say, and compare
 
 soak: $(READY) ## Run the tests with random work, faults and kills at SOAK=20 times the everyday scale
 	@$(BIN)/python tests/laws/log_protocol_model.py --seeds $$((100 * $(SOAK)))
-	@$(BIN)/python -m pytest -q tests/laws tests/journeys --scale $(SOAK)
+	@$(BIN)/python -m pytest -q tests/laws tests/journeys tests/hostile/test_fuzz.py tests/conformance --scale $(SOAK)
 
 bench: $(READY) ## Measure speed and size: SCALE=1 is a file of 2 GB; PEERS=no leaves other tools out
 	@$(BIN)/python -m benchmarks --scale $(SCALE) --peers $(PEERS)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.hostile import counting
+
 EXAMPLES = 100
 """Examples of a property at scale 1, unless its test says otherwise."""
 
@@ -25,6 +27,13 @@ def pytest_configure(config: pytest.Config) -> None:
     scale: int = config.getoption("--scale")
     settings.register_profile("mlreg", deadline=None, derandomize=scale == 1, max_examples=EXAMPLES * scale)
     settings.load_profile("mlreg")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many hostile inputs were tried."""
+    if counting.TRIED:
+        counts = ", ".join(f"{count:,} {what}" for what, count in sorted(counting.TRIED.items()))
+        terminalreporter.write_line(f"hostile inputs tried: {counts}")
 
 
 @pytest.fixture(scope="session")
