@@ -42,7 +42,7 @@ class Difference:
     def encode(self, plain: Buffer, base_id: bytes, base: Buffer, shape: Shape) -> bytes:
         """Return the stored form of numbers; `base` is as long as `plain`, and its numbers lie in the same places."""
         changed = _mapped(plain, base, shape, _difference)
-        return base_id + self._planes.encode_as(changed, shape._replace(is_rotated=False))
+        return b"".join((base_id, self._planes.encode_as(changed, shape._replace(is_rotated=False))))
 
     def decode(self, stored: Buffer, base: Buffer, plain_size: int) -> Buffer:
         """Return exactly `plain_size` bytes.

@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     Plane = NDArray[numpy.uint8]
 
 WIDTHS = (1, 2, 4, 8)
-STRETCH = 32 * 1024
-"""Numbers that are split at a time: they stay in the cache of a core."""
-SAMPLE = 8 * 1024
-"""Bytes of a plane that decide how it is compressed."""
+STRETCH = 128 * 1024
+"""Numbers that are split at a time: they stay in the cache of a core, and each step is worth letting others run."""
+SAMPLE = 16 * 1024
+"""Bytes of a plane that decide how it is compressed, and whether."""
+SAMPLED_PLACES = 4
+HOPELESS = 0.99
+"""A plane whose sample does not even shrink to this share is stored raw."""
 _HEAD = struct.Struct("<BBBB")
 _ROTATED = 1
 
@@ -57,25 +60,41 @@ class Planes:
     def encode(self, plain: Buffer) -> Buffer:
         return self.encode_as(plain, Shape(1, is_rotated=False))
 
-    def encode_as(self, plain: Buffer, shape: Shape) -> bytes:
+    def encode_as(self, plain: Buffer, shape: Shape) -> memoryview:
         """Return the stored form of numbers."""
+        import numpy
+
         shape = shape._replace(lead=min(shape.lead, len(plain)))
         count = (len(plain) - shape.lead) // shape.width
         end = shape.lead + count * shape.width
         view = memoryview(plain)
-        stored = [self._squeezed(plane, shape) for plane in _split(view[shape.lead : end], shape)]
-        sizes = struct.pack(f"<{shape.width}I", *map(len, stored))
+        edges = b"".join((view[: shape.lead], view[end:]))
+        begin = _HEAD.size + 4 * shape.width + len(edges)
+        stored = numpy.empty(begin + count * shape.width, numpy.uint8)
+        planes = stored[begin:].reshape(shape.width, count)
+        _split(view[shape.lead : end], shape, planes)
+        sizes, at = [], begin
+        for number, plane in enumerate(planes):
+            squeezed = self._squeezed(plane, shape)
+            # What is stored raw, behind nothing that shrank, is where it should be.
+            if len(squeezed) < count or at < begin + number * count:
+                stored[at : at + len(squeezed)] = numpy.frombuffer(squeezed, numpy.uint8)
+            sizes.append(len(squeezed))
+            at += len(squeezed)
         head = _HEAD.pack(shape.width, _ROTATED * shape.is_rotated, shape.lead, 0)
-        return b"".join((head, sizes, view[: shape.lead], view[end:], *stored))
+        stored[:begin] = numpy.frombuffer(head + struct.pack(f"<{shape.width}I", *sizes) + edges, numpy.uint8)
+        return stored[:at].data
 
     def _squeezed(self, plane: Plane, shape: Shape) -> Buffer:
         """Return a plane compressed, or as it is if that is not shorter."""
         encode: Callable[[Buffer], Buffer] = self._compressor().compress
+        sample = _sample(plane)
+        tried = len(encode(sample))
         # Bytes of floats only have some values more often than others; those of integers may also repeat in runs.
-        if not shape.is_rotated:
-            sample = plane[len(plane) // 2 :][:SAMPLE].data
-            if len(self._general.encode(sample)) < len(encode(sample)):
-                encode = self._general.encode
+        if not shape.is_rotated and (general := len(self._general.encode(sample))) < tried:
+            encode, tried = self._general.encode, general
+        if tried > HOPELESS * len(sample):
+            return plane.data
         stored = encode(plane.data)
         return stored if len(stored) < len(plane) else plane.data
 
@@ -134,12 +153,20 @@ def _head(stored: Buffer) -> tuple[Shape, tuple[int, ...]]:
     return Shape(width, bool(flags), lead), struct.unpack_from(f"<{width}I", stored, _HEAD.size)
 
 
-def _split(numbers: memoryview, shape: Shape) -> list[Plane]:
-    """Return the planes of numbers, the lowest byte first."""
+def _sample(plane: Plane) -> memoryview:
+    """Return some bytes of a plane, from all of it."""
+    part = len(plane) // SAMPLED_PLACES
+    if len(plane) <= SAMPLE:
+        return plane.data
+    places = plane[: part * SAMPLED_PLACES].reshape(SAMPLED_PLACES, part)
+    return places[:, : SAMPLE // SAMPLED_PLACES].copy().reshape(-1).data
+
+
+def _split(numbers: memoryview, shape: Shape, planes: NDArray[numpy.uint8]) -> None:
+    """Put the bytes of numbers into planes, a row for each, the lowest byte first."""
     import numpy
 
     words: Words = numpy.frombuffer(numbers, f"<u{shape.width}")
-    planes = [numpy.empty(len(words), numpy.uint8) for _ in range(shape.width)]
     space, sign = (numpy.empty(min(STRETCH, len(words)), f"<u{shape.width}") for _ in range(2))
     for start in range(0, len(words), STRETCH):
         part = words[start : start + STRETCH]
@@ -154,7 +181,6 @@ def _split(numbers: memoryview, shape: Shape) -> list[Plane]:
         for plane in planes[1:]:
             numpy.right_shift(rest, 8, out=rest)
             numpy.copyto(plane[start : start + STRETCH], rest, casting="unsafe")
-    return planes
 
 
 def _join(planes: list[Buffer], count: int, shape: Shape) -> memoryview:
