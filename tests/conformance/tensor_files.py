@@ -8,27 +8,17 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlreg.tensors.safetensors import encode_arrays
+from tests.conformance.onnx_files import onnx_samples
+from tests.conformance.sample import Content, Sample
 
 WEIGHTS = np.arange(-20, 20, dtype="<f4").reshape(8, 5)
 STEPS = np.arange(7, dtype="<i8")
-
-
-Content: TypeAlias = tuple[str, tuple[int, ...], bytes]
-"""Dtype, shape and bytes of a tensor."""
-
-
-class Sample(NamedTuple):
-    """A file, and the tensors it must be found to have."""
-
-    title: str
-    data: bytes
-    tensors: dict[str, Content]
 
 
 class GgufTensor(NamedTuple):
@@ -261,5 +251,11 @@ def _zip_samples() -> list[Sample]:
     ]
 
 
-SAMPLES = {"safetensors": _safetensors_samples(), "gguf": _gguf_samples(), "npy": _npy_samples(), "zip": _zip_samples()}
+SAMPLES = {
+    "safetensors": _safetensors_samples(),
+    "gguf": _gguf_samples(),
+    "npy": _npy_samples(),
+    "zip": _zip_samples(),
+    "onnx": onnx_samples(),
+}
 """By the name of the format."""

@@ -18,10 +18,12 @@ from mlreg.tensors import FORMATS, HEAD, format_of
 from mlreg.tensors.layout import stretches
 from mlreg.tensors.movement import meter_of
 from mlreg.tensors.tensor_format import UNKNOWN_SIZE, Read, TensorFormat, TensorInfo
-from tests.conformance.tensor_files import SAMPLES, Sample
+from tests.conformance.sample import Sample
+from tests.conformance.tensor_files import SAMPLES
+from tests.hostile.counting import TRIED
 
-NEEDS_THE_END = {"zip"}
-"""Formats whose list of tensors is at the end of a file."""
+NEEDS_THE_END = {"zip", "onnx"}
+"""Formats whose tensors are only known when the end of a file is."""
 WITHOUT_ORDER = {"bfloat16", "float8_e5m2", "float8_e4m3fn", "float8_e5m2fnuz", "float8_e4m3fnuz", "float8_e8m0fnu"}
 """Numbers that numpy itself does not have, and that are little-endian."""
 MEGABYTE = 1 << 20
@@ -57,6 +59,7 @@ def found_or_refused(kind: TensorFormat, data: bytes) -> tuple[TensorInfo, ...] 
 
 def assert_promise(kind: TensorFormat, data: bytes) -> None:
     """Find tensors or refuse; and what is found is in order, within the file, and cut as it should be."""
+    TRIED[kind.name] += 1
     tensors = found_or_refused(kind, data)
     if isinstance(tensors, IntegrityError):
         assert tensors.code == f"bad_{kind.name}"

@@ -67,7 +67,7 @@ def show(
 ) -> None:
     """Show what is known of a version: files, metadata, labels, inputs, tags, author.
 
-    Tensors are found in safetensors, GGUF, npy, and uncompressed archives of numpy.savez and torch.save.
+    Tensors are found in safetensors, GGUF, ONNX, npy, and uncompressed archives of numpy.savez and torch.save.
 
     Examples:
 

@@ -31,7 +31,10 @@ from mlreg.formats.names import (
 )
 from mlreg.formats.paths import check_path
 
-MAX_REF_CHARS = 1000
+MAX_REF_CHARS = 8192
+"""Tensors in graphs within graphs have names of more than a thousand."""
+TENSOR = "#"
+"""Stands between a file and a tensor in it."""
 MAX_STEPS = 32
 MAX_COUNT_DIGITS = 9
 EXAMPLE = "model/suture_detector@production:model.safetensors"
@@ -211,7 +214,8 @@ def _split_step(text: str) -> tuple[Step, str]:
 def _read_path(text: str) -> str | None:
     if not text:
         return None
-    check_path(text[1:])
+    # Behind the mark any name of a tensor may stand, if there is no file of that name.
+    check_path(text[1:].partition(TENSOR)[0])
     return text[1:]
 
 

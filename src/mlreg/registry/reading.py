@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mlreg.codecs.codec import Buffer
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.ref import Ref
+from mlreg.formats.ref import TENSOR, Ref
 from mlreg.formats.tree import File
 from mlreg.operations.stored_file import StoredFile
 from mlreg.registry import results
@@ -16,9 +16,6 @@ from mlreg.registry.getting import Finds
 from mlreg.registry.resolve import Target
 from mlreg.repository.repository import Repository
 from mlreg.tensors.tensor_format import TensorInfo
-
-MARK = "#"
-"""Stands between a file and a tensor in it. Both may have it in their names: the longest file is meant."""
 
 
 class Content(NamedTuple):
@@ -48,17 +45,20 @@ def read(registry: Finds, text: str) -> Content:
         return Content(shown, repository.objects.read_whole(file.id, file.size))
     stored = StoredFile(repository.objects, file)
     tensor = _tensor(stored, name, shown)
-    return Content(f"{shown}{MARK}{name}", stored.pieces(tensor.start, tensor.end))
+    return Content(f"{shown}{TENSOR}{name}", stored.pieces(tensor.start, tensor.end))
 
 
 def _file(registry: Finds, repository: Repository, ref: Ref, target: Target) -> tuple[File, str | None]:
-    """Return the file that a ref names, and the name of the tensor, if there is one."""
+    """Return the file that a ref names, and the name of the tensor, if there is one.
+
+    Both may have the mark in their names: the longest file is meant.
+    """
     if not ref.path:
         raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
     files = {file.path: file for file in registry.files_of(repository, target, None)}
     if ref.path in files:
         return files[ref.path], None
-    marks = [at for at, character in enumerate(ref.path) if character == MARK]
+    marks = [at for at, character in enumerate(ref.path) if character == TENSOR]
     for at in reversed(marks):
         if ref.path[:at] in files:
             return files[ref.path[:at]], ref.path[at + 1 :]
@@ -69,14 +69,14 @@ def _file(registry: Finds, repository: Repository, ref: Ref, target: Target) -> 
 
 def _tensor(stored: StoredFile, name: str, file: str) -> TensorInfo:
     if stored.tensors is None:
-        known = "a sound file of safetensors, GGUF, npy, or an uncompressed archive of numpy.savez or torch.save"
+        known = "a sound file of safetensors, GGUF, ONNX, npy, or an uncompressed archive of numpy.savez or torch.save"
         raise NotFoundError(
             "tensor_not_found", f"{file} has no tensors", why=f"it is not {known}", fix=f"mlreg cat {file}"
         )
     found = {tensor.name: tensor for tensor in stored.tensors.items}
     if name not in found:
         near = difflib.get_close_matches(name, found, n=2)
-        fix = (*(f"mlreg cat {file}{MARK}{one}" for one in near), f"mlreg show --tensors {file}")
+        fix = (*(f"mlreg cat {file}{TENSOR}{one}" for one in near), f"mlreg show --tensors {file}")
         raise NotFoundError("tensor_not_found", f"{file} has no tensor {name}", fix=fix)
     return found[name]
 
@@ -102,4 +102,4 @@ def tensors(registry: Finds, text: str) -> list[results.TensorInfo]:
 
 def _infos(ref: str, path: str, found: Sequence[TensorInfo]) -> Iterator[results.TensorInfo]:
     for one in found:
-        yield results.TensorInfo(f"{ref}{MARK}{one.name}", path, one.name, one.dtype, one.shape, one.end - one.start)
+        yield results.TensorInfo(f"{ref}{TENSOR}{one.name}", path, one.name, one.dtype, one.shape, one.end - one.start)

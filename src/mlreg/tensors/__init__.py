@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from mlreg.tensors.gguf import Gguf
 from mlreg.tensors.npy import Npy
+from mlreg.tensors.onnx import Onnx
 from mlreg.tensors.safetensors import Safetensors
 from mlreg.tensors.tensor_format import TensorFormat
 from mlreg.tensors.zip import Zip
 
-FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors(), Npy(), Zip())
-"""The first that recognises a file reads it. GGUF before safetensors: a file of 123 tensors would be both."""
+FORMATS: tuple[TensorFormat, ...] = (Gguf(), Safetensors(), Npy(), Zip(), Onnx())
+"""The first that recognises a file reads it. GGUF before safetensors: a file of 123 tensors would be both.
+ONNX last: it begins with no word of its own."""
 
 HEAD = 64
 """Bytes of the beginning of a file by which its format is recognised."""
