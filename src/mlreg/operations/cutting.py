@@ -20,7 +20,7 @@ WHOLE = 1024 * 1024
 AT_ONCE = 8 * 1024 * 1024
 """Bytes in which places to cut are searched for at once."""
 MAX_PEEK = 32 * 1024 * 1024
-"""Bytes that are held of a stream to find its tensors."""
+"""Bytes that are held of a stream, about, to find its tensors."""
 
 
 class Piece(NamedTuple):
@@ -34,7 +34,10 @@ class Piece(NamedTuple):
 class _Input(Protocol):
     """Bytes that are read from front to back; the first ones may be looked at before."""
 
-    size: int
+    @property
+    def size(self) -> int:
+        """Bytes, or `UNKNOWN_SIZE`. Only before the first `take`."""
+        ...
 
     def peek(self, start: int, size: int) -> bytes:
         """Return bytes from a place on, fewer where the input ends. Only before the first `take`."""
@@ -76,7 +79,8 @@ def pieces_of_file(path: str | Path) -> Iterator[Piece]:
 def pieces_of_stream(parts: Iterable[Buffer]) -> Iterator[Piece]:
     """Yield the pieces of what arrives in parts of any size.
 
-    They are those of a file with these bytes, unless its tensors are only found from its end, or do not fill it.
+    They are those of a file with these bytes, unless it is longer than `MAX_PEEK` and its tensors are only found from
+    its end, or do not fill it.
     """
     return _pieces(_Stream(parts))
 
@@ -155,11 +159,15 @@ class _File:
 
 
 class _Stream:
-    size = UNKNOWN_SIZE
-
     def __init__(self, parts: Iterable[Buffer]) -> None:
         self._parts = iter(parts)
         self._held = bytearray()
+
+    @property
+    def size(self) -> int:
+        """Its bytes, if it ends where it may be looked at."""
+        self._hold(MAX_PEEK + 1)
+        return len(self._held) if len(self._held) <= MAX_PEEK else UNKNOWN_SIZE
 
     def peek(self, start: int, size: int) -> bytes:
         self._hold(min(start + size, MAX_PEEK))

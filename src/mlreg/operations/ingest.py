@@ -28,7 +28,7 @@ from mlreg.operations.scanning import Source, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.repository import Repository
 
-READ_AHEAD = 2
+READ_AHEAD = 4
 """Pieces of a large file that are read before they are asked for."""
 
 Report = Callable[[int], None]

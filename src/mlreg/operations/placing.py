@@ -25,7 +25,7 @@ FEW = 8
 """Files or directories that are flushed one by one: what others wrote need not be flushed with them."""
 THREADS = 16
 """That wait for flushes, where each file needs its own: a journal writes what waits in one go."""
-EARLY = 64 * 1024 * 1024
+EARLY = 16 * 1024 * 1024
 """Bytes of a large file after which the disk begins with it."""
 
 Open = Callable[[str], AbstractContextManager[int]]
@@ -150,6 +150,6 @@ def _fill(fd: int, parts: Iterable[Buffer]) -> int:
             view = view[os.write(fd, view) :]
         written += len(data)
         if written - flushed >= EARLY:
-            flush_early(fd, written)
+            flush_early(fd, flushed, written)
             flushed = written
     return written

@@ -46,6 +46,8 @@ WORTH_A_THREAD = 64 * 1024
 """Bytes of a block that is encoded beside others; to hand over a smaller one would take longer."""
 PACK_SIZE = 64 * 1024 * 1024
 """Stored bytes at which a pack is closed."""
+PACK_OBJECTS = 1 << 17
+"""Objects at which it is closed, however small they are: all that is known of them is held until then."""
 THREADS = min(8, os.cpu_count() or 1)
 """That encode; one more waits for the disk while packs are flushed."""
 IN_FLIGHT = 2 * THREADS
@@ -93,7 +95,7 @@ class PackWriter:
         self.pool = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="mlreg-encode")
         place = _Place(store, pack_ids or _random_ids(), pack_size, is_random=pack_ids is None)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
-        self._added: set[tuple[Sort, ObjectId]] = set()
+        self._added: dict[Sort, set[ObjectId]] = {sort: set() for sort in Sort}
         self._is_broken = False
         self.indexes: dict[str, PackIndex] = {}
         """Of the packs that `finish` returned, by id: who wrote them need not read them."""
@@ -127,7 +129,7 @@ class PackWriter:
 
     def has(self, sort: Sort, object_id: ObjectId) -> bool:
         """Tell whether an object was added here already."""
-        return (sort, object_id) in self._added
+        return object_id in self._added[sort]
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer, shape: Shape | None = None) -> None:
         """Add an object, once. The caller leaves `data` alone from here on.
@@ -146,19 +148,20 @@ class PackWriter:
         if self.has(sort, object_id):
             return
         with self._all_or_none():
-            self._added.add((sort, object_id))
+            self._added[sort].add(object_id)
             self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
 
     def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
         """Add a block of another pack as it is, with all its objects; their starts within it stay."""
         with self._all_or_none():
-            self._added.update((item.sort, item.id) for item in items)
+            for item in items:
+                self._added[item.sort].add(item.id)
             self._streams[kind].add_encoded(stored, block, items)
 
     def add_difference(self, piece: ContentId, plain_size: int, stored: bytes) -> None:
         """Add a piece as what it differs by from another one, which must be there when it is read."""
         with self._all_or_none():
-            self._added.add((Sort.PIECE, piece))
+            self._added[Sort.PIECE].add(piece)
             self._streams[PackKind.DATA].add_difference(piece, plain_size, stored)
 
     def finish(self) -> tuple[PackEntry, ...]:
@@ -285,7 +288,9 @@ class _PackStream:
         return self._open
 
     def _close_if_full(self) -> None:
-        if self._open is not None and self._open.size >= self._place.pack_size:
+        if self._open is not None and (
+            self._open.size >= self._place.pack_size or len(self._open.items) >= PACK_OBJECTS
+        ):
             self.close()
 
     def close(self) -> None:

@@ -57,10 +57,10 @@ def _type_of(descriptor: int, library: ctypes.CDLL) -> int:
     return 0 if library.fstatfs(descriptor, answer) else answer[0] & 0xFFFFFFFF
 
 
-def flush_early(fd: int, written: int) -> None:
-    """Let the disk begin with a large file while more of it comes, and take pages again instead of ever new ones.
+def flush_early(fd: int, start: int, end: int) -> None:
+    """Let the disk begin with a part of a large file while more comes, and take pages again instead of ever new ones.
 
     Measured on 2 GB: 1.6 s instead of 4.1, most of which the kernel spent on finding memory.
     """
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, written, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)

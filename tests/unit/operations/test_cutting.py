@@ -17,7 +17,9 @@ from mlreg.operations import cutting
 from mlreg.operations.cutting import WHOLE, Piece, pieces_of_file, pieces_of_stream
 from mlreg.tensors.layout import BLOCK
 from mlreg.tensors.safetensors import encode_arrays
-from mlreg.tensors.tensor_format import Element
+from mlreg.tensors.tensor_format import UNKNOWN_SIZE, Element
+from tests.conformance.onnx_files import FLOAT, initializer, model, raw, tensor
+from tests.conformance.tensor_files import archive, npy
 
 
 def noise(size: int) -> bytes:
@@ -44,6 +46,8 @@ FILES = {
     "a byte more": noise(WHOLE + 1),
     "blocks": noise(2 * BLOCK + 3),
     "tensors": tensors(),
+    "a model of ONNX": model(initializer(tensor(b"w", FLOAT, (600_000,), raw(bytes(2_400_000)))) * 2),
+    "an archive": archive({"a.npy": npy(np.ones(300_000)), "b.npy": npy(np.zeros(300_000, np.int16))}),
     "a header that lies": (1 << 40).to_bytes(8, "little") + b"{" + noise(WHOLE),
     "a header that is no JSON": (1000).to_bytes(8, "little") + b"{" + noise(WHOLE),
 }
@@ -104,6 +108,13 @@ def test_a_stream_is_not_held_for_a_header_that_never_ends() -> None:
 
     reading.peek(0, 1 << 62)
 
+    assert len(reading._held) <= cutting.MAX_PEEK + (1 << 20)
+
+
+def test_of_a_long_stream_the_size_is_not_known_and_little_is_held() -> None:
+    reading = cutting._Stream(in_parts(bytes(100 * 1024 * 1024), 1 << 20))
+
+    assert reading.size == UNKNOWN_SIZE
     assert len(reading._held) <= cutting.MAX_PEEK + (1 << 20)
 
 

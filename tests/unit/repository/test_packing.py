@@ -139,6 +139,16 @@ def test_a_pack_is_closed_when_it_is_full() -> None:
     assert len({pack.id for pack in packs}) == 4
 
 
+def test_a_pack_is_closed_when_it_holds_many_objects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "PACK_OBJECTS", 4)
+    store = MemoryStore()
+    with PackWriter(store) as writer:
+        add_all(writer, [(Sort.PIECE, noise(SMALL, seed)) for seed in range(10)])
+        packs = writer.finish()
+
+    assert [pack.objects for pack in packs] == [4, 4, 2]
+
+
 def test_packs_take_the_names_they_are_given() -> None:
     store = MemoryStore()
     with PackWriter(store, pack_ids=iter(map(pack_id, (7, 8)))) as writer:
