@@ -17,15 +17,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlreg
-from benchmarks import log_speed, peers, real_files, registry_speed, startup, versions
+from benchmarks import corpus, extremes, log_speed, peers, real_files, registry_speed, startup, tuned, versions
 from benchmarks.timing import Clock
 from benchmarks.versions import Workload
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-
-
-CORPUS = PAGE.parent.parent / "corpus"
-"""Real files, which are not part of the project: put some there to measure them."""
 
 
 def main() -> None:
@@ -87,7 +83,7 @@ def _weights(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
 
 def _files(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     count = max(100, int(100_000 * scale))
-    rows = versions.measure(clock, work, mlreg, Workload("files", count, ("git-lfs", "git-annex")))
+    rows = versions.measure(clock, work, mlreg, Workload("files", count, ("git-lfs", "git-annex", "hf-xet")))
     return f"{count:,} files of 1 to 20 KB", _steps(clock, rows)
 
 
@@ -159,7 +155,9 @@ def _registry(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
 
 
 def _real(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:  # noqa: ARG001 - as the others
-    rows = real_files.measure(CORPUS) if CORPUS.is_dir() else []
+    if peers.wanted:
+        corpus.fetch(corpus.CORPUS)
+    rows = real_files.measure(corpus.CORPUS) if corpus.CORPUS.is_dir() else []
     names = sorted({name for row in rows for name in row.peers})
     lines = []
     for row in rows:
@@ -169,8 +167,27 @@ def _real(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:  # noqa:
             f"| {row.name} | {row.size / 1e6:.1f} | {' | '.join(shares)} | {row.fast_in:.2f} | {row.fast_out:.2f} |"
         )
     head = f"| file | MB | mlreg % | zstd -3 % | {''.join(f'{name} % | ' for name in names)}in GB/s | out GB/s |"
-    note = f"The files of `{CORPUS.name}/`, stored as a share of their bytes; speeds of one core, median of 3."
+    note = f"The files of `{corpus.CORPUS.name}/`, stored as a share of their bytes; speeds of one core, median of 3."
     return "Real files", [note, "", *_rows(head, lines)]
+
+
+def _tuned(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    rows = tuned.measure(clock, work, mlreg, max(10, int(300 * scale)))
+    lines = [f"| {row.title} | {row.kind} | {100 * row.alone:.1f} | {100 * row.share:.1f} |" for row in rows]
+    shares = [row.share for row in rows if row.kind == "bf16" and "tuned" in row.title]
+    if shares:
+        lines.append(f"| mean of the tuned ones | bf16 | | {100 * sum(shares) / len(shares):.1f} |")
+    head = "| version | numbers | stored alone, % of raw | after `repack --delta`, % of that |"
+    return "Models that were trained, and tuned" if rows else "No models: torch is not installed", _rows(head, lines)
+
+
+def _extremes(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    rows = extremes.many(clock, work, mlreg, max(1000, int(1_000_000 * scale)))
+    rows += extremes.sparse(clock, work, mlreg, int(20e9 * scale))
+    lines = [
+        f"| {row.title} | {row.seconds:.2f} | {row.rate} | {row.peak:.0f} | {row.stored / 1e6:.2f} |" for row in rows
+    ]
+    return "Very many, and very large", _rows("| `add` of | s | a second | peak MB | stored MB |", lines)
 
 
 PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
@@ -180,6 +197,8 @@ PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "series": _series,
     "remote": _remote,
     "real": _real,
+    "tuned": _tuned,
+    "extremes": _extremes,
     "log": _log,
     "registry": _registry,
 }

@@ -1,4 +1,4 @@
-"""The tools beside which mlreg is measured: what is on the path, and dvc and mlflow in an environment of their own."""
+"""The tools beside which mlreg is measured: what is on the path, and others in an environment of their own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ HERE = Path(__file__).resolve().parent
 PLACE = HERE.parent / ".venv-peers"
 
 
+INSTALLED = {"dvc": "bin/dvc", "mlflow": "bin/mlflow", "hf-xet": "bin/python"}
+"""What is installed there, and what is run of each."""
+_DONE = PLACE / "installed"
+
 wanted = True
 """Whether peers are measured at all."""
 
@@ -19,18 +23,19 @@ def peer(name: str) -> str | None:
     """Return the program of a peer, or None if it is not there and cannot be installed, or not wanted."""
     if not wanted:
         return None
-    if name in ("dvc", "mlflow"):
-        program = PLACE / "bin" / name
-        if not program.exists():
-            _install()
-        return str(program) if program.exists() else None
-    return shutil.which(name)
+    if name not in INSTALLED:
+        return shutil.which(name)
+    found = PLACE / INSTALLED[name]
+    if not _DONE.exists() or _DONE.read_text() != " ".join(INSTALLED):
+        _install()
+    return str(found) if _DONE.exists() else None
 
 
 def _install() -> None:
     if not PLACE.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PLACE)], check=True)
-    pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q", "dvc", "mlflow"]
+    pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q", *INSTALLED]
     if subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode == 0:
         site = next((PLACE / "lib").glob("python*/site-packages"))
         subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)
+        _DONE.write_text(" ".join(INSTALLED))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.peers import peer
@@ -30,7 +31,7 @@ class Tool(NamedTuple):
 
 def tools(mlreg: str) -> list[Tool]:
     """Return mlreg and those peers that are there."""
-    found = [_mlreg(mlreg), _git(), _git_lfs(), _git_annex(), _dvc(), _restic(), _borg()]
+    found = [_mlreg(mlreg), _git(), _git_lfs(), _git_annex(), _dvc(), _restic(), _borg(), _xet()]
     return [tool for tool in found if tool]
 
 
@@ -148,3 +149,11 @@ def _borg() -> Tool | None:
         [["mkdir", "-p", "out"], ["sh", "-c", f"cd out && {' '.join(quiet)} extract ../repo::v{{n}}"]],
         "repo",
     )
+
+
+def _xet() -> Tool | None:
+    python = peer("hf-xet")
+    if not python:
+        return None
+    command = [python, str(Path(__file__).with_name("xet.py"))]
+    return Tool("hf-xet", [["mkdir", "store"]], [[*command, "add"]], [[*command, "get"]], "store")
