@@ -10,12 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlreg.cli.comparing import difference
 from mlreg.formats.recipe import Part
 from mlreg.ids import ContentId
+from mlreg.registry.comparing import compare
+from mlreg.registry.registry import Registry
 from mlreg.repository.objects import Objects
 from mlreg.tensors.safetensors import encode_arrays
 from tests.cli.calling import Call, command, environment
-from tests.conformance.tensor_files import SAMPLES, Sample
+from tests.conformance.sample import Sample
+from tests.conformance.tensor_files import SAMPLES
 
 EVERY = [sample for samples in SAMPLES.values() for sample in samples]
 LARGE = {"early": np.arange(500_000, dtype="<f4"), "late": np.arange(500_000, dtype="<f4") * 2}
@@ -144,3 +148,14 @@ def test_a_tensor_that_is_not_there_is_an_error_with_those_that_are_called_alike
     assert mlreg("cat", f"{ref}:text#w", "--json").error["code"] == "tensor_not_found"
     assert mlreg("cat", f"{ref}:nothing#w", "--json").error["code"] == "path_not_found"
     assert mlreg("cat", f"{ref}:text#w").status == 4
+
+
+def test_a_terminal_shows_the_beginning_of_ids(mlreg: Call) -> None:
+    before, after = (put(mlreg, version, w=encoded(a=np.full(4, float(version[0])))) for version in ("1.0.0", "2.0.0"))
+    registry = Registry(Path(".mlreg").absolute(), "")
+
+    view = difference(compare(registry, before, after, tensors=True))
+
+    long, short = (next(row for row in rows if row[1] == "tensor") for rows in (view.rows, view.terminal_rows))
+    assert [len(str(cell).split()[-1]) for cell in (long[3], long[4])] == [64, 64]
+    assert [str(cell).split()[-1] for cell in short[3:5]] == [str(cell).split()[-1][:12] for cell in long[3:5]]

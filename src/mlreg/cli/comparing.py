@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from mlreg.cli.output import Column, Printer, Style, View
 from mlreg.registry import differences
 from mlreg.registry.comparing import PARTS, compare
 
+ID = re.compile(r"\b[0-9a-f]{64}\b")
+SHORT = 12
+"""Digits of an id that a terminal shows: enough to tell it from others."""
 SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 
 
@@ -69,7 +73,12 @@ def difference(result: differences.Difference) -> View:
     summary = f"no difference between {result.before} and {result.after}" if result.same else ""
     rows = [*files, *_tensors(result), *others]
     width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
-    return View(columns[:width], [row[:width] for row in rows], names, summary)
+    on_terminal = [[ID.sub(_begun, cell) for cell in row[:width]] for row in rows]
+    return View(columns[:width], [row[:width] for row in rows], names, summary, on_terminal)
+
+
+def _begun(found: re.Match[str]) -> str:
+    return found[0][:SHORT]
 
 
 Row = tuple[str, str, str, str, str, str]

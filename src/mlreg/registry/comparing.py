@@ -22,7 +22,7 @@ from mlreg.tensors.tensor_format import TensorInfo
 PARTS = ("files", "metadata", "inputs")
 """What is compared of two versions. Message, author, time and labels are not: they say nothing of the content."""
 
-SUFFIXES = (".safetensors", ".gguf", ".npy", ".npz", ".pt", ".pth")
+SUFFIXES = (".safetensors", ".gguf", ".npy", ".npz", ".pt", ".pth", ".onnx")
 """Files that are called so are looked into unasked."""
 
 
