@@ -60,21 +60,23 @@ def dot(graph: results.Graph) -> Iterator[str]:
     yield "  rankdir=LR;"
     yield "  node [shape=box];"
     for node in graph.nodes:
-        facts = f"label={_quoted(_label(node))}, style={BOXES[node.state]}, tooltip={_quoted(safe(node.message))}"
+        facts = f"label={_quoted(_label(node))}, style={BOXES[node.state]}, tooltip={_quoted(node.message)}"
         yield f"  {_quoted(node.id)} [{facts}];"
     for edge in graph.edges:
-        yield f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={_quoted(safe(edge.role))}];"
+        yield f"  {_quoted(edge.source)} -> {_quoted(edge.target)} [label={_quoted(edge.role)}];"
     yield "}"
 
 
 def _quoted(text: str) -> str:
     r"""Return a string of DOT. A backslash is doubled: `\N` in a label would be the name of the node.
 
+    Every string goes through here, ids too, so that none brings a control character along.
+
     >>> _quoted('a"b')
     '"a\\"b"'
     """
     # `&` begins an entity there, too.
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") + '"'
+    return '"' + safe(text).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") + '"'
 
 
 def mermaid(graph: results.Graph) -> Iterator[str]:
