@@ -29,6 +29,8 @@ PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
 REMOTES = "remotes."
 SCHEMA = "metadata_schema"
+RUN = "MLREG_RUN"
+"""The variable that tells a process which run it is part of."""
 
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
@@ -39,9 +41,9 @@ KEYS: dict[str, str] = {
     "registry.model.metadata_schema": "the JSON Schema of models' metadata, or one for each pattern of names",
     "registry.model.cleanup_policy.max_versions": "how many versions a clean-up keeps; not used by this release",
     "registry.model.cleanup_policy.retention_days": "how long a clean-up keeps versions; not used by this release",
-    "registry.experiment.storage_path": "where files of experiments lie in the project; not used by this release",
-    "registry.experiment.tracking_interval": "seconds between system metrics of a run; not used by this release",
-    "registry.experiment.artifact_storage": "where artifacts of runs lie in the project; not used by this release",
+    "registry.experiment.storage_path": "where runs are kept while they live; by default in the repository",
+    "registry.experiment.tracking_interval": "seconds between system metrics of a run; 60 by default",
+    "registry.experiment.artifact_storage": "where the files that were logged stand in a run; `artifacts/` by default",
     "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
     "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
     "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
@@ -55,7 +57,7 @@ The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_PLACES = ("storage_path", "artifact_storage", SCHEMA)
+_PLACES = ("storage_path", SCHEMA)
 
 
 class Setting(NamedTuple):
@@ -128,7 +130,8 @@ class Config:
     @property
     def formats(self) -> dict[str, str]:
         """From kind to how its versions are called, where that is set."""
-        set_ = {kind: self._from_files(f"registry.{kind}.version_format") for kind in KINDS}
+        keys = {kind: f"registry.{kind}.version_format" for kind in KINDS}
+        set_ = {kind: self._from_files(key) for kind, key in keys.items() if key in KEYS}
         return {kind: value for kind, value in set_.items() if value}
 
     def schemas(self, entry: Entry) -> dict[str, object]:
@@ -161,6 +164,16 @@ class Config:
             path = self.directory.absolute() / DIRECTORY
         lazy = {"author": lambda: self.author, "formats": lambda: self.formats, "schemas": self.schemas}
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
+
+    def get_experiment_registry_config(self) -> dict[str, Any]:
+        """Return the arguments of `ExperimentRegistry`."""
+        return {
+            **self.get_registry_config(),
+            "runs": self._from_files("registry.experiment.storage_path") or None,
+            "artifacts": self._from_files("registry.experiment.artifact_storage") or "artifacts",
+            "interval": int(self._from_files("registry.experiment.tracking_interval") or 60),
+            "run": self.environment.get(RUN, ""),
+        }
 
     # Files.
 

@@ -12,7 +12,8 @@
     ├── PartialError        exit 12  some items are done; the rest is listed
     ├── UnsupportedError    exit 13  install what is missing, or a newer mlreg
     ├── NoSpaceError        exit 14  make room
-    └── NotYetError         exit 124 what was waited for did not come: wait longer, or look why
+    ├── NotYetError         exit 124 what was waited for did not come: wait longer, or look why
+    └── NotStartedError     exit 125 the command that was to be run was not started: mend what the message says
 
 `docs/errors.md` explains every code.
 """
@@ -126,6 +127,12 @@ class NotYetError(MlregError):
 
     exit_status = 124
     retryable = True
+
+
+class NotStartedError(MlregError):
+    """A command that was to be run was not started; programs that run others exit so."""
+
+    exit_status = 125
 
 
 def explain(error: OSError, what: str) -> MlregError:

@@ -146,7 +146,7 @@ def _show_text(view: View) -> None:
     if view.summary or view.lines:
         for line in view.lines or (view.summary,):
             _write(safe(line))
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and view.columns:
         _table(view)
     else:
         for row in view.rows:

@@ -17,14 +17,18 @@ KIND_WORDS: Mapping[str, str] = {
     "data": "data",
     "dataset": "data",
     "datasets": "data",
+    "exp": "exp",
+    "experiment": "exp",
+    "experiments": "exp",
 }
 """Word a user may write -> kind of an entry. A new kind is a new line."""
 
+EXPERIMENT = "exp"
+"""The kind whose versions are runs."""
+
 KINDS = frozenset(KIND_WORDS.values())
 
-RESERVED_WORDS = frozenset(KIND_WORDS) | frozenset(
-    {"run", "runs", "exp", "experiment", "experiments", "deploy", "obj", "version", "tag", "remote"}
-)
+RESERVED_WORDS = frozenset(KIND_WORDS) | frozenset({"run", "runs", "deploy", "obj", "version", "tag", "remote"})
 """What no name may begin with, so that `model/x` is always a kind and a name."""
 
 MAX_NAME_CHARS = 200
@@ -198,7 +202,7 @@ class Entry(NamedTuple):
     """A named thing under version control; prints as `model/suture_detector`."""
 
     kind: str
-    """`model` or `data`."""
+    """`model`, `data` or `exp`."""
     name: str
     """`suture_detector`, `team/suture_detector`."""
 
@@ -208,7 +212,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `model/NAME` or `data/NAME`; every word of `KIND_WORDS` will do for the kind.
+        """Read `model/NAME`, `data/NAME` or `exp/NAME`; every word of `KIND_WORDS` will do for the kind.
 
         Raises:
             UsageError: `bad_entry`, no kind in front; `bad_name`.

@@ -1,6 +1,7 @@
 """The ref grammar: how a user names a version, a file in it, or what a tag pointed to.
 
     [remote::][kind/]name[@selector][:path]
+    [remote::]run/id[:path]
 
     selector   base followed by steps
     base       a version, a tag, `latest`, or 8 to 64 hexadecimal digits of an id
@@ -10,7 +11,8 @@
                @{TIME}  what it pointed to then: 2026-03-01, 2026-03-01T12:00:00Z
 
 A remote is a name, or a path or URL with a `/` in it. `b3:ID` and `@ID` name an object by its id
-alone, and `models:/name@tag` and `models:/name/1.0.0`, which MLflow writes, are read as ours.
+alone, and `models:/name@tag` and `models:/name/1.0.0`, which MLflow writes, are read as ours. The id of a
+run may be cut to its beginning.
 Reading a ref touches no repository; whether it exists, the registry says.
 """
 
@@ -30,6 +32,7 @@ from mlreg.formats.names import (
     quoted,
 )
 from mlreg.formats.paths import check_path
+from mlreg.formats.run import is_run_version
 
 MAX_REF_CHARS = 8192
 """Tensors in graphs within graphs have names of more than a thousand."""
@@ -39,6 +42,12 @@ MAX_STEPS = 32
 MAX_COUNT_DIGITS = 9
 EXAMPLE = "model/suture_detector@production:model.safetensors"
 
+BEST = "best"
+"""The selector that stands for the best run of an experiment."""
+RUN = "run"
+"""The kind of a ref that names a run by its id."""
+
+_RUN_WORDS = ("run", "runs")
 _ID_PREFIX = "b3:"
 _MLFLOW_PREFIX = "models:/"
 _DIGITS = frozenset("0123456789")
@@ -74,11 +83,11 @@ class Ref(NamedTuple):
     remote: str | None
     """The name, the path or the URL of a remote; None for the repository here."""
     kind: str | None
-    """`model` or `data`; None when not given, or when the ref is an id."""
+    """`model`, `data` or `exp`; None when not given, or when the ref is an id; `run` for a run by its id."""
     name: str
     """Empty when the ref is an id."""
     selector: str | None = None
-    """A version, a tag, `latest` or the beginning of an id; None when not given."""
+    """A version, a tag, `latest` or the beginning of an id, also of a run's; None when not given."""
     steps: tuple[Step, ...] = ()
     """In the order they are taken; empty without a selector."""
     path: str | None = None
@@ -88,8 +97,9 @@ class Ref(NamedTuple):
         """Return the ref in our spelling."""
         remote = "" if self.remote is None else f"{self.remote}::"
         kind = "" if self.kind is None else f"{self.kind}/"
+        by_id = "" if kind else _ID_PREFIX
         selector = "" if self.selector is None else f"@{self.selector}"
-        base = f"{self.name}{selector}" if self.name else f"{_ID_PREFIX}{self.selector}"
+        base = f"{self.name}{selector}" if self.name else f"{by_id}{self.selector}"
         path = "" if self.path is None else f":{self.path}"
         return f"{remote}{kind}{base}{''.join(map(str, self.steps))}{path}"
 
@@ -105,7 +115,7 @@ def parse_ref(text: str) -> Ref:
             raise _wrong(f"it is longer than {MAX_REF_CHARS} characters")
         remote, rest = _split_remote(text)
         kind, name, rest = _split_entry(_from_mlflow(rest))
-        selector, rest = _split_selector(name, rest)
+        selector, rest = _split_selector(kind, name, rest)
         steps, rest = _split_steps(rest)
         return Ref(remote, kind, name, selector, steps, _read_path(rest))
     except (UsageError, RefusedError) as error:
@@ -164,17 +174,21 @@ def _split_entry(text: str) -> tuple[str | None, str, str]:
     if len(full_name) == 64 and is_id_prefix(full_name):
         return None, "", "@" + text
     word, _, name = full_name.partition("/")
+    if name and word in _RUN_WORDS:
+        return RUN, "", f"@{name}{rest}"
     kind = KIND_WORDS.get(word) if name else None
     name = full_name if kind is None else name
     check_name(name)
     return kind, name, rest
 
 
-def _split_selector(name: str, text: str) -> tuple[str | None, str]:
+def _split_selector(kind: str | None, name: str, text: str) -> tuple[str | None, str]:
     if not text.startswith("@"):
         return None, text
     base, rest = _until(text[1:], "~^@:")
-    if not name and not is_id_prefix(base):
+    if kind == RUN and not (is_id_prefix(base.replace("-", "")) or is_run_version(base)):
+        raise _wrong("behind run/ stands the id of a run, or at least 8 digits of its beginning")
+    if kind != RUN and not name and not is_id_prefix(base):
         raise _wrong("without a name, a ref is 8 to 64 hexadecimal digits of an id, in lower case")
     if not base:
         raise _wrong("nothing stands behind '@'")

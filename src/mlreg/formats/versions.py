@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mlreg.errors import UsageError
 from mlreg.formats.names import MAX_VERSION_CHARS, is_id_prefix, is_version_text, quoted
+from mlreg.formats.run import id_in, is_run_version
 
 if TYPE_CHECKING:
     from datetime import date
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 """The word for `--bump` that leaves the part to the format."""
 
-_PRE_RELEASE, _END, _TEXT, _NUMBER, _WORD = b"\x01", b"\x02", b"\x10", b"\x20", b"\x30"
+_PRE_RELEASE, _END, _TEXT, _NUMBER, _WORD, _RUN = b"\x01", b"\x02", b"\x10", b"\x20", b"\x30", b"\x40"
 
 
 @lru_cache(maxsize=4096)
@@ -30,10 +31,14 @@ def order(text: str) -> bytes:
 
     Numbers are compared as numbers, part by part, and a version that goes on is newer than where it
     stops: 1.2 < 1.10, 2026.11.23 < 2026.11.23.1. What looks like SemVer is ordered as SemVer 2.0.0
-    says, pre-releases included; versions equal but for the build are ordered by its text.
+    says, pre-releases included; versions equal but for the build are ordered by its text. Runs are ordered
+    by their ids, which begin with the time, and by how often they were sealed.
 
     Source: https://semver.org/spec/v2.0.0.html#spec-item-11
     """
+    if is_run_version(text):
+        run, _, count = text.partition("+")
+        return _RUN + _bytes(run) + _numeral(count or "1") + _bytes(text)
     core, words = _split(text)
     key = b"".join(map(_chunk, _chunks(core)))
     if words is None:
@@ -121,6 +126,10 @@ class VersionFormat(Protocol):
         """Return which line of versions one belongs to: a line only goes forward, and lines stand side by side."""
         ...
 
+    def follows(self, version: str, earlier: str) -> bool:
+        """Tell whether a version goes on from the next lower one, which is then its parent."""
+        ...
+
     def next(self, existing: Iterable[str], part: str, today: date) -> str:
         """Return the name of the version to make now; none of `existing` has it.
 
@@ -163,6 +172,9 @@ class SemVer:
 
     def line(self, text: str) -> str:
         return ".".join(text.split(".")[:2])
+
+    def follows(self, version: str, earlier: str) -> bool:
+        return True
 
     def next(self, existing: Iterable[str], part: str, today: date) -> str:
         from semver import Version
@@ -233,6 +245,9 @@ class Pattern:
 
     def line(self, text: str) -> str:
         return ""
+
+    def follows(self, version: str, earlier: str) -> bool:
+        return True
 
     def next(self, existing: Iterable[str], part: str, today: date) -> str:
         _check_part(self, part)
@@ -321,15 +336,42 @@ def _is_day(found: Mapping[str, str | None]) -> bool:
     return True
 
 
+class RunIds:
+    """The id of a run; each stands alone, and one that was resumed is `ID+2` when it is sealed again."""
+
+    name = "run id"
+    parts: tuple[str, ...] = ()
+
+    def check(self, text: str) -> None:
+        if not is_run_version(text):
+            why = "a version of an experiment is a run, and is called by its id"
+            raise _bad_version(self, text, why, "", "0199ab3f-21c5-7000-8000-000000000000")
+
+    def line(self, text: str) -> str:
+        return text
+
+    def follows(self, version: str, earlier: str) -> bool:
+        return id_in(version) == id_in(earlier)
+
+    def next(self, existing: Iterable[str], part: str, today: date) -> str:
+        why = "a version of an experiment is a run"
+        raise UsageError("bad_bump", "runs are not counted", why=why, fix="mlreg run start EXPERIMENT")
+
+
+RUNS = RunIds()
+
+
 @cache
 def version_format(name: str) -> VersionFormat:
-    """Return a format by its name: `semver`, `calver`, `integer`, or a pattern such as `YYYY.MM.DD`.
+    """Return a format by its name: `semver`, `calver`, `integer`, `run id`, or a pattern such as `YYYY.MM.DD`.
 
     Raises:
         UsageError: `bad_version_format`.
     """
     if name in ("semver", SemVer.name):
         return SemVer()
+    if name == RunIds.name:
+        return RUNS
     return Pattern({"calver": "YYYY.MM.DD", "integer": "N"}.get(name, name))
 
 

@@ -317,8 +317,9 @@ class _Version:
 
     def _commit_of(self, version: str, names: _Ahead, writer: PackWriter) -> Commit:
         """Return the commit under a name; the one of an earlier attempt, if that is as it would be now."""
-        earlier = (ref.target for ref in newest_first(names, self.new.entry, before=version) if ref.target)
-        parents = tuple(islice(earlier, 1))
+        live = (ref for ref in newest_first(names, self.new.entry, before=version) if ref.target)
+        follows = self.new.versions.follows
+        parents = tuple(ref.target for ref in islice(live, 1) if ref.target and follows(version, leaf_of(ref)))
         wanted = (str(self.new.entry), version, parents)
         if self._packed and (self._packed.entry, self._packed.version, self._packed.parents) == wanted:
             return self._packed

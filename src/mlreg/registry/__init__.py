@@ -2,29 +2,27 @@
 
     >>> from mlreg.registry import ModelRegistry
 
-`registry` is what the command line calls, `model` what training code calls; `results` is what both
-return. A kind of entry is one line in `kinds`.
+`registry` is what the command line calls, `model` and `experiment` what training code calls; `results` and
+`run_results` are what they return. A kind of entry is one line in `kinds`.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlreg.registry.experiment import ExperimentRegistry
     from mlreg.registry.model import ModelRegistry
     from mlreg.registry.registry import Registry
 
-__all__ = ["ModelRegistry", "Registry"]
+__all__ = ["ExperimentRegistry", "ModelRegistry", "Registry"]
+
+_MODULES = {"ExperimentRegistry": "experiment", "ModelRegistry": "model", "Registry": "registry"}
 
 
 def __getattr__(name: str) -> object:
     """Import the public classes when they are first used: a command needs one of them at most."""
-    if name == "ModelRegistry":
-        from mlreg.registry.model import ModelRegistry
-
-        return ModelRegistry
-    if name == "Registry":
-        from mlreg.registry.registry import Registry
-
-        return Registry
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"mlreg.registry.{_MODULES[name]}"), name)

@@ -16,4 +16,5 @@ class Kind(NamedTuple):
 KINDS: dict[str, Kind] = {
     "model": Kind("model", "major.minor.patch"),
     "data": Kind("data", "YYYY.MM.DD"),
+    "exp": Kind("exp", "run id"),
 }

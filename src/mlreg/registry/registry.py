@@ -292,7 +292,7 @@ class Registry:
             version=version,
             bump=bump,
             metadata=described,
-            inputs=tuple(self._input(role, ref) for role, ref in inputs),
+            inputs=tuple(self.input_of(role, ref) for role, ref in inputs),
             message=message,
             tags=tags,
             may_be_older=may_be_older,
@@ -412,7 +412,13 @@ class Registry:
                 self._batch = None
         registered.extend(version_info(self.repository, one.commit_id, one.commit) for one in done)
 
-    def _input(self, role: str, text: str) -> Input:
+    def input_of(self, role: str, text: str) -> Input:
+        """Return what a ref of this repository names, as an input of a version.
+
+        Raises:
+            UsageError: `bad_role`; `remote_input`, it has to be pulled first.
+            NotFoundError: `ref_not_found`.
+        """
         check_role(role)
         ref = parse_ref(text)
         if ref.remote is not None:

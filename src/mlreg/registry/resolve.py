@@ -6,14 +6,26 @@ versions and ids cannot look alike (`mlreg.formats.names`), so the order never d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.names import Entry, is_entry, is_id_prefix, known_ref_name, parse_ref_name, tag_ref
-from mlreg.formats.ref import Ref, Step
+from mlreg.formats.names import (
+    EXPERIMENT,
+    MIN_ID_PREFIX,
+    Entry,
+    is_entry,
+    is_id_prefix,
+    known_ref_name,
+    parse_ref_name,
+    tag_ref,
+)
+from mlreg.formats.ref import BEST, RUN, Ref, Step
+from mlreg.formats.run import id_in, is_run_version
 from mlreg.formats.snapshot import RefState
+from mlreg.formats.versions import order
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.naming import called, meant
@@ -59,12 +71,46 @@ def resolve(repository: Repository, ref: Ref) -> Target:
 def _start(repository: Repository, ref: Ref, steps: list[Step]) -> Target:
     """Return where the steps begin; the past of a tag is a beginning, and its step is taken out."""
     view = repository.log.view
+    if ref.kind == RUN:
+        return _run(view, ref.selector or "", view.families())
     if not ref.name:
         return _by_id(view, ref.selector or "", None)
     entry = resolve_entry(view, ref)
     if ref.selector and steps and steps[0].sort == "at":
         return _tag_at(repository, entry, ref.selector, steps.pop(0))
+    if entry.kind == EXPERIMENT and (found := _of_experiment(repository, entry, ref.selector or "")):
+        return found
     return _select(view, entry, ref.selector or "latest")
+
+
+def _of_experiment(repository: Repository, entry: Entry, selector: str) -> Target | None:
+    """Return the best run of an experiment, or the one whose id begins so; None if something else is meant."""
+    view = repository.log.view
+    tag = view.ref(tag_ref(entry, BEST)) if selector == BEST else None
+    if selector == BEST and (tag is None or tag.target is None):
+        from mlreg.operations.best_run import best_run  # which needs what writes, too
+
+        return _run(view, best_run(repository, entry), [f"version/{entry}/"])
+    if len(selector) < MIN_ID_PREFIX or version_of(view, entry, selector):
+        return None
+    family = f"version/{entry}/"
+    return _run(view, selector, [family]) if view.refs(family + selector) else None
+
+
+def _run(view: View, beginning: str, families: Sequence[str]) -> Target:
+    """Return the run whose id begins so, as it was sealed last."""
+    found: dict[str, RefState] = {}
+    for family in families:
+        if family.startswith(f"version/{EXPERIMENT}/"):
+            live = (ref for ref in view.refs(family + beginning) if ref.target and is_run_version(leaf_of(ref)))
+            for ref in sorted(live, key=lambda one: order(leaf_of(one))):
+                found[id_in(leaf_of(ref))] = ref
+    if len(found) == 1 and (target := _named(view, next(iter(found.values())))):
+        return target
+    if len(found) > 1:
+        fix = tuple(f"run/{run}" for run in list(found)[:5])
+        raise NotFoundError("ref_ambiguous", f"{len(found)} runs have an id that begins with {beginning}", fix=fix)
+    raise NotFoundError("ref_not_found", f"there is no sealed run {beginning}", fix="mlreg run ls")
 
 
 def resolve_entry(view: View, ref: Ref) -> Entry:

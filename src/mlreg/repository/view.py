@@ -317,6 +317,20 @@ class View:
         query = f"SELECT {_REF} FROM refs WHERE name >= ? AND name < ? ORDER BY name"
         return [_ref(row) for row in self._db.rows(query, (prefix, prefix + "\U0010ffff"))]
 
+    def names_since(self, number: int, prefix: str) -> list[str]:
+        """Return the names below a prefix that moved, or were spoken of, after a slot; each once."""
+        moved = "SELECT name FROM refs WHERE number > ? AND name >= ? AND name < ?"
+        spoken = (
+            "SELECT substr(about, 1, length(about) - 65) FROM annotations WHERE number > ? AND about >= ? AND about < ?"
+        )
+        between = (number, prefix, prefix + "\U0010ffff")
+        return [row[0] for row in self._db.rows(f"{moved} UNION {spoken}", (*between, *between))]
+
+    def slot_id(self, number: int) -> str:
+        """Return the random id of a slot, which no other log has there; empty if it is not known."""
+        row = self._db.row("SELECT id FROM transactions WHERE number = ?", (number,))
+        return row[0] if row else ""
+
     def families(self) -> list[str]:
         """Return the prefixes that live versions stand below, `version/model/net/`, sorted."""
         query = "SELECT DISTINCT family FROM refs WHERE rank IS NOT NULL AND target IS NOT NULL ORDER BY family"

@@ -1,0 +1,166 @@
+r"""A journal: what one writer says of a run while it lives, a line for each thing.
+
+Format page: `docs/format/run.md`. A line is the CRC-32 of the record as 8 hexadecimal digits, a space, the
+record as JSON, and a line end:
+
+    1c9a4f0b {"metrics":{"loss":0.25},"step":3,"time":1763966880000}
+
+A record says when, and one thing. Lines stand alone: one that is damaged or half written hides no other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from mlreg.errors import UsageError
+from mlreg.formats import canonical
+from mlreg.formats.canonical import MAX_INTEGER
+from mlreg.formats.run import ENDS, TOLD, is_run_id
+
+FORMAT = 1
+SUFFIX = ".journal"
+MAX_LINE = 1024 * 1024
+"""Bytes of one record."""
+_CHECK = 9
+"""Bytes of the check and the space behind it."""
+NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+"""How JSON, which has no such numbers, spells them here."""
+_HEX = re.compile(rb"[0-9a-f]{8}")
+
+
+class Reading(NamedTuple):
+    """What stands in a journal."""
+
+    records: list[dict[str, Any]]
+    damaged: int
+    """Lines that are not as they were written."""
+    is_cut: bool
+    """Whether the last line is half written: its writer was interrupted, or is writing it."""
+
+
+def line_of(record: Mapping[str, Any]) -> bytes:
+    """Return the line of a record.
+
+    Raises:
+        UsageError: `bad_json`; `record_too_large`.
+    """
+    return checked(canonical.encode(dict(record)))
+
+
+def checked(body: bytes) -> bytes:
+    """Return the line of a record that is JSON already.
+
+    Raises:
+        UsageError: `record_too_large`.
+    """
+    if len(body) > MAX_LINE:
+        raise UsageError(
+            "record_too_large",
+            f"one thing that is said of a run has {len(body)} bytes, and at most {MAX_LINE} are kept",
+            fix="log it as a file: log_artifact, log_text",
+        )
+    return b"%08x %s\n" % (crc32(body), body)
+
+
+def spelled(value: float) -> float | str:
+    """Return a value of a metric as JSON has it: what is not finite as one of the words of `NOT_FINITE`."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def read_journal(data: bytes) -> Reading:
+    """Return the records of a journal, in order.
+
+    Args:
+        data: all of it, or what is there so far.
+    """
+    lines = data.split(b"\n")
+    last = lines.pop()
+    records = []
+    damaged = 0
+    for line in lines:
+        record = _record(line)
+        if record is not None:
+            records.append(record)
+        elif line:
+            damaged += 1
+    return Reading(records, damaged, bool(last))
+
+
+def _record(line: bytes) -> dict[str, Any] | None:
+    body = line[_CHECK:]
+    if len(body) > MAX_LINE or not _HEX.match(line) or int(line[:8], 16) != crc32(body):
+        return None
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return record if _is_record(record) else None
+
+
+def _is_record(record: Any) -> bool:  # noqa: ANN401 - anything may stand there
+    if not isinstance(record, dict) or not _is_time(record.get("time")):
+        return False
+    return all(_SHAPES[key](value, record) for key, value in record.items() if key in _SHAPES)
+
+
+def _is_time(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MAX_INTEGER
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) <= MAX_INTEGER) or value in NOT_FINITE
+
+
+def _are_metrics(value: object, record: Mapping[str, Any]) -> bool:
+    step = record.get("step")
+    is_step = type(step) is int and -MAX_INTEGER <= step <= MAX_INTEGER
+    return is_step and isinstance(value, dict) and all(map(_is_number, value.values()))
+
+
+def _is_mapping(value: object, _: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _has_texts(*required: str, others: Iterable[str] = ()) -> Callable[[object, object], bool]:
+    known = {*required, *others}
+
+    def has(value: object, _: object) -> bool:
+        return (
+            isinstance(value, dict)
+            and set(required) <= set(value)
+            and all(isinstance(text, str) for key, text in value.items() if key in known)
+        )
+
+    return has
+
+
+def _is_end(value: object, _: object) -> bool:
+    return isinstance(value, dict) and value.get("status") in ENDS and isinstance(value.get("reason", ""), str)
+
+
+def _is_start(value: object, _: object) -> bool:
+    if not (isinstance(value, dict) and value.get("format") == FORMAT and is_run_id(str(value.get("run")))):
+        return False
+    texts = (value.get(key, "") for key in ("began", "experiment", "host", "resumes"))
+    return type(value.get("pid", 0)) is int and all(isinstance(text, str) for text in texts)
+
+
+_SHAPES: dict[str, Callable[[Any, Mapping[str, Any]], bool]] = {
+    "artifact": _has_texts("path", "place"),
+    "end": _is_end,
+    "facts": _is_mapping,
+    "input": _has_texts("role", "commit", "ref"),
+    "labels": _is_mapping,
+    "metrics": _are_metrics,
+    "params": _is_mapping,
+    "start": _is_start,
+    "told": _has_texts(others=TOLD),
+}
+"""What stands behind each key that this release knows."""

@@ -1,0 +1,251 @@
+"""A run: its id, its states, and what its journals add up to.
+
+Format page: `docs/format/run.md`. A run is known by a UUID of version 7 (RFC 9562), which begins with the
+time, so that runs that are ordered by their ids are ordered by when they began. While a run lives, each of
+its writers appends to a journal of its own (`journal.py`); what all of them say is folded here.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from mlreg.errors import UsageError
+from mlreg.formats.names import quoted
+
+Status = Literal["running", "finished", "failed", "killed", "crashed"]
+ENDS: tuple[Status, ...] = ("finished", "failed", "killed")
+"""How a run may be ended by who made it; `crashed` is said of one that was not ended."""
+
+MAX_NAME_CHARS = 250
+"""Of a metric or a param."""
+TOLD = ("name", "description", "group", "parent")
+"""Texts about a run that may be given at any time; the last one holds."""
+
+OUR_WORDS = {"tags": "labels", "attributes": ""}
+"""MLflow's first words of fields in expressions, and ours."""
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+_VERSION = re.compile(rf"({_ID.pattern})(?:\+([2-9]|[1-9][0-9]{{1,8}}))?", re.ASCII)
+
+
+def run_id(milliseconds: int, random: bytes) -> str:
+    """Return the id of a run.
+
+    Args:
+        milliseconds: since 1970, when it began.
+        random: 10 bytes.
+
+    Source: RFC 9562, section 5.7.
+
+    >>> run_id(0x0199AB3F21C5, bytes(10))
+    '0199ab3f-21c5-7000-8000-000000000000'
+    """
+    digits = f"{milliseconds & (1 << 48) - 1:012x}7{random.hex()[:3]}{0x80 | random[2] & 0x3F:02x}{random[3:].hex()}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+
+
+def is_run_id(text: str) -> bool:
+    """Tell whether a text is the id of a run."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_run_version(text: str) -> bool:
+    """Tell whether a text names a sealed run: its id, and from the second time it was sealed on `+2`, `+3`."""
+    return _VERSION.fullmatch(text) is not None
+
+
+def id_in(version: str) -> str:
+    """Return the id of the run that a version is."""
+    return version.partition("+")[0]
+
+
+def began(run: str) -> int:
+    """Return when a run began, by its id: milliseconds since 1970."""
+    return int(run[:8] + run[9:13], 16)
+
+
+def check_name(name: object, what: str) -> None:
+    """Refuse what cannot be the name of a metric or a param.
+
+    Args:
+        name: any characters but control characters, at most 250.
+        what: `metric`, `param`, for the message.
+
+    Raises:
+        UsageError: `bad_run_name`.
+    """
+    is_fine = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS and name.isprintable()
+    if not is_fine:
+        raise UsageError(
+            "bad_run_name",
+            f"{quoted(str(name))} cannot be the name of a {what}",
+            why=f"a name is text of 1 to {MAX_NAME_CHARS} characters that can be printed",
+        )
+
+
+def check_status(status: str) -> None:
+    """Refuse what is no way to end a run.
+
+    Raises:
+        UsageError: `bad_status`.
+    """
+    if status not in ENDS:
+        what = f"{quoted(status)} is no way to end a run"
+        raise UsageError("bad_status", what, fix=tuple(f"use {end}" for end in ENDS))
+
+
+class Point(NamedTuple):
+    """One value of a metric."""
+
+    step: int
+    time: int
+    """Milliseconds since 1970."""
+    value: float
+
+
+@dataclass(slots=True)
+class Series:
+    """The points of one metric, in the order in which they were logged."""
+
+    steps: array[int] = field(default_factory=lambda: array("q"))
+    times: array[int] = field(default_factory=lambda: array("q"))
+    """Milliseconds since 1970."""
+    values: array[float] = field(default_factory=lambda: array("d"))
+
+    def add(self, step: int, time: int, value: float) -> None:
+        """Append a point."""
+        self.steps.append(step)
+        self.times.append(time)
+        self.values.append(value)
+
+    def column(self, name: str) -> array[Any]:
+        """Return the column `step`, `time` or `value`."""
+        columns: dict[str, array[Any]] = {"step": self.steps, "time": self.times, "value": self.values}
+        return columns[name]
+
+    def joined(self, later: Series) -> Series:
+        """Return the points of this one, and then those of another."""
+        return Series(self.steps + later.steps, self.times + later.times, self.values + later.values)
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.steps)
+
+    def points(self) -> Iterable[Point]:
+        """Yield the points."""
+        return map(Point, self.steps, self.times, self.values)
+
+
+class Artifact(NamedTuple):
+    """A file that was logged."""
+
+    path: str
+    """Where it stands among the files of the run."""
+    place: str
+    """Where it lies in the directory of the live run."""
+
+
+class RunInput(NamedTuple):
+    """What a run used."""
+
+    role: str
+    commit: str
+    ref: str
+
+
+@dataclass(slots=True)
+class RunState:
+    """What is known of a run that is not sealed."""
+
+    id: str
+    experiment: str = ""
+    told: dict[str, str] = field(default_factory=dict)
+    """The texts of `TOLD`."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What was found out about it: host, process, command, code."""
+    params: dict[str, Any] = field(default_factory=dict)
+    changed: dict[str, list[Any]] = field(default_factory=dict)
+    """Params that were logged with other values, too: all values, in order."""
+    metrics: dict[str, Series] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    inputs: list[RunInput] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
+    """By path; the last one of a path holds."""
+    ended: Literal["", "finished", "failed", "killed"] = ""
+    reason: str = ""
+    """Why it failed."""
+    first: int = 0
+    last: int = 0
+    """When the first and the last thing was said of it: milliseconds since 1970."""
+    resumes: str = ""
+    """Version of the sealed run that this goes on with."""
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Add what one record of a journal says; what is not known to this release is passed over."""
+        time = record["time"]
+        self.first = min(self.first or time, time)
+        self.last = max(self.last, time)
+        for key, value in record.items():
+            if key == "metrics":
+                self._take_metrics(record["step"], time, value)
+            elif (take := _TAKERS.get(key)) is not None:
+                take(self, value)
+
+    def _take_metrics(self, step: int, time: int, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            if (series := self.metrics.get(name)) is None:
+                series = self.metrics[name] = Series()
+            series.add(step, time, float(value))
+
+    def _take_params(self, params: Mapping[str, Any]) -> None:
+        for name, value in params.items():
+            known = self.params.setdefault(name, value)
+            if not _is_same(known, value):
+                self.changed.setdefault(name, [known]).append(value)
+
+    def _take_told(self, told: Mapping[str, str]) -> None:
+        self.told.update({name: told[name] for name in TOLD if name in told})
+
+    def _take_facts(self, facts: Mapping[str, Any]) -> None:
+        for name, value in facts.items():
+            self.facts.setdefault(name, value)
+
+    def _take_labels(self, labels: Mapping[str, Any]) -> None:
+        self.labels.update(labels)
+
+    def _take_input(self, given: Mapping[str, str]) -> None:
+        one = RunInput(given["role"], given["commit"], given["ref"])
+        if one not in self.inputs:
+            self.inputs.append(one)
+
+    def _take_artifact(self, given: Mapping[str, str]) -> None:
+        self.artifacts[given["path"]] = Artifact(given["path"], given["place"])
+
+    def _take_end(self, given: Mapping[str, Any]) -> None:
+        self.ended, self.reason = given["status"], given.get("reason", "")
+
+    def _take_start(self, given: Mapping[str, Any]) -> None:
+        self.experiment = self.experiment or given.get("experiment", "")
+        self.resumes = self.resumes or given.get("resumes", "")
+        # Whoever resumes a run has not ended it yet.
+        self.ended, self.reason = "", ""
+
+
+_TAKERS = {
+    "artifact": RunState._take_artifact,
+    "end": RunState._take_end,
+    "facts": RunState._take_facts,
+    "input": RunState._take_input,
+    "labels": RunState._take_labels,
+    "params": RunState._take_params,
+    "start": RunState._take_start,
+    "told": RunState._take_told,
+}
+
+
+def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
+    return type(one) is type(other) and bool(one == other)

@@ -1,0 +1,239 @@
+"""Experiments from training code: start a run, log to it, find and compare runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from mlreg.errors import NoRepositoryError
+from mlreg.formats.commit import Input
+from mlreg.formats.names import Entry
+from mlreg.formats.run import Series, run_id
+from mlreg.operations.journaling import Journal, open_journal
+from mlreg.operations.sealing import More
+from mlreg.registry import running, searching_runs
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry, Schemas
+from mlreg.registry.run import JoinedRun, Run
+from mlreg.registry.run_place import Place
+from mlreg.registry.run_results import ExperimentInfo, RunInfo
+
+ARTIFACTS = "artifacts"
+INTERVAL = 60
+
+
+class ExperimentRegistry:
+    """The experiments of one repository.
+
+    >>> from mlreg.config import Config
+    >>> registry = ExperimentRegistry(**Config().get_experiment_registry_config())  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        author: str | Callable[[], str],
+        cache: str | Path | None = None,
+        remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        schemas: Schemas | None = None,
+        *,
+        runs: str | Path | None = None,
+        artifacts: str = ARTIFACTS,
+        interval: int = INTERVAL,
+        run: str = "",
+    ) -> None:
+        """Name the repository, as `Registry` does. If there is none, starting the first run makes it.
+
+        Args:
+            path: as `Registry`, and so are the others up to `schemas`.
+            author: as above.
+            cache: as above.
+            remotes: as above.
+            formats: as above.
+            schemas: as above.
+            runs: where runs are kept while they live; by default in the repository, which is a directory then.
+            artifacts: the directory of a run's version in which logged files stand.
+            interval: seconds between two looks at processor, memory and disk.
+            run: id of the run that this process is part of, if any, as `mlreg run exec` says in `MLREG_RUN`.
+        """
+        self.registry = Registry(path, author, cache, remotes, formats, schemas)
+        self.place = Place(self.registry, Path(runs) if runs else None)
+        self.artifacts = artifacts.strip("/") or ARTIFACTS
+        self.interval = interval
+        self._part_of = run
+
+    # Runs that live.
+
+    def start_experiment(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        run_name: str = "",
+        group: str = "",
+        parent: str = "",
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+    ) -> Run:
+        """Start a run of an experiment.
+
+        In a process that `mlreg run exec` started for the same experiment, this is the run that it made.
+
+        Args:
+            name: of the experiment, `suture_detection`.
+            description: what the run is for.
+            run_name: what it is called, besides its id.
+            group: of runs that belong together, such as the seeds of one setting.
+            parent: id of the run that this one is part of.
+            params: logged at once.
+            tags: labels, set at once.
+            inputs: (role, ref) of what it uses.
+
+        Raises:
+            UsageError: `bad_name`. AccessError, NoSpaceError: the run cannot be kept.
+        """
+        if self._part_of and running.experiment_of(self.place, self._part_of) == name:
+            run = self.join(self._part_of)
+        else:
+            run = self._new(name, lives=True).live()
+        run.describe(name=run_name, description=description, group=group, parent=parent or self._part_of)
+        run.say_all(params or {}, tags or {}, inputs)
+        return run
+
+    def open_run(self, name: str) -> Run:
+        """Start a run that is of no process, and stays open until `end`: the command line logs to it.
+
+        Raises:
+            UsageError: `bad_name`. AccessError, NoSpaceError: the run cannot be kept.
+        """
+        return self._new(name, lives=False)
+
+    def _new(self, experiment: str, *, lives: bool) -> Run:
+        Entry.parse(f"exp/{experiment}")
+        self._make_repository()
+        now = int(time.time() * 1000)
+        run = run_id(now, os.urandom(10))
+        start = {"experiment": experiment}
+        return Run(self, experiment, run, open_journal(self.place.directory / run, run, now, start, lives=lives))
+
+    def end(self, run: str, status: str = "finished", reason: str = "") -> RunInfo:
+        """End a run that is of no process, or whose process is gone, and seal it.
+
+        Raises:
+            NotFoundError: `run_missing`.
+            RefusedError: `run_is_running`.
+            UsageError: `bad_status`.
+        """
+        return running.end(self.place, run, status, reason)
+
+    def adopt_all(self, runs: Sequence[str] = (), *, crashed: bool = False) -> list[RunInfo]:
+        """Seal several runs whose processes are gone.
+
+        Args:
+            runs: their ids, or the beginnings of them.
+            crashed: all that there are, instead.
+
+        Raises:
+            UsageError: `no_run`. NotFoundError, RefusedError: as `adopt`.
+        """
+        return running.adopt_all(self.place, runs, crashed=crashed)
+
+    def join(self, run: str) -> Run:
+        """Log to a run that another process has started and will end: a rank of a distributed training.
+
+        Raises:
+            NotFoundError: `run_missing`.
+        """
+        journal = self.place.journal(run, lives=True)
+        return self._joined(journal).live()
+
+    def attach(self, run: str) -> Run:
+        """Say something of a run that lives without being a part of it, as the command line does.
+
+        Raises:
+            NotFoundError: `run_missing`.
+        """
+        return self._joined(self.place.journal(run, lives=False))
+
+    def _joined(self, journal: Journal) -> Run:
+        found = self.place.find(journal.path.parent.name).state
+        steps = {name: series.steps[-1] + 1 for name, series in found.metrics.items()}
+        return JoinedRun(self, found.experiment, found.id, journal, params=found.params, steps=steps)
+
+    def resume(self, run: str) -> Run:
+        """Go on with a run that was interrupted, crashed or ended, by its id or the beginning of it.
+
+        What was logged so far stays; a run that was sealed is sealed again as another version when it ends.
+
+        Raises:
+            NotFoundError: `run_missing`.
+            RefusedError: `run_is_running`.
+        """
+        resumed = running.resume(self.place, run)
+        known = {"params": resumed.params, "steps": resumed.steps}
+        return Run(self, resumed.experiment, resumed.id, resumed.journal, **known).live()
+
+    def seal(self, run: str, more: More | None = None) -> RunInfo:
+        """Make a run that has ended a version of its experiment; `Run.finish` does it."""
+        return running.seal(self.place, run, more)
+
+    def adopt(self, run: str) -> RunInfo:
+        """Seal a run whose process is gone, with all that it logged.
+
+        Raises:
+            NotFoundError: `run_missing`.
+            RefusedError: `run_is_running`.
+        """
+        return running.adopt(self.place, run)
+
+    def _make_repository(self) -> None:
+        try:
+            _ = self.registry.repository
+        except NoRepositoryError:
+            if "://" in self.registry.path:
+                raise
+            init(Path(self.registry.path), shared=True)
+
+    def input_of(self, role: str, ref: str) -> Input:
+        """Return what a ref of this repository names, as an input."""
+        return self.registry.input_of(role, ref)
+
+    # Looking.
+
+    def list_experiments(self) -> list[ExperimentInfo]:
+        """Return the experiments, sorted by name."""
+        return searching_runs.experiments(self.place)
+
+    def list_runs(self, experiment: str = "", where: str = "", *, sort: str = "", limit: int = 0) -> list[RunInfo]:
+        """Return the runs that fit, sealed ones and others; the newest first unless `sort` says otherwise.
+
+        Args:
+            experiment: its name; all if empty.
+            where: `metrics.auc > .9 and (params.lr < 1e-3 or tags.team = 'a')`; all if empty.
+            sort: `-metrics.auc,started`.
+            limit: the most that are returned; 0 for all.
+
+        Raises:
+            UsageError: `bad_expression`, `bad_sort`. NotFoundError: `ref_not_found`.
+        """
+        return searching_runs.search(self.place, experiment, where, sort, limit)
+
+    def get_run(self, run: str) -> RunInfo:
+        """Return a run by a ref, its id or the beginning of it.
+
+        Raises:
+            NotFoundError: `run_missing`, `ref_not_found`, `ref_ambiguous`.
+        """
+        return searching_runs.find(self.place, run)
+
+    def get_metrics(self, run: str) -> dict[str, Series]:
+        """Return the points of all metrics of a run, by name, in the order in which they were logged.
+
+        Raises:
+            NotFoundError: `run_missing`, `ref_not_found`, `ref_ambiguous`.
+        """
+        return searching_runs.metrics(self.place, run)

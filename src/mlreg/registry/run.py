@@ -1,0 +1,408 @@
+"""A run while it lives: what training code says of it, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import traceback
+import warnings
+import weakref
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from json import dumps
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from mlreg.errors import ConflictError, MlregError, RefusedError, UsageError
+from mlreg.formats.canonical import MAX_INTEGER
+from mlreg.formats.canonical import check as check_json
+from mlreg.formats.journal import checked, spelled
+from mlreg.formats.names import check_role
+from mlreg.formats.plain import plain
+from mlreg.formats.run import check_name, check_status
+from mlreg.operations.journaling import FILES, Journal
+from mlreg.operations.logged_files import keep_bytes, keep_path
+
+if TYPE_CHECKING:
+    from mlreg.operations.sealing import More
+    from mlreg.registry.experiment import ExperimentRegistry
+    from mlreg.registry.run_results import RunInfo
+
+BEAT_SECONDS = 10.0
+"""So often a run shows that it lives, and what was logged is flushed to the disk."""
+MAX_REASON = 10_000
+"""Characters that are kept of why a run failed."""
+
+
+class Run:
+    """One run. Use it as a context: it ends as finished, or as failed if the block raises.
+
+    Whatever a method was told survives the end of this process, however it ends, when the method returns; a
+    power cut, at most 10 seconds later. Any thread may call any method.
+    """
+
+    def __init__(
+        self,
+        registry: ExperimentRegistry,
+        experiment: str,
+        run: str,
+        journal: Journal,
+        *,
+        params: Mapping[str, Any] | None = None,
+        steps: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take a journal that was just begun; `ExperimentRegistry.start_experiment` is how runs are made.
+
+        Args:
+            registry: seals the run.
+            experiment: its name.
+            run: its id.
+            journal: of this process.
+            params: that are logged already.
+            steps: of each metric the next step.
+        """
+        self.id = run
+        self.experiment = experiment
+        self._registry = registry
+        self._journal = journal
+        self._keys: dict[str, str] = {}
+        self._steps = dict(steps or {})
+        self._params = dict(params or {})
+        self._is_open = True
+        self._sealed: RunInfo | None = None
+
+    def live(self) -> Self:
+        """Show from now on that the run lives, and flush what is logged."""
+        _PULSE.add(self)
+        return self
+
+    @property
+    def ref(self) -> str:
+        """How the run is called once it is sealed: `exp/churn@0199ab3f-…`."""
+        return f"exp/{self.experiment}@{self.id}"
+
+    @property
+    def directory(self) -> Path:
+        """Where the journals and files of the live run are."""
+        return self._journal.path.parent
+
+    def __repr__(self) -> str:
+        """Return the ref."""
+        return f"<Run {self.ref}>"
+
+    # Metrics.
+
+    def log_metric(self, name: str, value: float, step: int | None = None) -> None:
+        """Log one value of a metric, as `log_metrics` does."""
+        self.log_metrics({name: value}, step)
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log values of metrics.
+
+        Args:
+            metrics: numbers, of numpy or of a framework too, also NaN and infinities.
+            step: of all of them; by default one more than the last step of any of them, from 0 on.
+
+        Raises:
+            UsageError: `bad_metric`, no number; `bad_run_name`; `run_ended`.
+        """
+        steps, keys = self._steps, self._keys
+        parts = []
+        for name, value in metrics.items():
+            key = keys.get(name) or self._key(name)
+            known = value if type(value) is float else _number(name, value)
+            # What is not finite has no word in JSON.
+            parts.append(key + (repr(known) if known - known == 0 else dumps(spelled(known))))
+        if step is None:
+            step = max((steps.get(name, 0) for name in metrics), default=0)
+        elif type(step) is not int:
+            step = _step(step)
+        body = f'{{"metrics":{{{",".join(parts)}}},"step":{step},"time":{int(time.time() * 1000)}}}'
+        self._append(checked(body.encode()))
+        for name in metrics:
+            steps[name] = step + 1
+
+    def _key(self, name: str) -> str:
+        check_name(name, "metric")
+        key = self._keys[name] = f"{dumps(name)}:"
+        return key
+
+    # Params and other facts.
+
+    def log_param(self, name: str, value: object) -> None:
+        """Log one param, as `log_params` does."""
+        self.log_params({name: value})
+
+    def log_params(self, params: Mapping[str, object]) -> None:
+        """Log params: JSON values; what is none is kept as the text that `str` makes of it.
+
+        Raises:
+            ConflictError: `param_differs`, one was logged with another value.
+            UsageError: `bad_run_name`; `run_ended`.
+        """
+        said = {name: _param(name, value) for name, value in params.items()}
+        for name, value in said.items():
+            if name in self._params and dumps(self._params[name]) != dumps(value):
+                raise ConflictError(
+                    "param_differs",
+                    f"the param {name} is {self._params[name]!r} already, and not {value!r}",
+                    why="a run has one value of each param",
+                    fix=("start another run", "log what changes as a metric"),
+                )
+        self._say("params", said)
+        self._params |= said
+
+    def set_tags(self, labels: Mapping[str, object]) -> None:
+        """Label the run: `{"team": "vision"}`. A label may be set again."""
+        self._say("labels", {str(name): plain(value) for name, value in labels.items()})
+
+    def say_all(
+        self, params: Mapping[str, object], tags: Mapping[str, object], inputs: Iterable[tuple[str, str]]
+    ) -> None:
+        """Log params, labels and inputs, (role, ref)."""
+        self.log_params(params)
+        self.set_tags(tags)
+        for role, ref in inputs:
+            self.add_input(role, ref)
+
+    def set_tag(self, name: str, value: object) -> None:
+        """Label the run."""
+        self.set_tags({name: value})
+
+    def describe(self, *, name: str = "", description: str = "", group: str = "", parent: str = "") -> None:
+        """Say what the run is called, what it is for, and what it belongs to; what is empty stays as it is."""
+        told = {"name": name, "description": description, "group": group, "parent": parent}
+        self._say("told", {key: value for key, value in told.items() if value})
+
+    def add_input(self, role: str, ref: str) -> None:
+        """Say what the run uses: `add_input("data", "data/frames@2026.11.23")`.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UsageError: `bad_role`; `remote_input`, pull it first.
+        """
+        check_role(role)
+        found = self._registry.input_of(role, ref)
+        self._say("input", {"role": role, "commit": str(found.commit), "ref": found.ref})
+
+    # Files.
+
+    def log_artifact(self, path: str | Path, name: str = "") -> None:
+        """Log a file as it is now, or a directory; later changes to it do not matter.
+
+        Args:
+            path: of the file.
+            name: where it stands among the artifacts of the run; by default the file's own name.
+
+        Raises:
+            NotFoundError: `file_missing`. RefusedError: `special_file`, `unsafe_path`.
+            NoSpaceError: there is no room for the copy.
+        """
+        if not name and Path(path).is_dir():
+            name = Path(path).resolve().name
+        self._keep(keep_path(self.directory, path, self._registry.artifacts, name))
+
+    def log_artifacts(self, directory: str | Path, name: str = "") -> None:
+        """Log all files below a directory, as they are now.
+
+        Args:
+            directory: what is in it.
+            name: where they stand among the artifacts of the run; by default at their top.
+        """
+        self._keep(keep_path(self.directory, directory, self._registry.artifacts, name))
+
+    def log_text(self, text: str, name: str) -> None:
+        """Log a text as an artifact."""
+        self.log_bytes(text.encode(), name)
+
+    def log_bytes(self, data: bytes, name: str) -> None:
+        """Log bytes as an artifact."""
+        self.keep_file(data, f"{self._registry.artifacts}/{name}")
+
+    def log_figure(self, figure: Any, name: str) -> None:  # noqa: ANN401 - of matplotlib, plotly, PIL
+        """Log a picture: a figure of matplotlib or plotly, or an image of Pillow, in the format its name ends in."""
+        from mlreg.registry.drawn import figure_bytes
+
+        self.log_bytes(figure_bytes(figure, name), name)
+
+    def log_table(self, rows: Any, name: str) -> None:  # noqa: ANN401 - rows, columns, or a data frame
+        """Log a table as CSV, or JSON lines if its name ends in `.jsonl`.
+
+        Args:
+            rows: mappings from column to value, a mapping from column to values, or a data frame.
+            name: `predictions.csv`.
+        """
+        from mlreg.registry.drawn import table_bytes
+
+        self.log_bytes(table_bytes(rows, name), name)
+
+    def say_facts(self, facts: Mapping[str, Any]) -> None:
+        """Say what was found out about the run; what is known already stays as it is."""
+        self._say("facts", facts)
+
+    def keep_file(self, data: bytes, path: str) -> None:
+        """Keep bytes as a file of the run, beside its artifacts."""
+        self._refuse_ended()
+        self._keep([keep_bytes(self.directory, data, path)])
+
+    def new_file(self, path: str) -> IO[bytes]:
+        """Return a file of the run to write to, beside its artifacts; whatever is in it when the run ends counts."""
+        said = keep_bytes(self.directory, b"", path)
+        self._keep([said])
+        return (self.directory / FILES / said["place"]).open("ab")
+
+    def _keep(self, files: Iterable[Mapping[str, str]]) -> None:
+        self._refuse_ended()
+        for said in files:
+            self._say("artifact", said)
+
+    # Beginning and end.
+
+    def start(self, name: str = "", **more: Any) -> Run:  # noqa: ANN401 - as `start_experiment`
+        """Start a run within this one, of the same experiment; arguments as `start_experiment`."""
+        return self._registry.start_experiment(self.experiment, run_name=name, parent=self.id, **more)
+
+    def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:
+        """End the run, and make it a version of its experiment: it is durable when this returns.
+
+        Args:
+            status: `finished`, `failed` or `killed`.
+            reason: why it failed.
+            more: puts what was made by the run into the same transaction.
+
+        Returns:
+            The run as it is sealed. Calling it again returns the same.
+
+        Raises:
+            NoSpaceError: there is no room. What was logged stays where it is, and `mlreg run adopt` seals it later.
+            UsageError: `bad_status`.
+        """
+        if self._sealed:
+            return self._sealed
+        check_status(status)
+        if self._is_open:
+            said = {"status": status, "reason": reason} if reason else {"status": status}
+            self._say("end", said)
+            self.close()
+        self._sealed = self._registry.seal(self.id, more)
+        return self._sealed
+
+    def close(self) -> None:
+        """Stop logging from this process, and leave the run as it is, to be resumed or adopted."""
+        if self._is_open:
+            self._is_open = False
+            _PULSE.discard(self)
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        """Return the run."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the run by how the block ended; an error of the block goes on, whatever happens here."""
+        if error is None:
+            self.finish()
+            return
+        is_failure = isinstance(error, Exception)
+        reason = "".join(traceback.format_exception_only(error)).strip() if is_failure else type(error).__name__
+        try:
+            self.finish("failed" if is_failure else "killed", reason[:MAX_REASON])
+        except MlregError as trouble:
+            warnings.warn(f"run {self.id} is not sealed: {trouble}", RuntimeWarning, stacklevel=2)
+
+    def _say(self, key: str, value: Mapping[str, Any]) -> None:
+        self._refuse_ended()
+        if value:
+            self._journal.say({key: dict(value), "time": int(time.time() * 1000)})
+
+    def _append(self, line: bytes) -> None:
+        if not self._is_open:
+            self._refuse_ended()
+        self._journal.append(line)
+
+    def _refuse_ended(self) -> None:
+        if not self._is_open:
+            fix = f"go on with it: registry.resume({self.id!r})"
+            raise RefusedError("run_ended", f"run {self.id} has ended", why="nothing can be logged to it", fix=fix)
+
+    def beat(self) -> None:
+        """Show that the run lives, and flush what was logged."""
+        self._journal.beat()
+        with suppress(MlregError):
+            self._journal.flush()
+
+
+class JoinedRun(Run):
+    """A run that another process has started and will end."""
+
+    def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:
+        """Stop logging from this process; how the run ends is for the one that started it to say."""
+        self.close()
+        return self._registry.get_run(self.id)
+
+
+def _number(name: str, value: object) -> float:
+    """Return a value of a metric as a double: an int, a number of numpy, a tensor with one element."""
+    try:
+        if not isinstance(value, str | bytes):
+            return float(value)  # type: ignore[arg-type]  # what has no float says so
+    except (TypeError, ValueError):
+        pass
+    except OverflowError as error:
+        raise UsageError("bad_metric", f"{name} is larger than any double", fix="log its logarithm") from error
+    shown = f"{value!r:.80}"
+    raise UsageError("bad_metric", f"{name} is no number: {shown}", fix="log texts with log_params or set_tags")
+
+
+def _step(step: object) -> int:
+    try:
+        found = int(step)  # type: ignore[call-overload]  # what is no number says so
+    except (TypeError, ValueError, OverflowError):
+        found = None
+    if found is None or found != step or abs(found) > MAX_INTEGER:
+        raise UsageError("bad_step", f"{step!r:.80} is no step", why="a step is a whole number of 64 bits")
+    return int(found)
+
+
+def _param(name: str, value: object) -> Any:  # noqa: ANN401 - a JSON value
+    check_name(name, "param")
+    found = plain(value)
+    if isinstance(found, float):
+        return spelled(found)
+    try:
+        check_json(found)
+    except UsageError:
+        return str(value)
+    return found
+
+
+class _Pulse:
+    """Lets the runs of this process show that they live, from one thread."""
+
+    def __init__(self) -> None:
+        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
+        self._process = 0
+
+    def add(self, run: Run) -> None:
+        self._runs.add(run)
+        # A process that was forked off has no thread yet.
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            threading.Thread(target=self._beat, name="mlreg-pulse", daemon=True).start()
+
+    def discard(self, run: Run) -> None:
+        self._runs.discard(run)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(BEAT_SECONDS)
+            for run in list(self._runs):
+                with suppress(OSError):
+                    run.beat()
+
+
+_PULSE = _Pulse()

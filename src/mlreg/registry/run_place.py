@@ -1,0 +1,97 @@
+"""Where runs are kept while they live: a directory for each, below one of the repository or of the settings."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from mlreg.errors import NotFoundError, RefusedError
+from mlreg.formats.run import is_run_id
+from mlreg.operations.journaling import Journal, open_journal
+from mlreg.operations.live_runs import LiveRun, live_ids, read_live_run
+from mlreg.registry.registry import Registry
+
+RUNS_DIRECTORY = "runs"
+"""Where in a repository runs are kept while they live."""
+MIN_BEGINNING = 8
+"""Characters of a run's id from which on it is looked for."""
+
+
+class Place:
+    """A repository, and where its runs are kept while they live."""
+
+    def __init__(self, registry: Registry, runs: Path | None = None) -> None:
+        """Name both; nothing is read yet."""
+        self.registry = registry
+        self._runs = runs
+
+    @property
+    def is_local(self) -> bool:
+        """Whether runs can live here."""
+        return bool(self._runs) or "://" not in self.registry.path
+
+    @property
+    def directory(self) -> Path:
+        """Where the runs are kept.
+
+        Raises:
+            RefusedError: `no_place_for_runs`, the repository is no directory.
+        """
+        if self._runs:
+            return self._runs
+        if not self.is_local:
+            raise RefusedError(
+                "no_place_for_runs",
+                f"runs cannot live in {self.registry.path}",
+                why="journals are written line by line, which takes a directory",
+                fix="mlreg config set registry.experiment.storage_path DIRECTORY",
+            )
+        return Path(self.registry.path) / RUNS_DIRECTORY
+
+    def live(self) -> list[LiveRun]:
+        """Return the runs that are not sealed, the oldest first; one that is being sealed is passed over."""
+        found = []
+        for run in live_ids(self.directory) if self.is_local else ():
+            try:
+                found.append(read_live_run(self.directory, run))
+            except NotFoundError:
+                continue
+        return found
+
+    def id_of(self, text: str) -> str:
+        """Return the id of a run that is not sealed.
+
+        Args:
+            text: the id or its beginning, alone or behind `run/` or `exp/NAME@`.
+
+        Raises:
+            NotFoundError: `run_missing`, `ref_ambiguous`.
+        """
+        word = text.rpartition("@")[2].removeprefix("run/")
+        if is_run_id(word) and (self.directory / word).is_dir():
+            return word
+        ids = live_ids(self.directory) if self.is_local else []
+        found = [run for run in ids if run.startswith(word)] if len(word) >= MIN_BEGINNING else []
+        if len(found) > 1:
+            what = f"{len(found)} runs have an id that begins with {word}"
+            raise NotFoundError("ref_ambiguous", what, fix=tuple(f"mlreg run show {run}" for run in found[:5]))
+        if not found:
+            raise NotFoundError("run_missing", f"no run {text} is open", why="it may be sealed", fix="mlreg run ls")
+        return found[0]
+
+    def find(self, text: str) -> LiveRun:
+        """Return a run that is not sealed; arguments and errors as `id_of`."""
+        return read_live_run(self.directory, self.id_of(text))
+
+    def journal(self, text: str, *, lives: bool) -> Journal:
+        """Return a journal of this writer for a run that is not sealed.
+
+        Args:
+            text: as for `id_of`.
+            lives: whether this process is one that works on the run, and not a call that says one thing of it.
+
+        Raises:
+            NotFoundError: `run_missing`, `ref_ambiguous`.
+        """
+        run = self.id_of(text)
+        return open_journal(self.directory / run, run, int(time.time() * 1000), {}, lives=lives)

@@ -1,0 +1,125 @@
+"""Runs that are not sealed: where they are, going on with one, sealing one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mlreg.errors import NotFoundError, RefusedError, UsageError
+from mlreg.formats.run import check_status
+from mlreg.operations import sealing
+from mlreg.operations.journaling import Journal, open_journal
+from mlreg.operations.live_runs import LiveRun, has_living_process, read_live_run
+from mlreg.operations.run_facts import live_document, sealed_document
+from mlreg.registry.results import InputInfo
+from mlreg.registry.run_place import Place
+from mlreg.registry.run_results import RunInfo
+
+
+def experiment_of(place: Place, run: str) -> str:
+    """Return the experiment of a run that lives; empty if there is no such run."""
+    try:
+        return place.find(run).state.experiment
+    except NotFoundError:
+        return ""
+
+
+class Resumed(NamedTuple):
+    """A run that goes on."""
+
+    id: str
+    experiment: str
+    journal: Journal
+    params: Mapping[str, Any]
+    steps: Mapping[str, int]
+    """Of each metric the next step."""
+
+
+def resume(place: Place, run: str) -> Resumed:
+    """Go on with a run, sealed or not; raises as `ExperimentRegistry.resume`."""
+    try:
+        live = place.find(run)
+    except NotFoundError as error:
+        if error.code != "run_missing":
+            raise
+        return _reopened(place, run)
+    _refuse_running(live)
+    state = live.state
+    steps = {name: series.steps[-1] + 1 for name, series in state.metrics.items()}
+    journal = _begun(place, state.id, {"experiment": state.experiment})
+    return Resumed(state.id, state.experiment, journal, state.params, steps)
+
+
+def _reopened(place: Place, run: str) -> Resumed:
+    from mlreg.registry.searching_runs import metrics, sealed
+
+    info = sealed(place, run)
+    _, _, target = place.registry.find(info.ref)
+    steps = {name: series.steps[-1] + 1 for name, series in metrics(place, info.ref).items()}
+    journal = _begun(place, info.id, {"experiment": target.entry.name, "resumes": target.version})
+    return Resumed(info.id, info.experiment, journal, info.params, steps)
+
+
+def _begun(place: Place, run: str, start: Mapping[str, Any]) -> Journal:
+    return open_journal(place.directory / run, run, int(time.time() * 1000), start, lives=True)
+
+
+def _refuse_running(live: LiveRun) -> None:
+    if live.status == "running":
+        raise RefusedError(
+            "run_is_running",
+            f"run {live.state.id} is still running",
+            why="its process lives, or has shown that it does a moment ago",
+            fix=("wait for its end", f"log to it from here: mlreg run log --run {live.state.id} K=V"),
+        )
+
+
+def adopt(place: Place, run: str) -> RunInfo:
+    """Seal a run whose process is gone; raises as `ExperimentRegistry.adopt`."""
+    live = place.find(run)
+    _refuse_running(live)
+    return _sealed(place, live)
+
+
+def adopt_all(place: Place, runs: Sequence[str], *, crashed: bool) -> list[RunInfo]:
+    """Seal several runs; raises as `ExperimentRegistry.adopt_all`."""
+    if bool(runs) == crashed:
+        raise UsageError("no_run", "say which runs", fix=("mlreg run adopt --crashed", "mlreg run ls"))
+    if crashed:
+        return [_sealed(place, live) for live in place.live() if live.status != "running"]
+    return [adopt(place, run) for run in runs]
+
+
+def end(place: Place, run: str, status: str, reason: str) -> RunInfo:
+    """End and seal a run that is of no process; raises as `ExperimentRegistry.end`."""
+    check_status(status)
+    live = place.find(run)
+    if has_living_process(live.directory):
+        _refuse_running(live)
+    journal = place.journal(live.state.id, lives=False)
+    journal.say({"end": {"status": status, "reason": reason}, "time": int(time.time() * 1000)})
+    journal.close()
+    return seal(place, live.state.id)
+
+
+def seal(place: Place, run: str, more: sealing.More | None = None) -> RunInfo:
+    """Seal a run that was ended, with what `more` puts into the same transaction."""
+    return _sealed(place, read_live_run(place.directory, run), more)
+
+
+def _sealed(place: Place, live: LiveRun, more: sealing.More | None = None) -> RunInfo:
+    registry = place.registry
+    done = sealing.seal(registry.repository, live, registry.author, more or sealing.nothing_more)
+    return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": live.state.labels}))
+
+
+def live_info(live: LiveRun) -> RunInfo:
+    """Return a run that is not sealed as a user sees it."""
+    return info_of(live_document(live))
+
+
+def info_of(document: Mapping[str, Any]) -> RunInfo:
+    """Return a run as a user sees it."""
+    inputs = tuple(InputInfo(one["role"], one["ref"], one["id"]) for one in document["inputs"])
+    return RunInfo(**{**document, "inputs": inputs})
