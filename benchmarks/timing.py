@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import stat
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,4 +98,11 @@ def _megabytes(usage: resource.struct_rusage) -> float:
 
 def size_of(directory: Path) -> int:
     """Return the bytes of all files below a directory."""
-    return sum(path.lstat().st_size for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
+    total = 0
+    for place, _, names in os.walk(directory):
+        for name in names:
+            # A tool may still be tidying up behind its back.
+            with suppress(FileNotFoundError):
+                status = Path(place, name).lstat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return total
