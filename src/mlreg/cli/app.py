@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "upkeep": ("init", "status", "verify", "repack", "config"),
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
-    "runs": ("run", "exp"),
+    "runs": ("run", "exp", "compare"),
     "comparing": ("diff",),
     "tagging": ("tag",),
     "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),

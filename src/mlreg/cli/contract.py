@@ -26,7 +26,7 @@ from mlreg.errors import (
     UnsupportedError,
     UsageError,
 )
-from mlreg.registry import differences, results, run_results
+from mlreg.registry import comparisons, differences, results, run_results
 
 
 class Schema(NamedTuple):
@@ -55,6 +55,7 @@ SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
     "cat": _one(results.Content),
     "completion": _one(Completion),
+    "compare": _one(comparisons.Comparison),
     "config": _one(Setting),
     "config-list": _many(Setting),
     "copy": _one(results.Added),
@@ -159,6 +160,7 @@ COMMANDS: dict[str, Contract] = {
     "run exec": Contract(("run-exec",), (*MOVES, NotStartedError)),
     "run ls": Contract(("run-ls",), READS),
     "run show": Contract(("run",), READS),
+    "compare": Contract(("compare",), WRITES, no="a run is what --fail-if says"),
     "exp ls": Contract(("exp-ls",), READS),
     "exp set-goal": Contract(("exp-goal",), READS),
     "tag set": Contract(("tag",), MOVES),

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mlreg.cli import run_views
+from mlreg.cli import comparison_views, run_views
 from mlreg.cli.metadata import read_inputs, read_metadata
-from mlreg.cli.options import Inputs, Limit, register
-from mlreg.cli.output import Mode, Printer, note
+from mlreg.cli.options import Inputs, Limit, answer, register
+from mlreg.cli.output import Mode, Printer, note, warn
 from mlreg.config import RUN, Config
 from mlreg.errors import UsageError
-from mlreg.registry import searching_runs
+from mlreg.registry import comparing_runs, searching_runs
+from mlreg.registry.comparing_runs import Question
 from mlreg.registry.executing import Start, Streams, execute
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.run import Run
@@ -256,6 +257,47 @@ def set_goal(
     out.show("exp-goal", result, run_views.goal(result))
 
 
+def compare(
+    out: Printer,
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[REF...]", help="Runs, or versions with metrics; the first is the baseline."),
+    ] = None,
+    exp: Annotated[str, typer.Option("--exp", metavar="EXPERIMENT", help="Its runs, the newest first.")] = "",
+    top: Annotated[int, typer.Option("--top", min=0, metavar="N", help="Its best runs, by its goal.")] = 0,
+    where: Where = "",
+    metrics: Annotated[str, typer.Option("--metrics", metavar="PATTERN", help="Only metrics like 'val/*'.")] = "*",
+    params: Annotated[str, typer.Option("--params", metavar="PATTERN", help="Only params like 'optim.*'.")] = "*",
+    baseline: Annotated[str, typer.Option("--baseline", metavar="REF", help="What others are compared with.")] = "",
+    group_by: Annotated[
+        list[str] | None, typer.Option("--group-by", metavar="FIELD", help="Runs with equal values: params.lr.")
+    ] = None,
+    fail_if: Annotated[str, typer.Option("--fail-if", metavar="EXPR", help="What no run may be; exit code 3.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse metrics of different evaluation data.")] = False,
+    report: Annotated[
+        list[str] | None, typer.Option("--report", metavar="FORM=FILE", help="junit=FILE or markdown=FILE.")
+    ] = None,
+) -> None:
+    """Compare runs: params that differ, metrics beside a baseline, code, environment and data.
+
+    * is the best value, where the goal or the name of a metric says what is better. With --group-by: of each metric
+    the mean over the runs of a group, ± its deviation, and [low, high], between which the mean lies with 95 %.
+
+    Examples:
+
+      mlreg compare exp/churn@best exp/churn@latest --fail-if 'metrics.auc < baseline - 0.01'
+
+      mlreg compare --exp churn --group-by params.lr --metrics 'val*'
+    """
+    asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
+    checked = [comparison_views.read_report(one) for one in report or ()]
+    result = comparing_runs.compare(_registry().place, asked)
+    warn("; ".join(result.warnings))
+    comparison_views.write_reports(result, checked)
+    out.show("compare", result, comparison_views.table(result))
+    answer(result.passed)
+
+
 def _show(out: Printer, run: str, records: int = 1) -> None:
     out.show("run-log", Logged(run, records), run_views.nothing([run]))
 
@@ -264,3 +306,4 @@ def add_commands(tree: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     tree.add_typer(runs, name="run")
     tree.add_typer(experiments, name="exp")
+    register(tree)(compare)

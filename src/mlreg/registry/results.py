@@ -13,7 +13,7 @@ from mlreg.errors import IntegrityError
 from mlreg.operations.lineage import State
 from mlreg.repository.objects import REPAIR
 
-DERIVED = ("changed", "is_clean", "same")
+DERIVED = ("best", "changed", "is_clean", "passed", "same")
 """Properties that are printed beside the fields of a result that has them."""
 
 

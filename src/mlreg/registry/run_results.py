@@ -58,8 +58,12 @@ def fact_of(run: RunInfo, field: str) -> Any:  # noqa: ANN401 - a JSON value
     """Return one fact of a run as expressions name it, `metrics.auc`; None if it has none."""
     first, dot, rest = field.partition(".")
     ours = OUR_WORDS.get(first, first)
-    inputs = [one._asdict() for one in run.inputs]
-    return facts_of_run({**run._asdict(), "inputs": inputs}).get(f"{ours}{dot if ours else ''}{rest}")
+    return facts_of_run(document_of(run)).get(f"{ours}{dot if ours else ''}{rest}")
+
+
+def document_of(run: RunInfo) -> dict[str, Any]:
+    """Return a run as JSON values."""
+    return {**run._asdict(), "inputs": [one._asdict() for one in run.inputs]}
 
 
 class Logged(NamedTuple):

@@ -45,13 +45,13 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
 
     Arguments and errors as `ExperimentRegistry.list_runs`.
     """
-    wanted = _keyed(parse_expression(where, _WORDS)) if where else None
+    wanted = keyed(parse_expression(where, _WORDS)) if where else None
     keys = tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS)) if sort else ()
     view = place.registry.repository.log.refresh()
     named = _experiments(place, view, experiment)
     index = RunIndex(place.registry.repository)
     live = _live_documents(place, named)
-    needed = {field.parts[0] for field in (*_fields(wanted), *(key.field for key in keys))}
+    needed = {field.parts[0] for field in (*fields_of(wanted), *(key.field for key in keys))}
     found = _rows(index, named, live, needed)
     fitting = [one for one in found if wanted is None or matches(wanted, one.facts)]
     ordered = sorted_by(fitting, keys, lambda one: _sortable(one.facts))[: limit or None]
@@ -112,31 +112,42 @@ def _sortable(facts: _Row) -> _Row:
     return {key: None if value == "NaN" and key.startswith(_NUMBERS) else value for key, value in facts.items()}
 
 
+def key_of(text: str) -> str:
+    """Return the key of facts that a field means as it is typed: `tags.team` is `labels.team`.
+
+    Raises:
+        UsageError: `bad_sort`, it is no field.
+    """
+    (key,) = parse_sort(text, _WORDS)
+    return _key(key.field).parts[0]
+
+
 def _key(field: Field) -> Field:
-    """Return a field as one key of facts: `tags.team` is `labels.team`."""
     first, *rest = field.parts
     ours = OUR_WORDS.get(first, first)
     return Field((".".join([ours, *rest] if ours else rest or [first]),))
 
 
-def _keyed(expression: Expression) -> Expression:
+def keyed(expression: Expression) -> Expression:
+    """Return an expression on facts: each of its fields is one key."""
     match expression:
         case And(operands) | Or(operands):
-            return replace(expression, operands=tuple(map(_keyed, operands)))
+            return replace(expression, operands=tuple(map(keyed, operands)))
         case Not(operand):
-            return replace(expression, operand=_keyed(operand))
+            return replace(expression, operand=keyed(operand))
         case _:
             return replace(expression, field=_key(expression.field))
 
 
-def _fields(expression: Expression | None) -> list[Field]:
+def fields_of(expression: Expression | None) -> list[Field]:
+    """Return the fields that an expression speaks of."""
     match expression:
         case None:
             return []
         case And(operands) | Or(operands):
-            return [field for one in operands for field in _fields(one)]
+            return [field for one in operands for field in fields_of(one)]
         case Not(operand):
-            return _fields(operand)
+            return fields_of(operand)
         case _:
             return [expression.field]
 

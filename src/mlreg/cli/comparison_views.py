@@ -1,0 +1,151 @@
+"""How compared runs look: a table for people, JUnit for what runs tests, Markdown for what people read there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from mlreg.cli.output import Column, View, safe
+from mlreg.cli.run_views import text
+from mlreg.errors import UsageError
+from mlreg.registry.comparisons import ComparedMetric, Comparison, GroupMetric
+
+BEST = "*"
+"""What stands behind the best value."""
+
+
+def table(result: Comparison) -> View:
+    """What differs, a fact a line and a column for each run; or a line for each group."""
+    refs = [result.best] if result.best else []
+    if result.groups:
+        return View(*_groups(result), refs)
+    columns = [Column(""), *(Column(run.name or _short(run.ref)) for run in result.runs)]
+    return View(
+        columns, [["run", *(run.ref for run in result.runs)], *_rows(result)], refs, terminal_rows=_rows(result)
+    )
+
+
+def _short(ref: str) -> str:
+    """Return a ref of a run with the beginning of its id, which tells it from others."""
+    name, at, version = ref.partition("@")
+    return f"{name}{at}{version[:13]}"
+
+
+def _rows(result: Comparison) -> list[list[str]]:
+    params = [[_word(fact.name), *map(text, fact.values)] for fact in result.params]
+    metrics = [[f"metric {metric.name}", *_values(metric)] for metric in result.metrics]
+    rest = [[_word(fact.name), *map(text, fact.values)] for fact in result.surroundings]
+    return [*params, *metrics, *rest]
+
+
+def _word(name: str) -> str:
+    section, _, rest = name.partition(".")
+    return {"params": "param ", "inputs": "in ", "facts": ""}[section] + rest
+
+
+def _values(metric: ComparedMetric) -> Iterator[str]:
+    for place, (value, delta) in enumerate(zip(metric.values, metric.deltas, strict=True)):
+        mark = BEST if place in metric.best else ""
+        yield f"{text(value)}{f' ({delta:+.4g})' if delta else ''}{mark}"
+
+
+def _groups(result: Comparison) -> tuple[list[Column], list[list[str]]]:
+    metrics = [metric.name for metric in result.metrics]
+    columns = [*(Column(key.upper()) for key in result.group_by), Column("RUNS"), *map(Column, metrics)]
+    rows = []
+    for group in result.groups:
+        found = {metric.name: _spread(metric) for metric in group.metrics}
+        rows.append([*map(text, group.values), str(len(group.runs)), *(found.get(name, "") for name in metrics)])
+    return columns, rows
+
+
+def _spread(metric: GroupMetric) -> str:
+    """Return the mean, the deviation, and where the mean lies with 95 %."""
+    return f"{metric.mean:.4g} ±{metric.std:.2g} [{metric.low:.4g}, {metric.high:.4g}]"
+
+
+# Reports, as files.
+
+
+def write_reports(result: Comparison, reports: Sequence[tuple[str, Path]]) -> None:
+    """Write a comparison to files, each in its form."""
+    for form, path in reports:
+        path.write_text("".join(f"{line}\n" for line in FORMS[form](result)), encoding="utf-8")
+
+
+def read_report(report: str) -> tuple[str, Path]:
+    """Return form and file of a report that is asked for.
+
+    Raises:
+        UsageError: `bad_report`.
+    """
+    form, equals, path = report.partition("=")
+    if form not in FORMS or not equals or not path:
+        fix = tuple(f"--report {one}=FILE" for one in FORMS)
+        raise UsageError("bad_report", f"{report!r:.80} is no report", fix=fix)
+    return form, Path(path)
+
+
+def markdown(result: Comparison) -> Iterator[str]:
+    """Yield the lines of a page in Markdown."""
+    yield "# Comparison"
+    yield ""
+    for warning in result.warnings:
+        yield f"> **Warning:** {_cell(warning)}"
+        yield ""
+    heading: Sequence[str] = ["", *(_short(run.ref) for run in result.runs)]
+    rows: Sequence[Sequence[str]] = _rows(result)
+    yield from _markdown_table(heading, rows)
+    if result.groups:
+        columns, rows = _groups(result)
+        yield ""
+        yield from _markdown_table([column.heading for column in columns], rows)
+    if result.gate:
+        yield ""
+        failed = ", ".join(f"`{ref}`" for ref in result.failed)
+        yield f"**{'Failed' if failed else 'Passed'}:** `{_cell(result.gate)}`{f': {failed}' if failed else ''}"
+
+
+def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(map(_cell, heading))} |"
+    yield f"|{'---|' * len(heading)}"
+    for row in rows:
+        yield f"| {' | '.join(map(_cell, row))} |"
+
+
+def _cell(value: str) -> str:
+    r"""Return text that is only text, in a cell too.
+
+    >>> _cell("a|b <i>")
+    'a\\|b &lt;i&gt;'
+    """
+    return escape(safe(value)).replace("|", "\\|").replace("`", "&#96;").replace("[", "&#91;")
+
+
+def junit(result: Comparison) -> Iterator[str]:
+    """Yield the lines of a report as JUnit writes it: a case for each run that was tested."""
+    tested = [run for run in result.runs if run.ref != result.baseline or len(result.runs) == 1]
+    counts = f'tests="{len(tested)}" failures="{len(result.failed)}"'
+    yield '<?xml version="1.0" encoding="UTF-8"?>'
+    yield f'<testsuites {counts}><testsuite name="mlreg compare" {counts}>'
+    places = {run.ref: place for place, run in enumerate(result.runs)}
+    for run in tested:
+        told = "\n".join(f"{row[0]}: {row[places[run.ref] + 1]}" for row in _rows(result))
+        yield f"<testcase classname={_attribute(run.ref.partition('@')[0])} name={_attribute(run.ref)}>"
+        if run.ref in result.failed:
+            yield f"<failure message={_attribute(result.gate)}>{escape(_safe_lines(told))}</failure>"
+        yield f"<system-out>{escape(_safe_lines(told))}</system-out></testcase>"
+    yield "</testsuite></testsuites>"
+
+
+def _safe_lines(value: str) -> str:
+    return "\n".join(map(safe, value.split("\n")))
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(safe(value))
+
+
+FORMS: dict[str, Callable[[Comparison], Iterator[str]]] = {"junit": junit, "markdown": markdown}
+"""Forms of reports, by the words that ask for them."""

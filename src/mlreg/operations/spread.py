@@ -1,0 +1,59 @@
+"""How values that were measured several times spread: mean, deviation, and where the mean lies with 95 %."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Z = 1.959963984540054
+"""The 97.5 % quantile of the normal distribution."""
+
+_T = (
+    *(12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139),
+    *(2.200985, 2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963),
+)
+"""The 97.5 % quantiles of Student's t with 1 to 20 degrees of freedom."""
+
+
+class Spread(NamedTuple):
+    """Values of one metric over several runs."""
+
+    runs: int
+    mean: float
+    std: float
+    """Of the sample, with count - 1; 0 of a single value."""
+    low: float
+    """The mean lies between `low` and `high` with 95 %, if the values are normally distributed."""
+    high: float
+
+
+def spread_of(values: Sequence[float]) -> Spread | None:
+    """Return how finite values spread; None if there are none.
+
+    >>> spread_of([1.0, 2.0, 3.0])
+    Spread(runs=3, mean=2.0, std=1.0, low=-0.48413771175032977, high=4.48413771175033)
+    """
+    if not values or not all(map(math.isfinite, values)):
+        return None
+    count = len(values)
+    mean = math.fsum(values) / count
+    if count == 1:
+        return Spread(1, mean, 0.0, mean, mean)
+    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+    half = quantile(count - 1) * std / math.sqrt(count)
+    return Spread(count, mean, std, mean - half, mean + half)
+
+
+def quantile(freedom: int) -> float:
+    """Return the 97.5 % quantile of Student's t, to 5 digits.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5, from 21 degrees of freedom on.
+    """
+    if freedom <= len(_T):
+        return _T[freedom - 1]
+    z, n = Z, freedom
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
+    return z + first / n + second / n**2 + third / n**3
