@@ -22,7 +22,7 @@ class Spread(NamedTuple):
     runs: int
     mean: float
     std: float
-    """Of the sample, with count - 1; 0 of a single value."""
+    """Of the sample, with one less than there are runs; 0 of a single value."""
     low: float
     """The mean lies between `low` and `high` with 95 %, if the values are normally distributed."""
     high: float
