@@ -165,11 +165,17 @@ class Config:
         lazy = {"author": lambda: self.author, "formats": lambda: self.formats, "schemas": self.schemas}
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
+    @property
+    def runs(self) -> Path | None:
+        """Where runs are kept while they live; None for in the repository."""
+        place = self._from_files("registry.experiment.storage_path")
+        return Path(place) if place else None
+
     def get_experiment_registry_config(self) -> dict[str, Any]:
         """Return the arguments of `ExperimentRegistry`."""
         return {
             **self.get_registry_config(),
-            "runs": self._from_files("registry.experiment.storage_path") or None,
+            "runs": self.runs,
             "artifacts": self._from_files("registry.experiment.artifact_storage") or "artifacts",
             "interval": int(self._from_files("registry.experiment.tracking_interval") or 60),
             "run": self.environment.get(RUN, ""),

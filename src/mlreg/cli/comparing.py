@@ -1,4 +1,4 @@
-"""Comparing: diff."""
+"""Comparing: diff, compare."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli.options import REF, ExitCode, answer, open_registry, register
-from mlreg.cli.output import Column, Printer, Style, View
-from mlreg.registry import differences
-from mlreg.registry.comparing import PARTS, compare
+from mlreg.cli import comparison_views
+from mlreg.cli.options import REF, ExitCode, Where, answer, open_experiments, open_registry, register
+from mlreg.cli.output import Column, Printer, Style, View, warn
+from mlreg.registry import comparing_runs, differences
+from mlreg.registry.comparing import PARTS
+from mlreg.registry.comparing import compare as compare_versions
+from mlreg.registry.comparing_runs import Question
 
 ID = re.compile(r"\b[0-9a-f]{64}\b")
 SHORT = 12
@@ -46,9 +49,50 @@ def diff(
 
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
     """
-    result = compare(open_registry(), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
+    result = compare_versions(open_registry(), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
     out.show("diff", result, difference(result))
     answer(result.same or not exit_code)
+
+
+def compare(
+    out: Printer,
+    refs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[REF...]", help="Runs, or versions with metrics; the first is the baseline."),
+    ] = None,
+    exp: Annotated[str, typer.Option("--exp", metavar="EXPERIMENT", help="Its runs, the newest first.")] = "",
+    top: Annotated[int, typer.Option("--top", min=0, metavar="N", help="Its best runs, by its goal.")] = 0,
+    where: Where = "",
+    metrics: Annotated[str, typer.Option("--metrics", metavar="PATTERN", help="Only metrics like 'val/*'.")] = "*",
+    params: Annotated[str, typer.Option("--params", metavar="PATTERN", help="Only params like 'optim.*'.")] = "*",
+    baseline: Annotated[str, typer.Option("--baseline", metavar="REF", help="What others are compared with.")] = "",
+    group_by: Annotated[
+        list[str] | None, typer.Option("--group-by", metavar="FIELD", help="Runs with equal values: params.lr.")
+    ] = None,
+    fail_if: Annotated[str, typer.Option("--fail-if", metavar="EXPR", help="What no run may be; exit code 3.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse metrics of different evaluation data.")] = False,
+    report: Annotated[
+        list[str] | None, typer.Option("--report", metavar="FORM=FILE", help="junit=FILE or markdown=FILE.")
+    ] = None,
+) -> None:
+    """Compare runs: params that differ, metrics beside a baseline, code, environment and data.
+
+    * is the best value, where the goal or the name of a metric says what is better. With --group-by: of each metric
+    the mean over the runs of a group, ± its deviation, and [low, high], between which the mean lies with 95 %.
+
+    Examples:
+
+      mlreg compare exp/churn@best exp/churn@latest --fail-if 'metrics.auc < baseline - 0.01'
+
+      mlreg compare --exp churn --group-by params.lr --metrics 'val*'
+    """
+    asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
+    checked = [comparison_views.read_report(one) for one in report or ()]
+    result = comparing_runs.compare(open_experiments().place, asked)
+    warn("; ".join(result.warnings))
+    comparison_views.write_reports(result, checked)
+    out.show("compare", result, comparison_views.table(result))
+    answer(result.passed)
 
 
 def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str]:
@@ -137,3 +181,4 @@ def _inputs(result: differences.Difference) -> Iterator[Row]:
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     register(app)(diff)
+    register(app)(compare)

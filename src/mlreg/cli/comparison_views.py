@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 from mlreg.cli.output import Column, View, safe
 from mlreg.cli.run_views import text
@@ -120,7 +120,7 @@ def _cell(value: str) -> str:
     >>> _cell("a|b <i>")
     'a\\|b &lt;i&gt;'
     """
-    return escape(safe(value)).replace("|", "\\|").replace("`", "&#96;").replace("[", "&#91;")
+    return html.escape(safe(value)).replace("|", "\\|").replace("`", "&#96;").replace("[", "&#91;")
 
 
 def junit(result: Comparison) -> Iterator[str]:
@@ -134,8 +134,8 @@ def junit(result: Comparison) -> Iterator[str]:
         told = "\n".join(f"{row[0]}: {row[places[run.ref] + 1]}" for row in _rows(result))
         yield f"<testcase classname={_attribute(run.ref.partition('@')[0])} name={_attribute(run.ref)}>"
         if run.ref in result.failed:
-            yield f"<failure message={_attribute(result.gate)}>{escape(_safe_lines(told))}</failure>"
-        yield f"<system-out>{escape(_safe_lines(told))}</system-out></testcase>"
+            yield f"<failure message={_attribute(result.gate)}>{html.escape(_safe_lines(told))}</failure>"
+        yield f"<system-out>{html.escape(_safe_lines(told))}</system-out></testcase>"
     yield "</testsuite></testsuites>"
 
 
@@ -144,7 +144,7 @@ def _safe_lines(value: str) -> str:
 
 
 def _attribute(value: str) -> str:
-    return quoteattr(safe(value))
+    return f'"{html.escape(safe(value))}"'
 
 
 FORMS: dict[str, Callable[[Comparison], Iterator[str]]] = {"junit": junit, "markdown": markdown}

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +19,9 @@ from mlreg.errors import ANSWER_IS_NO, RefusedError, UsageError
 from mlreg.formats.ref import split_place
 from mlreg.registry.registry import Registry
 from mlreg.registry.stamps import check_stamp
+
+if TYPE_CHECKING:
+    from mlreg.registry.experiment import ExperimentRegistry
 
 Repo = Annotated[Path | None, typer.Option("-C", "--repo", metavar="DIR", help="Work as if started in DIR.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -47,6 +50,9 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask; off a termin
 Stamp = Annotated[
     Path | None,
     typer.Option("--stamp", metavar="FILE", help="Write `REF ID` there if it differs; for make.", callback=check_stamp),
+]
+Where = Annotated[
+    str, typer.Option("--where", metavar="EXPR", help="Only runs for which it holds: 'metrics.auc > .9'.")
 ]
 At = Annotated[str, typer.Option("--at", metavar="TIME", help="As it was then: a day, or 2026-11-23T12:00Z.")]
 Limit = Annotated[int, typer.Option("-n", "--limit", min=0, metavar="N", help="At most so many; 0 for all.")]
@@ -162,6 +168,13 @@ def open_place(text: str, moment: str = "") -> tuple[Registry, str]:
     registry = open_registry()
     found = registry.elsewhere(place) if place else registry
     return found.at(moment) if moment else found, rest
+
+
+def open_experiments() -> ExperimentRegistry:
+    """Return the experiments of this directory; an error at first use if there is no repository."""
+    from mlreg.registry.experiment import ExperimentRegistry  # most commands need none
+
+    return ExperimentRegistry(**Config().get_experiment_registry_config())
 
 
 def registry_of(config: Config) -> Registry:

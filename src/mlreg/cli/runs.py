@@ -5,20 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
-from mlreg.cli import comparison_views, run_views
+from mlreg.cli import run_views
 from mlreg.cli.metadata import read_inputs, read_metadata
-from mlreg.cli.options import Inputs, Limit, answer, register
-from mlreg.cli.output import Mode, Printer, note, warn
-from mlreg.config import RUN, Config
+from mlreg.cli.options import Inputs, Limit, Where, open_experiments, register
+from mlreg.cli.output import Mode, Printer, note
+from mlreg.config import RUN
 from mlreg.errors import UsageError
-from mlreg.registry import comparing_runs, searching_runs
-from mlreg.registry.comparing_runs import Question
-from mlreg.registry.executing import Start, Streams, execute
-from mlreg.registry.experiment import ExperimentRegistry
+from mlreg.registry import searching_runs
 from mlreg.registry.run import Run
 from mlreg.registry.run_results import Logged
 from mlreg.registry.saying import read_lines, read_values, say_metrics
@@ -36,20 +33,13 @@ Group = Annotated[
 Params = Annotated[list[str] | None, typer.Option("--param", metavar="K=V", help="A param; V is JSON or text.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="K=V", help="A label.")]
 Description = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What the run is for.")]
-Where = Annotated[
-    str, typer.Option("--where", metavar="EXPR", help="Only runs for which it holds: 'metrics.auc > .9'.")
-]
 
 runs = typer.Typer(no_args_is_help=True, help="Runs of experiments: start, log to, end, run commands as, list.")
 experiments = typer.Typer(no_args_is_help=True, help="Experiments: list them, and say which run is better.")
 
 
-def _registry() -> ExperimentRegistry:
-    return ExperimentRegistry(**Config().get_experiment_registry_config())
-
-
 def _attached(run: str) -> Run:
-    return _registry().attach(_named(run))
+    return open_experiments().attach(_named(run))
 
 
 def _named(run: str) -> str:
@@ -76,7 +66,7 @@ def start(
 
       export MLREG_RUN=$(mlreg run start churn --param lr=0.1)
     """
-    registry, given = _registry(), (_read(param), _read(label), read_inputs(inputs or ()))
+    registry, given = open_experiments(), (_read(param), _read(label), read_inputs(inputs or ()))
     run = registry.open_run(experiment)
     run.describe(name=name, description=message, group=group, parent=parent)
     run.say_all(*given)
@@ -101,8 +91,9 @@ def log(
 
       mlreg run log loss=0.25 auc=0.91 --step 3
     """
+    # The commonest form is answered in `fast.py`, before this is imported.
     points = [(read_values(pairs), step)] if pairs else read_lines(sys.stdin)
-    number = say_metrics(_registry().place, _named(run), points)
+    number = say_metrics(open_experiments().place, _named(run), points)
     _show(out, run, number)
 
 
@@ -140,7 +131,7 @@ def finish(
     run: RunOption = "",
 ) -> None:
     """End a run, and seal it: it becomes a version of its experiment."""
-    result = _registry().end(_named(run), status, reason)
+    result = open_experiments().end(_named(run), status, reason)
     out.show("run", result, run_views.sealed(result))
 
 
@@ -156,7 +147,7 @@ def adopt(
 
       mlreg run adopt --crashed
     """
-    result = _registry().adopt_all(run or (), crashed=crashed)
+    result = open_experiments().adopt_all(run or (), crashed=crashed)
     out.show("run-ls", result, run_views.adopted(result))
 
 
@@ -187,18 +178,20 @@ def execute_(
 
       mlreg run exec churn --in data=data/train@latest --out model/churn=out/ -- python train.py --lr 0.1
     """
+    from mlreg.registry.executing import Start, execute
+
     given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param), _read(label))
-    result = execute(_registry(), Start(experiment, command or (), *given), _streams(out))
+    result = execute(open_experiments(), Start(experiment, command or (), *given), _streams(out))
     note(run_views.executed(result))
     if out.mode is Mode.JSON:
         out.show("run-exec", result, run_views.nothing(result.outputs or (result.ref,)))
     raise typer.Exit(result.exit_code)
 
 
-def _streams(out: Printer) -> Streams:
+def _streams(out: Printer) -> tuple[IO[bytes], IO[bytes]]:
     """Return where what a command prints goes on to; not between what is printed for programs."""
     stdout = sys.stderr if out.mode is Mode.JSON else sys.stdout
-    return Streams(stdout.buffer, sys.stderr.buffer)
+    return stdout.buffer, sys.stderr.buffer
 
 
 @register(runs)
@@ -220,7 +213,7 @@ def ls(
 
       mlreg run ls churn --columns metrics.auc,params.lr,labels.team
     """
-    result = searching_runs.search(_registry().place, experiment, where, sort, limit)
+    result = searching_runs.search(open_experiments().place, experiment, where, sort, limit)
     out.show("run-ls", result, run_views.listed(result, columns))
 
 
@@ -229,14 +222,14 @@ def show(
     out: Printer, run: Annotated[str, typer.Argument(metavar="RUN", help="A ref, an id or its beginning.")]
 ) -> None:
     """Show all that is known of a run, also while it is open."""
-    result = _registry().get_run(run)
+    result = open_experiments().get_run(run)
     out.show("run", result, run_views.run(result))
 
 
 @register(experiments, "ls")
 def list_experiments(out: Printer) -> None:
     """List experiments."""
-    result = _registry().list_experiments()
+    result = open_experiments().list_experiments()
     out.show("exp-ls", result, run_views.experiments(result))
 
 
@@ -253,49 +246,8 @@ def set_goal(
 
       mlreg exp set-goal churn auc max
     """
-    result = searching_runs.declare_goal(_registry().place, experiment, metric, direction)
+    result = searching_runs.declare_goal(open_experiments().place, experiment, metric, direction)
     out.show("exp-goal", result, run_views.goal(result))
-
-
-def compare(
-    out: Printer,
-    refs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[REF...]", help="Runs, or versions with metrics; the first is the baseline."),
-    ] = None,
-    exp: Annotated[str, typer.Option("--exp", metavar="EXPERIMENT", help="Its runs, the newest first.")] = "",
-    top: Annotated[int, typer.Option("--top", min=0, metavar="N", help="Its best runs, by its goal.")] = 0,
-    where: Where = "",
-    metrics: Annotated[str, typer.Option("--metrics", metavar="PATTERN", help="Only metrics like 'val/*'.")] = "*",
-    params: Annotated[str, typer.Option("--params", metavar="PATTERN", help="Only params like 'optim.*'.")] = "*",
-    baseline: Annotated[str, typer.Option("--baseline", metavar="REF", help="What others are compared with.")] = "",
-    group_by: Annotated[
-        list[str] | None, typer.Option("--group-by", metavar="FIELD", help="Runs with equal values: params.lr.")
-    ] = None,
-    fail_if: Annotated[str, typer.Option("--fail-if", metavar="EXPR", help="What no run may be; exit code 3.")] = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse metrics of different evaluation data.")] = False,
-    report: Annotated[
-        list[str] | None, typer.Option("--report", metavar="FORM=FILE", help="junit=FILE or markdown=FILE.")
-    ] = None,
-) -> None:
-    """Compare runs: params that differ, metrics beside a baseline, code, environment and data.
-
-    * is the best value, where the goal or the name of a metric says what is better. With --group-by: of each metric
-    the mean over the runs of a group, ± its deviation, and [low, high], between which the mean lies with 95 %.
-
-    Examples:
-
-      mlreg compare exp/churn@best exp/churn@latest --fail-if 'metrics.auc < baseline - 0.01'
-
-      mlreg compare --exp churn --group-by params.lr --metrics 'val*'
-    """
-    asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
-    checked = [comparison_views.read_report(one) for one in report or ()]
-    result = comparing_runs.compare(_registry().place, asked)
-    warn("; ".join(result.warnings))
-    comparison_views.write_reports(result, checked)
-    out.show("compare", result, comparison_views.table(result))
-    answer(result.passed)
 
 
 def _show(out: Printer, run: str, records: int = 1) -> None:
@@ -306,4 +258,3 @@ def add_commands(tree: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     tree.add_typer(runs, name="run")
     tree.add_typer(experiments, name="exp")
-    register(tree)(compare)

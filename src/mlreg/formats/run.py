@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from mlreg.errors import UsageError
@@ -107,14 +106,31 @@ class Point(NamedTuple):
     value: float
 
 
-@dataclass(slots=True)
 class Series:
     """The points of one metric, in the order in which they were logged."""
 
-    steps: array[int] = field(default_factory=lambda: array("q"))
-    times: array[int] = field(default_factory=lambda: array("q"))
-    """Milliseconds since 1970."""
-    values: array[float] = field(default_factory=lambda: array("d"))
+    __slots__ = ("steps", "times", "values")
+
+    def __init__(self, steps: array[int], times: array[int], values: array[float]) -> None:
+        """Take the columns, which have one length; times are milliseconds since 1970."""
+        self.steps = steps
+        self.times = times
+        self.values = values
+
+    @classmethod
+    def empty(cls) -> Series:
+        """Return a series without points."""
+        return cls(array("q"), array("q"), array("d"))
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both have the same points; a NaN is equal to none, as everywhere."""
+        return isinstance(other, Series) and list(self.points()) == list(other.points())
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def __repr__(self) -> str:
+        """Return how many points there are."""
+        return f"<Series of {len(self)} points>"
 
     def add(self, step: int, time: int, value: float) -> None:
         """Append a point."""
@@ -157,32 +173,33 @@ class RunInput(NamedTuple):
     ref: str
 
 
-@dataclass(slots=True)
 class RunState:
     """What is known of a run that is not sealed."""
 
-    id: str
-    experiment: str = ""
-    told: dict[str, str] = field(default_factory=dict)
-    """The texts of `TOLD`."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """What was found out about it: host, process, command, code."""
-    params: dict[str, Any] = field(default_factory=dict)
-    changed: dict[str, list[Any]] = field(default_factory=dict)
-    """Params that were logged with other values, too: all values, in order."""
-    metrics: dict[str, Series] = field(default_factory=dict)
-    labels: dict[str, Any] = field(default_factory=dict)
-    inputs: list[RunInput] = field(default_factory=list)
-    artifacts: dict[str, Artifact] = field(default_factory=dict)
-    """By path; the last one of a path holds."""
-    ended: Literal["", "finished", "failed", "killed"] = ""
-    reason: str = ""
-    """Why it failed."""
-    first: int = 0
-    last: int = 0
-    """When the first and the last thing was said of it: milliseconds since 1970."""
-    resumes: str = ""
-    """Version of the sealed run that this goes on with."""
+    def __init__(self, run: str) -> None:
+        """Know nothing but the id."""
+        self.id = run
+        self.experiment = ""
+        self.told: dict[str, str] = {}
+        """The texts of `TOLD`."""
+        self.facts: dict[str, Any] = {}
+        """What was found out about it: host, process, command, code."""
+        self.params: dict[str, Any] = {}
+        self.changed: dict[str, list[Any]] = {}
+        """Params that were logged with other values, too: all values, in order."""
+        self.metrics: dict[str, Series] = {}
+        self.labels: dict[str, Any] = {}
+        self.inputs: list[RunInput] = []
+        self.artifacts: dict[str, Artifact] = {}
+        """By path; the last one of a path holds."""
+        self.ended: Literal["", "finished", "failed", "killed"] = ""
+        self.reason = ""
+        """Why it failed."""
+        self.first = 0
+        self.last = 0
+        """When the first and the last thing was said of it: milliseconds since 1970."""
+        self.resumes = ""
+        """Version of the sealed run that this goes on with."""
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Add what one record of a journal says; what is not known to this release is passed over."""
@@ -198,7 +215,7 @@ class RunState:
     def _take_metrics(self, step: int, time: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             if (series := self.metrics.get(name)) is None:
-                series = self.metrics[name] = Series()
+                series = self.metrics[name] = Series.empty()
             series.add(step, time, float(value))
 
     def _take_params(self, params: Mapping[str, Any]) -> None:

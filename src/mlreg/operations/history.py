@@ -9,9 +9,10 @@ from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe, shifted
+from mlreg.formats.run import id_in
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.tree import Child, File, Node, walk
-from mlreg.formats.versions import is_release
+from mlreg.formats.versions import is_release, order
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -51,6 +52,12 @@ def latest_of(view: Names, entry: Entry) -> RefState | None:
     if first is None or is_release(leaf_of(first)):
         return first
     return next((ref for ref in live if is_release(leaf_of(ref))), first)
+
+
+def sealed_versions(view: View, entry: Entry, run: str) -> list[str]:
+    """Return the names under which a run was sealed, removed ones too, the last one last."""
+    found = [leaf_of(ref) for ref in view.refs(f"version/{entry}/{run}")]
+    return sorted((leaf for leaf in found if id_in(leaf) == run), key=order)
 
 
 def leaf_of(ref: RefState) -> str:

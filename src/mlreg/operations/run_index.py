@@ -14,9 +14,8 @@ from typing import Any
 from mlreg.formats.annotation import about_version, facts_of
 from mlreg.formats.names import EXPERIMENT, Entry, RefName, known_ref_name, version_ref
 from mlreg.formats.run import id_in, is_run_version
-from mlreg.operations.history import read_commits, version_of
+from mlreg.operations.history import read_commits, sealed_versions, version_of
 from mlreg.operations.run_facts import facts_of_run, sealed_document
-from mlreg.operations.sealing import sealed_versions
 from mlreg.repository.database import Database, Layout
 from mlreg.repository.repository import Repository
 

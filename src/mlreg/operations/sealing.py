@@ -18,17 +18,16 @@ from mlreg.errors import ConflictError, NotFoundError, UsageError
 from mlreg.formats import canonical
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
-from mlreg.formats.run import RunState, Series, id_in
+from mlreg.formats.run import RunState, Series
 from mlreg.formats.run_summary import brief, summary
 from mlreg.formats.series import FILE, decode_series, encode_series
-from mlreg.formats.versions import RUNS, order
+from mlreg.formats.versions import RUNS
 from mlreg.ids import CommitId
-from mlreg.operations.history import files_of, leaf_of, read_commit, version_of
+from mlreg.operations.history import files_of, read_commit, sealed_versions, version_of
 from mlreg.operations.live_runs import LiveRun, same_as_read
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.scanning import Source
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import View
 
 LONG = "run.json"
 """Where the facts of a run stand that are too long for a commit."""
@@ -87,12 +86,6 @@ def _register(repository: Repository, new: NewVersion, more: More) -> Recorded:
         except ConflictError as error:
             if error.code != "collected_meanwhile":
                 raise
-
-
-def sealed_versions(view: View, entry: Entry, run: str) -> list[str]:
-    """Return the names under which a run was sealed, removed ones too, the last one last."""
-    found = [leaf_of(ref) for ref in view.refs(f"version/{entry}/{run}")]
-    return sorted((leaf for leaf in found if id_in(leaf) == run), key=order)
 
 
 def _next(run: str, present: list[str]) -> str:

@@ -25,6 +25,9 @@ from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.run import Run
 from mlreg.registry.run_results import Executed
 
+Streams = tuple[IO[bytes], IO[bytes]]
+"""Where what a command prints goes on to: standard output, standard error."""
+
 VARIABLE = "MLREG_RUN"
 """Tells the command, and whatever it starts, of which run it is part."""
 SIGNALLED = 128
@@ -51,13 +54,6 @@ class Output(NamedTuple):
             fix = "write it like --out model/churn=out/"
             raise UsageError("bad_output", f"{quoted(text)} is not KIND/NAME=PATH", fix=fix)
         return cls(Entry.parse(entry), Path(path))
-
-
-class Streams(NamedTuple):
-    """Where what a command prints goes on to."""
-
-    stdout: IO[bytes]
-    stderr: IO[bytes]
 
 
 class Start(NamedTuple):

@@ -6,19 +6,22 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlreg.errors import NoRepositoryError
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry
 from mlreg.formats.run import Series, run_id
 from mlreg.operations.journaling import Journal, open_journal
-from mlreg.operations.sealing import More
 from mlreg.registry import running, searching_runs
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import ExperimentInfo, RunInfo
+
+if TYPE_CHECKING:
+    from mlreg.operations.sealing import More
 
 ARTIFACTS = "artifacts"
 INTERVAL = 60

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.run import check_status
-from mlreg.operations import sealing
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_living_process, read_live_run
 from mlreg.operations.run_facts import live_document, sealed_document
 from mlreg.registry.results import InputInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
+
+if TYPE_CHECKING:
+    from mlreg.operations.sealing import More
 
 
 def experiment_of(place: Place, run: str) -> str:
@@ -103,14 +105,16 @@ def end(place: Place, run: str, status: str, reason: str) -> RunInfo:
     return seal(place, live.state.id)
 
 
-def seal(place: Place, run: str, more: sealing.More | None = None) -> RunInfo:
+def seal(place: Place, run: str, more: More | None = None) -> RunInfo:
     """Seal a run that was ended, with what `more` puts into the same transaction."""
     return _sealed(place, read_live_run(place.directory, run), more)
 
 
-def _sealed(place: Place, live: LiveRun, more: sealing.More | None = None) -> RunInfo:
+def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
+    from mlreg.operations.sealing import nothing_more, seal  # which needs all that writes
+
     registry = place.registry
-    done = sealing.seal(registry.repository, live, registry.author, more or sealing.nothing_more)
+    done = seal(registry.repository, live, registry.author, more or nothing_more)
     return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": live.state.labels}))
 
 
