@@ -14,6 +14,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -80,28 +81,32 @@ def read_journal(data: bytes) -> Reading:
     Args:
         data: all of it, or what is there so far.
     """
-    lines = data.split(b"\n")
-    last = lines.pop()
-    records = []
-    damaged = 0
-    for line in lines:
-        record = _record(line)
-        if record is not None:
-            records.append(record)
-        elif line:
-            damaged += 1
-    return Reading(records, damaged, bool(last))
+    *lines, last = data.split(b"\n")
+    bodies = [line[_CHECK:] for line in lines if _is_whole(line)]
+    records = [value for value in _values(bodies) if _is_record(value)]
+    return Reading(records, sum(map(bool, lines)) - len(records), bool(last))
 
 
-def _record(line: bytes) -> dict[str, Any] | None:
+def _is_whole(line: bytes) -> bool:
     body = line[_CHECK:]
-    if len(body) > MAX_LINE or not _HEX.match(line) or int(line[:8], 16) != crc32(body):
-        return None
+    return len(body) <= MAX_LINE and bool(_HEX.match(line)) and int(line[:8], 16) == crc32(body)
+
+
+def _values(bodies: list[bytes]) -> Iterable[Any]:
+    """Return the values of JSON documents; what is none has none."""
+    # All at once takes half the time, if nothing is wrong with any.
+    with suppress(ValueError, RecursionError):
+        values = json.loads(b"[%s]" % b",".join(bodies))
+        if len(values) == len(bodies):
+            return values
+    return filter(None, map(_value, bodies))
+
+
+def _value(body: bytes) -> Any:  # noqa: ANN401 - anything may stand there
     try:
-        record = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
         return None
-    return record if _is_record(record) else None
 
 
 def _is_record(record: Any) -> bool:  # noqa: ANN401 - anything may stand there

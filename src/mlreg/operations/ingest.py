@@ -99,7 +99,7 @@ class _Files:
         self._objects = repository.objects
         self._writer = writer
         self._report = report
-        self._known = known if repository.objects.is_whole() else {}
+        self._known = known if known and repository.objects.is_whole() else {}
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
         if not self._objects.holds(sort, object_id):
