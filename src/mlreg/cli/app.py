@@ -17,7 +17,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "runs": ("run", "exp"),
     "comparing": ("diff", "compare"),
     "tagging": ("tag",),
-    "stating": ("meta", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
+    "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),

@@ -1,4 +1,4 @@
-"""What is said of versions and entries afterwards: meta, label, mv, deprecate, undeprecate, freeze, unfreeze."""
+"""What is said of versions and entries afterwards: meta, note, label, mv, deprecate, undeprecate, freeze, unfreeze."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from mlreg.cli import views
 from mlreg.cli.metadata import read_metadata
 from mlreg.cli.options import REF, Message, MetaFile, open_registry, register
 from mlreg.cli.output import Printer
-from mlreg.registry import annotating, results
+from mlreg.registry import annotating, noting, results
 
 Ref = Annotated[str, typer.Argument(metavar="REF", help="KIND/NAME, for all its versions, or KIND/NAME@VERSION.")]
 Pairs = Annotated[list[str] | None, typer.Argument(metavar="[K=V...]", help="K may be a.b, V is JSON or text.")]
 VersionRef = Annotated[str, typer.Argument(metavar="REF", help=REF)]
 
 app = typer.Typer(no_args_is_help=True, help="Correct metadata: set, unset; and see who did: log.")
+notes = typer.Typer(no_args_is_help=True, help="Notes on entries, versions and runs: add, ls, rm.")
 
 
 def _show(result: results.Annotated, verb: str, out: Printer) -> None:
@@ -115,8 +116,43 @@ def unfreeze(out: Printer, ref: Ref, message: Message = "") -> None:
     _show(annotating.unfreeze(open_registry(), ref, message), "unfroze", out)
 
 
+@register(notes, "add")
+def add_note(
+    out: Printer,
+    ref: Ref,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Plain text, or Markdown.")],
+) -> None:
+    """Leave a note on an entry, a version or a sealed run. Notes travel with push and pull.
+
+    Example:
+
+      mlreg note add exp/churn@best 'the loss jumps at step 4000: see the learning rate'
+    """
+    result = noting.add(open_registry(), ref, text)
+    out.show("note", result, views.noted(result))
+
+
+@register(notes, "ls")
+def list_notes(
+    out: Printer, ref: Annotated[str, typer.Argument(metavar="[REF]", help="By default all notes.")] = ""
+) -> None:
+    """List notes, the oldest first; of an entry, those on its versions, too."""
+    result = noting.notes(open_registry(), ref)
+    out.show("note-ls", result, views.notes(result))
+
+
+@register(notes, "rm")
+def remove_note(
+    out: Printer, ref: Ref, note: Annotated[str, typer.Argument(metavar="ID", help="Of the note, or its beginning.")]
+) -> None:
+    """Take a note away."""
+    result = noting.remove(open_registry(), ref, note)
+    out.show("note", result, views.noted(result))
+
+
 def add_commands(tree: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     tree.add_typer(app, name="meta")
+    tree.add_typer(notes, name="note")
     for command in (label, mv, deprecate, undeprecate, freeze, unfreeze):
         register(tree)(command)

@@ -28,6 +28,17 @@ def added(result: results.Added) -> View:
     return View((), (), result.refs, f"{verb} {version.ref} ({facts})")
 
 
+def noted(note: results.NoteInfo) -> View:
+    """After `note add` and `note rm`: the id, to name it by."""
+    return View((), (), [note.id], note.id)
+
+
+def notes(items: Sequence[results.NoteInfo]) -> View:
+    """Notes."""
+    columns = [Column(word) for word in ("ID", "REF", "TIME", "BY", "NOTE")]
+    return View(columns, [(i.id, i.ref, i.time, i.author, i.text) for i in items], [item.id for item in items])
+
+
 def renamed(result: results.Renamed) -> View:
     """After `mv`."""
     verb = f"renamed {result.previous} to" if result.changed else "unchanged"

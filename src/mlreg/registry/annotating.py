@@ -21,7 +21,7 @@ from mlreg.registry.resolve import resolve, resolve_entry
 from mlreg.repository.view import View
 
 
-class _Subject:
+class Subject:
     """An entry, or a version, that something is said about."""
 
     def __init__(self, registry: Registry, ref: Ref) -> None:
@@ -46,13 +46,19 @@ class _Subject:
         self._start = {"metadata": commit.metadata}
 
     @classmethod
-    def to_change(cls, registry: Registry, text: str) -> _Subject:
+    def to_change(cls, registry: Registry, text: str) -> Subject:
         """Return what a ref of this repository names."""
         ref = parse_ref(text)
         refuse_remote(ref)
         return cls(registry, ref)
 
+    @property
+    def view(self) -> View:
+        """The state in which it was found."""
+        return self._repository.log.view
+
     def annotations(self) -> list[Annotation]:
+        """Return what was stated about it, in order."""
         return self._repository.log.view.annotations(self.about)
 
     def facts(self) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def correct(
     Raises:
         UsageError: `no_version_named`, the ref is an entry; `bad_json`, `bad_field`; `schema_violation`.
     """
-    subject = _Subject.to_change(registry, text)
+    subject = Subject.to_change(registry, text)
     if not subject.is_version:
         raise UsageError(
             "no_version_named",
@@ -129,7 +135,7 @@ def label(
     registry: Registry, text: str, labels: Mapping[str, Any], unset: Iterable[str] = (), message: str = ""
 ) -> results.Annotated:
     """Label an entry or a version: `team=vision`. Labels of an entry hold for all its versions."""
-    subject = _Subject.to_change(registry, text)
+    subject = Subject.to_change(registry, text)
     patch = plain(dict(labels))
     check(patch)
     present = merge_patch(subject.facts().get("labels"), patch)
@@ -146,30 +152,30 @@ def deprecate(registry: Registry, text: str, why: str) -> results.Annotated:
     """
     if not why.strip():
         raise UsageError("no_reason", f"say why {text} should not be used", fix=f"mlreg deprecate {text} -m 'WHY'")
-    return _Subject.to_change(registry, text).state({"deprecated": why}, why)
+    return Subject.to_change(registry, text).state({"deprecated": why}, why)
 
 
 def undeprecate(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Say that an entry or a version may be used again."""
-    subject = _Subject.to_change(registry, text)
+    subject = Subject.to_change(registry, text)
     return subject.state({"deprecated": None}, message or f"undeprecate {subject.ref}")
 
 
 def freeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Keep an entry or a version from being removed."""
-    subject = _Subject.to_change(registry, text)
+    subject = Subject.to_change(registry, text)
     return subject.state({"frozen": True}, message or f"freeze {subject.ref}")
 
 
 def unfreeze(registry: Registry, text: str, message: str = "") -> results.Annotated:
     """Let an entry or a version be removed again."""
-    subject = _Subject.to_change(registry, text)
+    subject = Subject.to_change(registry, text)
     return subject.state({"frozen": None}, message or f"unfreeze {subject.ref}")
 
 
 def statements(registry: Registry, text: str) -> list[results.StatementInfo]:
     """Return what was stated about an entry or a version, the last first."""
-    subject = _Subject(registry, parse_ref(text))
+    subject = Subject(registry, parse_ref(text))
     return [
         results.StatementInfo(subject.ref, one.id, one.author, one.time, one.message, one.patch)
         for one in reversed(subject.annotations())

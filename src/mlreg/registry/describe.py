@@ -121,10 +121,10 @@ class Shown:
         return self.ref(Entry(kind, name), commit.version)
 
     def ref(self, entry: Entry, leaf: str) -> str:
-        """Return a version or a tag of an entry of the log as a user reads it."""
+        """Return a version or a tag of an entry of the log as a user reads it, or the entry, if the leaf is empty."""
         if entry not in self._called:
             self._called[entry] = called(self._view, entry)
-        return f"{self._called[entry]}@{leaf}"
+        return f"{self._called[entry]}@{leaf}" if leaf else str(self._called[entry])
 
 
 def version_names(repository: Repository, commits: Iterable[CommitId]) -> dict[CommitId, str]:

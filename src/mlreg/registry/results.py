@@ -94,6 +94,17 @@ class StatementInfo(NamedTuple):
     """What changed; null takes a key away."""
 
 
+class NoteInfo(NamedTuple):
+    """A note that someone left."""
+
+    id: str
+    ref: str
+    """What it is on: an entry, or a version."""
+    text: str
+    author: str
+    time: str
+
+
 class Added(NamedTuple):
     """A version after `add`."""
 
