@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "runs": ("run", "exp"),
+    "plotting": ("plot",),
     "comparing": ("diff", "compare"),
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),

@@ -26,7 +26,7 @@ from mlreg.errors import (
     UnsupportedError,
     UsageError,
 )
-from mlreg.registry import comparisons, differences, results, run_results
+from mlreg.registry import comparisons, differences, plotting, results, run_results
 
 
 class Schema(NamedTuple):
@@ -75,6 +75,8 @@ SCHEMAS: dict[str, Schema] = {
     "meta": _one(results.Annotated),
     "meta-log": _many(results.StatementInfo),
     "mv": _one(results.Renamed),
+    "plot": _many(plotting.Curve),
+    "plot-table": _one(plotting.Table),
     "note": _one(results.NoteInfo),
     "note-ls": _many(results.NoteInfo),
     "pull": _one(results.Synced),
@@ -163,6 +165,7 @@ COMMANDS: dict[str, Contract] = {
     "run ls": Contract(("run-ls",), READS),
     "run show": Contract(("run",), READS),
     "compare": Contract(("compare",), WRITES, no="a run is what --fail-if says"),
+    "plot": Contract(("plot", "plot-table"), READS),
     "exp ls": Contract(("exp-ls",), READS),
     "exp set-goal": Contract(("exp-goal",), READS),
     "tag set": Contract(("tag",), MOVES),

@@ -1,0 +1,133 @@
+"""What pictures of runs show: curves of a metric, or one fact of many runs beside others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.operations.curves import smoothed, thinned
+from mlreg.operations.run_facts import as_number
+from mlreg.registry.run_place import Place
+from mlreg.registry.run_results import RunInfo, fact_of
+from mlreg.registry.searching_runs import find, metrics, search
+
+MOST_POINTS = 2000
+"""Of a curve; the smallest and the largest of each stretch are among them."""
+STEP, TIME = "step", "time"
+
+
+class Chosen(NamedTuple):
+    """The runs that are drawn."""
+
+    refs: Sequence[str] = ()
+    experiment: str = ""
+    where: str = ""
+    limit: int = 0
+
+
+class Curve(NamedTuple):
+    """A metric of one run."""
+
+    ref: str
+    name: str
+    x: tuple[float, ...]
+    """Steps, or seconds since the run began."""
+    y: tuple[float, ...]
+    smooth: tuple[float, ...]
+    """`y` smoothed, over all points; empty if nothing was to be smoothed."""
+    points: int
+    """That there are, of which the ones here are those that are drawn."""
+    not_finite: int
+    """Points that are NaN or infinite, and not drawn."""
+
+
+class Table(NamedTuple):
+    """Facts of runs, one row for each run that has all of them."""
+
+    keys: tuple[str, ...]
+    refs: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def chosen_runs(place: Place, chosen: Chosen) -> list[RunInfo]:
+    """Return the runs that are drawn.
+
+    Raises:
+        UsageError: `nothing_to_plot`. NotFoundError: `ref_not_found`, `run_missing`.
+    """
+    found = [find(place, ref) for ref in chosen.refs]
+    if chosen.experiment or not chosen.refs:
+        found.extend(search(place, chosen.experiment, chosen.where, "", chosen.limit))
+    if not found:
+        raise UsageError("nothing_to_plot", "there is no run to draw", fix=("mlreg run ls", "mlreg plot REF -m METRIC"))
+    return list({info.ref: info for info in found}.values())
+
+
+def curves(place: Place, chosen: Chosen, metric: str, axis: str = STEP, smoothing: float = 0.0) -> list[Curve]:
+    """Return the curves of a metric, those of runs that have it.
+
+    Args:
+        place: where.
+        chosen: the runs.
+        metric: its name.
+        axis: `step`, or `time` for seconds since the run began.
+        smoothing: weight of what came before, 0 to below 1.
+
+    Raises:
+        NotFoundError: `no_such_metric`, with the metrics that there are.
+        UsageError: `bad_smoothing`; and as `chosen_runs`.
+    """
+    if not 0 <= smoothing < 1:
+        raise UsageError("bad_smoothing", f"{smoothing} is no weight", why="it is 0 or more, and less than 1")
+    runs = chosen_runs(place, chosen)
+    found = [_curve(place, run, metric, axis, smoothing) for run in runs if metric in run.metrics]
+    if not found:
+        known = sorted({name for run in runs for name in run.metrics})
+        raise NotFoundError(
+            "no_such_metric",
+            f"no run that is drawn has a metric {metric!r:.80}",
+            why=f"their metrics are {', '.join(known[:20]) or 'none'}",
+            fix=tuple(f"use -m {name}" for name in known[:3]),
+        )
+    return found
+
+
+def _curve(place: Place, run: RunInfo, metric: str, axis: str, smoothing: float) -> Curve:
+    series = metrics(place, run.ref if run.sealed else run.id)[metric]
+    start = series.times[0]
+    x = [float(step) for step in series.steps] if axis == STEP else [(time - start) / 1000 for time in series.times]
+    values = list(series.values)
+    smooth = smoothed(values, smoothing) if smoothing else []
+    drawn = [at for at in thinned(values, MOST_POINTS) if math.isfinite(values[at])]
+    return Curve(
+        ref=run.ref,
+        name=run.name,
+        x=tuple(x[at] for at in drawn),
+        y=tuple(values[at] for at in drawn),
+        smooth=tuple(smooth[at] for at in drawn) if smooth else (),
+        points=len(values),
+        not_finite=sum(not math.isfinite(value) for value in values),
+    )
+
+
+def table(place: Place, chosen: Chosen, keys: Sequence[str]) -> Table:
+    """Return facts of runs: `params.lr`, `metrics.auc`; runs that lack one are left out.
+
+    Raises:
+        NotFoundError: `no_such_fact`, no run has all of them.
+    """
+    runs = chosen_runs(place, chosen)
+    rows = {run.ref: tuple(_plain(fact_of(run, key)) for key in keys) for run in runs}
+    whole = {ref: row for ref, row in rows.items() if None not in row}
+    if not whole:
+        raise NotFoundError("no_such_fact", f"no run has {' and '.join(keys)}", fix="mlreg run ls")
+    return Table(tuple(keys), tuple(whole), tuple(whole.values()))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    number = as_number(value)
+    if number is not None:
+        return number if math.isfinite(number) else None
+    return value if value is None or isinstance(value, str) else str(value)
