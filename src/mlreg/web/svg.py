@@ -132,8 +132,9 @@ def _picture(title: str, body: Sequence[str], names: Sequence[str]) -> str:
         for number, name in enumerate(names)
     )
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    words = 'role="img" font-family="system-ui, sans-serif" font-size="12"'
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" font-family="system-ui, sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {words}>',
         f"<title>{escape(title)}</title>",
         "<style>.g{stroke:#8884;stroke-width:1}.t{fill:#777}</style>",
         f'<text class="t" x="{LEFT}" y="22" font-size="15">{escape(title)}</text>',
