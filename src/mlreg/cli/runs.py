@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -181,7 +182,7 @@ def execute_(
     from mlreg.registry.executing import Start, execute
 
     given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param), _read(label))
-    result = execute(open_experiments(), Start(experiment, command or (), *given), _streams(out))
+    result = execute(open_experiments(), Start(experiment, command or (), *given), _streams(out), os.environ)
     note(run_views.executed(result))
     if out.mode is Mode.JSON:
         out.show("run-exec", result, run_views.nothing(result.outputs or (result.ref,)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
@@ -50,7 +49,7 @@ def _code() -> tuple[Mapping[str, Any], bytes] | None:
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return None
-    diff = _git("diff", "HEAD", "--binary") or b""
+    diff = _git("diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv") or b""
     status = _git("status", "--porcelain") or b""
     branch = _git("rev-parse", "--abbrev-ref", "HEAD") or b""
     facts = {"commit": commit.decode().strip(), "branch": branch.decode(errors="replace").strip()}
@@ -63,11 +62,10 @@ def _code() -> tuple[Mapping[str, Any], bytes] | None:
 def _git(*words: str) -> bytes | None:
     try:
         done = subprocess.run(  # noqa: S603 - git, with words of our own
-            ["git", "--no-optional-locks", *words],  # noqa: S607 - the git that is on the path
+            ["git", "--no-optional-locks", "--no-pager", *words],  # noqa: S607 - the git that is on the path
             capture_output=True,
             timeout=60,
             check=False,
-            env={**os.environ, "GIT_EXTERNAL_DIFF": "", "GIT_PAGER": "cat"},
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -71,11 +71,17 @@ class Start(NamedTuple):
     labels: Mapping[str, object] = {}
 
 
-def execute(registry: ExperimentRegistry, start: Start, streams: Streams) -> Executed:
+def execute(registry: ExperimentRegistry, start: Start, streams: Streams, environment: Mapping[str, str]) -> Executed:
     """Run a command to its end as a run of an experiment, and seal the run with all that is known of it.
 
     What the command prints goes on to where it would have gone, and is kept. Signals go on to it. If it
     succeeds, what it made is registered in the same step as the run, with the run as its input.
+
+    Args:
+        registry: of the experiment.
+        start: what is run, and what is said of it.
+        streams: where what it prints goes on to.
+        environment: of the command, besides `MLREG_RUN`.
 
     Raises:
         NotStartedError: with the code of what was wrong, before anything was started.
@@ -88,7 +94,7 @@ def execute(registry: ExperimentRegistry, start: Start, streams: Streams) -> Exe
         run = _started(registry, start)
     except MlregError as error:
         raise NotStartedError(error.code, error.message, why=error.why, fix=error.fix) from error
-    code = _Supervised(run, [program, *start.command[1:]], streams).end(registry.interval)
+    code = _Supervised(run, [program, *start.command[1:]], streams, environment).end(registry.interval)
     if code:
         reason = f"exit code {code}" if code > 0 else f"signal {_name_of(-code)}"
         info = run.finish("failed" if code > 0 else "killed", reason)
@@ -165,9 +171,9 @@ def _name_of(number: int) -> str:
 class _Supervised:
     """A command that runs: signals go on to it, what it prints goes on and is kept, and the load is looked at."""
 
-    def __init__(self, run: Run, command: Sequence[str], streams: Streams) -> None:
+    def __init__(self, run: Run, command: Sequence[str], streams: Streams, environment: Mapping[str, str]) -> None:
         self._run = run
-        surroundings = {**os.environ, VARIABLE: run.id}
+        surroundings = {**environment, VARIABLE: run.id}
         # Behind a pipe, Python would keep what is printed to itself until it is much.
         surroundings.setdefault("PYTHONUNBUFFERED", "1")
         try:

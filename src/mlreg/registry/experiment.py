@@ -16,6 +16,7 @@ from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas
+from mlreg.registry.resuming import resume
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import ExperimentInfo, RunInfo
@@ -176,7 +177,7 @@ class ExperimentRegistry:
             NotFoundError: `run_missing`.
             RefusedError: `run_is_running`.
         """
-        resumed = running.resume(self.place, run)
+        resumed = resume(self.place, run)
         known = {"params": resumed.params, "steps": resumed.steps}
         return Run(self, resumed.experiment, resumed.id, resumed.journal, **known).live()
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from json import dumps
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 from mlreg.errors import ConflictError, MlregError, RefusedError, UsageError
 from mlreg.formats.canonical import MAX_INTEGER
@@ -26,14 +26,48 @@ from mlreg.operations.journaling import FILES, Journal
 from mlreg.operations.logged_files import keep_bytes, keep_path
 
 if TYPE_CHECKING:
+    from mlreg.formats.commit import Input
     from mlreg.operations.sealing import More
-    from mlreg.registry.experiment import ExperimentRegistry
     from mlreg.registry.run_results import RunInfo
 
 BEAT_SECONDS = 10.0
 """So often a run shows that it lives, and what was logged is flushed to the disk."""
 MAX_REASON = 10_000
 """Characters that are kept of why a run failed."""
+
+
+class Home(Protocol):
+    """What a run needs of the registry that made it."""
+
+    artifacts: str
+    """The directory of a run's version in which logged files stand."""
+
+    def start_experiment(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        run_name: str = "",
+        group: str = "",
+        parent: str = "",
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+    ) -> Run:
+        """Start another run."""
+        ...
+
+    def seal(self, run: str, more: More | None = None) -> RunInfo:
+        """Make a run that has ended a version of its experiment."""
+        ...
+
+    def get_run(self, run: str) -> RunInfo:
+        """Return what is known of a run."""
+        ...
+
+    def input_of(self, role: str, ref: str) -> Input:
+        """Return what a ref names, as an input."""
+        ...
 
 
 class Run:
@@ -45,7 +79,7 @@ class Run:
 
     def __init__(
         self,
-        registry: ExperimentRegistry,
+        registry: Home,
         experiment: str,
         run: str,
         journal: Journal,
@@ -260,9 +294,19 @@ class Run:
 
     # Beginning and end.
 
-    def start(self, name: str = "", **more: Any) -> Run:  # noqa: ANN401 - as `start_experiment`
+    def start(
+        self,
+        name: str = "",
+        description: str = "",
+        *,
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+    ) -> Run:
         """Start a run within this one, of the same experiment; arguments as `start_experiment`."""
-        return self._registry.start_experiment(self.experiment, run_name=name, parent=self.id, **more)
+        return self._registry.start_experiment(
+            self.experiment, description, run_name=name, parent=self.id, params=params, tags=tags, inputs=inputs
+        )
 
     def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:
         """End the run, and make it a version of its experiment: it is durable when this returns.

@@ -66,6 +66,12 @@ def document_of(run: RunInfo) -> dict[str, Any]:
     return {**run._asdict(), "inputs": [one._asdict() for one in run.inputs]}
 
 
+def info_of(document: Mapping[str, Any]) -> RunInfo:
+    """Return a run as a user sees it."""
+    inputs = tuple(InputInfo(one["role"], one["ref"], one["id"]) for one in document["inputs"])
+    return RunInfo(**{**document, "inputs": inputs})
+
+
 class Logged(NamedTuple):
     """A run after something was logged to it."""
 

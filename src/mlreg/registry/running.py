@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.run import check_status
-from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_living_process, read_live_run
 from mlreg.operations.run_facts import live_document, sealed_document
-from mlreg.registry.results import InputInfo
 from mlreg.registry.run_place import Place
-from mlreg.registry.run_results import RunInfo
+from mlreg.registry.run_results import RunInfo, info_of
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
@@ -27,47 +25,12 @@ def experiment_of(place: Place, run: str) -> str:
         return ""
 
 
-class Resumed(NamedTuple):
-    """A run that goes on."""
+def refuse_running(live: LiveRun) -> None:
+    """Refuse what may be done with a run whose process is gone only.
 
-    id: str
-    experiment: str
-    journal: Journal
-    params: Mapping[str, Any]
-    steps: Mapping[str, int]
-    """Of each metric the next step."""
-
-
-def resume(place: Place, run: str) -> Resumed:
-    """Go on with a run, sealed or not; raises as `ExperimentRegistry.resume`."""
-    try:
-        live = place.find(run)
-    except NotFoundError as error:
-        if error.code != "run_missing":
-            raise
-        return _reopened(place, run)
-    _refuse_running(live)
-    state = live.state
-    steps = {name: series.steps[-1] + 1 for name, series in state.metrics.items()}
-    journal = _begun(place, state.id, {"experiment": state.experiment})
-    return Resumed(state.id, state.experiment, journal, state.params, steps)
-
-
-def _reopened(place: Place, run: str) -> Resumed:
-    from mlreg.registry.searching_runs import metrics, sealed
-
-    info = sealed(place, run)
-    _, _, target = place.registry.find(info.ref)
-    steps = {name: series.steps[-1] + 1 for name, series in metrics(place, info.ref).items()}
-    journal = _begun(place, info.id, {"experiment": target.entry.name, "resumes": target.version})
-    return Resumed(info.id, info.experiment, journal, info.params, steps)
-
-
-def _begun(place: Place, run: str, start: Mapping[str, Any]) -> Journal:
-    return open_journal(place.directory / run, run, int(time.time() * 1000), start, lives=True)
-
-
-def _refuse_running(live: LiveRun) -> None:
+    Raises:
+        RefusedError: `run_is_running`.
+    """
     if live.status == "running":
         raise RefusedError(
             "run_is_running",
@@ -80,7 +43,7 @@ def _refuse_running(live: LiveRun) -> None:
 def adopt(place: Place, run: str) -> RunInfo:
     """Seal a run whose process is gone; raises as `ExperimentRegistry.adopt`."""
     live = place.find(run)
-    _refuse_running(live)
+    refuse_running(live)
     return _sealed(place, live)
 
 
@@ -98,7 +61,7 @@ def end(place: Place, run: str, status: str, reason: str) -> RunInfo:
     check_status(status)
     live = place.find(run)
     if has_living_process(live.directory):
-        _refuse_running(live)
+        refuse_running(live)
     journal = place.journal(live.state.id, lives=False)
     journal.say({"end": {"status": status, "reason": reason}, "time": int(time.time() * 1000)})
     journal.close()
@@ -121,9 +84,3 @@ def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
 def live_info(live: LiveRun) -> RunInfo:
     """Return a run that is not sealed as a user sees it."""
     return info_of(live_document(live))
-
-
-def info_of(document: Mapping[str, Any]) -> RunInfo:
-    """Return a run as a user sees it."""
-    inputs = tuple(InputInfo(one["role"], one["ref"], one["id"]) for one in document["inputs"])
-    return RunInfo(**{**document, "inputs": inputs})

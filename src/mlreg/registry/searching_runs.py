@@ -22,8 +22,7 @@ from mlreg.operations.run_index import RunIndex
 from mlreg.registry.describe import statements_of
 from mlreg.registry.resolve import entries_of
 from mlreg.registry.run_place import Place
-from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
-from mlreg.registry.running import info_of
+from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo, info_of
 from mlreg.repository.view import View
 
 _WORDS = (*FIELDS, *OUR_WORDS)
