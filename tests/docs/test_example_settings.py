@@ -35,7 +35,7 @@ def test_every_value_of_the_example_is_taken_from_it(project: Path) -> None:
     config = Config(project, {"HOME": str(project)})
 
     # A place is read from where the file lies.
-    values = {setting.key: setting.value.removeprefix(f"{project}/") for setting in config.listed()}
+    values = {setting.key: setting.value.removeprefix(f"{project}/").rstrip("/") for setting in config.listed()}
     assert values == {key: value.rstrip("/") for key, value in read_settings(EXAMPLE).items()}
     assert {setting.origin for setting in config.listed()} == {str(project / PROJECT_FILE)}
     assert config.repository == project / "registry"

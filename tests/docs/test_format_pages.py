@@ -20,6 +20,7 @@ from mlreg.errors import MlregError
 from mlreg.formats import canonical, names, paths
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.identity import Identity
+from mlreg.formats.journal import line_of, read_journal
 from mlreg.formats.pack import (
     TRAILER_SIZE,
     Block,
@@ -32,6 +33,9 @@ from mlreg.formats.pack import (
     encode_index,
 )
 from mlreg.formats.recipe import Recipe
+from mlreg.formats.run import RunState
+from mlreg.formats.run_summary import summary
+from mlreg.formats.series import decode_series, encode_series
 from mlreg.formats.snapshot import PackState, RefState, Snapshot
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
 from mlreg.formats.tree import Child, File, Mode, Node, build
@@ -184,6 +188,20 @@ def test_the_snapshot_page_shows_header_and_document() -> None:
     assert Snapshot.decode(header + document) == SNAPSHOT
     assert codec_of(written[5]).decode(written[48:], len(document)) == document
     assert (written[:5], written[6:48]) == (header[:5], header[6:])
+
+
+def test_the_page_on_runs_shows_a_journal_and_what_it_is_sealed_as() -> None:
+    (journal,), (metrics,) = fences("run", "text"), hex_of("run")
+    reading = read_journal(journal.encode())
+    state = RunState("01a20c4f-b500-7000-8203-040506070809")
+    for record in reading.records:
+        state.take(record)
+
+    assert (reading.damaged, reading.is_cut) == (0, False)
+    assert "".join(line_of(record).decode() for record in reading.records) == journal
+    assert canonical.encode(summary(state, "finished", state.metrics)) == json_of("run")
+    assert encode_series(state.metrics) == metrics
+    assert decode_series(metrics) == state.metrics
 
 
 def test_the_codec_page_shows_a_frame_that_is_decoded() -> None:

@@ -120,7 +120,11 @@ def _is_time(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) is float or (type(value) is int and abs(value) <= MAX_INTEGER) or value in NOT_FINITE
+    return (
+        type(value) is float
+        or (type(value) is int and abs(value) <= MAX_INTEGER)
+        or (isinstance(value, str) and value in NOT_FINITE)
+    )
 
 
 def _are_metrics(value: object, record: Mapping[str, Any]) -> bool:
