@@ -5,15 +5,27 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from socket import gethostname
 
 import pytest
 
 from mlreg.cli.main import main
+from mlreg.formats.journal import line_of
+from mlreg.formats.run import began
+from mlreg.registry import noting
+from mlreg.registry.annotating import Subject
+from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from tests.cli.calling import SRC, Call, Run
 
 ANN = "Ann Lee <ann@example.org>"
+OPEN = "01a20c4f-b500-7000-8203-040506070809"
+"""A run that the command line opened and has not ended."""
+NOTE = "00112233aabbccdd"
+"""Id of a note on exp/churn."""
+CRASHED = "01a20c4f-b501-7000-8203-040506070809"
+"""A run whose process is gone."""
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +42,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.add(
         "model/net", [file], version="1.0.0", inputs=inputs, metadata={"metrics": {"map": 0.5}}, tags=["production"]
     )
+    leave_runs(place)
     return root
+
+
+def leave_runs(place: Path) -> None:
+    """Leave two sealed runs of exp/churn, one that is open and one that has crashed."""
+    registry = ExperimentRegistry(place, ANN)
+    for lr in (0.1, 0.2):
+        with registry.start_experiment("churn", params={"lr": lr}, inputs=[("train", "data/rows@latest")]) as run:
+            for step in range(3):
+                run.log_metrics({"auc": lr + step / 10, "loss": 1 / (step + 1)}, step)
+    registry.set_goal("churn", "auc", "max")
+    Subject.to_change(registry.registry, "exp/churn").state({noting.FACT: {NOTE: {"text": "a note"}}}, "note")
+    for run_id, process in ((OPEN, {}), (CRASHED, {"pid": 1, "began": "never"})):
+        directory = place / "runs" / run_id
+        directory.mkdir(parents=True)
+        start = {"experiment": "churn", "format": 1, "host": gethostname(), "run": run_id, **process}
+        said = ({"start": start}, {"metrics": {"loss": 0.5}, "step": 0})
+        (directory / "host.journal").write_bytes(b"".join(line_of({**one, "time": began(run_id)}) for one in said))
 
 
 @pytest.fixture
@@ -52,7 +82,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 @pytest.fixture
 def mlreg(template: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Return the command, in a project with model/net, data/rows, and the remote origin, which is empty."""
+    """Return the command, in a project with model/net, data/rows, runs of exp/churn, and origin, which is empty."""
     for name in ("project", "registry"):
         shutil.copytree(template / name, tmp_path / name)
     (tmp_path / "project" / ".mlreg" / "config.yaml").write_text(f"remotes:\n  origin: {tmp_path}/registry\n")

@@ -71,7 +71,7 @@ def test_the_table_is_that_of_the_commands() -> None:
         (["add", "m"], ["model/"]),
         (["add", "model/net", "weights", "--in", "base=net@p"], ["base=net@production"]),
         (["add", "model/net", "weights", "--in", "base"], []),
-        (["show", ""], ["data/", "model/"]),
+        (["show", ""], ["data/", "exp/", "model/"]),
         (["show", "model/n"], ["model/net"]),
         (["show", "models/"], ["models/net"]),
         (["show", "n"], ["net"]),

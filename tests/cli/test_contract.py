@@ -139,6 +139,7 @@ def test_every_result_can_be_written_as_a_schema() -> None:
 # Exit codes.
 
 NO: dict[str, list[str]] = {
+    "compare": ["compare", "--exp", "churn", "--fail-if", "metrics.auc > 0.3"],
     "diff": ["diff", "net@production", "data/rows", "--exit-code"],
     "push": ["push", "-n", "--exit-code"],
     "status": ["status", "--exit-code"],

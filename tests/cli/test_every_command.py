@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from mlreg.cli.app import tree
-from tests.cli.calling import Call, Run
+from tests.cli.calling import Call
+from tests.cli.conftest import NOTE, OPEN
 
 NUMBERS = Path(__file__).parents[1] / "golden" / "numbers-v1-by-0.1.0"
 """A repository with a file of tensors."""
@@ -92,6 +93,25 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "pull": (["pull"], "pull"),
     "fetch": (["fetch"], "fetch"),
     "clone": (["clone", "../registry", "copy"], "clone"),
+    "run start": (["run", "start", "churn", "--param", "lr=0.1", "--in", "train=data/rows@latest"], "run"),
+    "run log": (["run", "log", "loss=0.25", "auc=.9", "--step", "3", "--run", OPEN], "run-log"),
+    "run param": (["run", "param", "lr=0.1", "--run", OPEN], "run-log"),
+    "run label": (["run", "label", "team=vision", "--run", OPEN], "run-log"),
+    "run artifact": (["run", "artifact", "weights", "--run", OPEN], "run-log"),
+    "run adopt": (["run", "adopt", "--crashed"], "run-ls"),
+    "run exec": (["run", "exec", "churn", "--out", "model/made=weights", "--", "true"], "run-exec"),
+    "run ls": (["run", "ls", "churn", "--where", "metrics.auc > 0", "--sort", "-metrics.auc"], "run-ls"),
+    "run ls columns": (["run", "ls", "--columns", "params.lr,metrics.loss", "-n", "2"], "run-ls"),
+    "run show": (["run", "show", OPEN], "run"),
+    "run show sealed": (["run", "show", "exp/churn@best"], "run"),
+    "exp ls": (["exp", "ls"], "exp-ls"),
+    "exp set-goal": (["exp", "set-goal", "churn", "loss", "min"], "exp-goal"),
+    "compare": (["compare", "--exp", "churn"], "compare"),
+    "compare groups": (["compare", "--exp", "churn", "--group-by", "params.lr"], "compare"),
+    "note add": (["note", "add", "exp/churn@best", "look at this"], "note"),
+    "note ls": (["note", "ls"], "note-ls"),
+    "plot": (["plot", "--exp", "churn", "-m", "loss"], "plot"),
+    "plot table": (["plot", "--exp", "churn", "--kind", "scatter", "-m", "params.lr", "-m", "auc"], "plot-table"),
     "help": (["help"], "help"),
     "help topic": (["help", "refs"], "help"),
     "help command": (["help", "tag", "set"], "help"),
@@ -101,6 +121,8 @@ WORKS: dict[str, tuple[list[str], str]] = {
 }
 ONCE: dict[str, tuple[list[str], str]] = {
     "remote rm": (["remote", "rm", "origin"], "remote"),
+    "note rm": (["note", "rm", "exp/churn", NOTE], "note"),
+    "run finish": (["run", "finish", "--run", OPEN], "run"),
 }
 """What works, and once more is an error, and that is right."""
 
@@ -129,7 +151,11 @@ def test_quiet_prints_one_name_a_line_and_text_no_more_than_it_says(name: str, m
 
 @pytest.mark.parametrize("name", ONCE)
 def test_what_works_once_prints_one_name_a_line(name: str, mlreg: Call) -> None:
-    assert mlreg(*ONCE[name][0], "-q") == Run(0, "origin\n", "")
+    run = mlreg(*ONCE[name][0], "-q")
+
+    assert (run.status, run.err, run.out.count("\n")) == (0, "", 1)
+    assert "\t" not in run.out
+    assert mlreg(*ONCE[name][0]).status
 
 
 def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -226,6 +252,42 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no remote to forget": (["remote", "forget", "nowhere"], 4, "no_remote"),
     "no remote to pull from": (["pull", "nowhere"], 4, "no_remote"),
     "no remote to fetch from": (["fetch", "nowhere"], 4, "no_remote"),
+    "no run to log to": (["run", "log", "loss=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
+    "no metric to log": (["run", "log", "loss", "--run", OPEN], 2, "bad_metric"),
+    "no number": (["run", "log", "loss=low", "--run", OPEN], 2, "bad_metric"),
+    "a metric without a name": (["run", "log", "=1", "--run", OPEN], 2, "bad_metric"),
+    "no run to give params": (["run", "param", "lr=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
+    "no run to label": (["run", "label", "x=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
+    "no run that is said": (["run", "param", "lr=1"], 2, "no_run"),
+    "no file to log": (["run", "artifact", "nothing", "--run", OPEN], 4, "file_missing"),
+    "no run to end": (["run", "finish", "--run", "01a20c4f-0000"], 4, "run_missing"),
+    "no way to end": (["run", "finish", "--run", OPEN, "--status", "good"], 2, "bad_status"),
+    "no run to adopt": (["run", "adopt", "01a20c4f-0000"], 4, "run_missing"),
+    "nothing to adopt": (["run", "adopt"], 2, "no_run"),
+    "no run to show": (["run", "show", "01a20c4f-0000"], 4, "run_missing"),
+    "a model is no run": (["run", "show", "model/net"], 4, "not_a_run"),
+    "no input of a run": (["run", "start", "churn", "--in", "train=data/nothing"], 4, "ref_not_found"),
+    "a bad name of an experiment": (["run", "start", "Churn"], 2, "bad_name"),
+    "no experiment": (["run", "ls", "nothing"], 4, "ref_not_found"),
+    "a bad expression on runs": (["run", "ls", "--where", "metrics.auc >"], 2, "bad_expression"),
+    "no program": (["run", "exec", "churn", "--", "no-such-program"], 125, "program_not_found"),
+    "no command": (["run", "exec", "churn"], 125, "no_command"),
+    "an output without a place": (["run", "exec", "churn", "--out", "model/net", "--", "true"], 125, "bad_output"),
+    "no experiment to aim at": (["exp", "set-goal", "nothing", "auc", "max"], 4, "ref_not_found"),
+    "a bad aim": (["exp", "set-goal", "churn", "auc", "up"], 2, "bad_direction"),
+    "no run to compare": (["compare", "exp/churn@nothing"], 4, "ref_not_found"),
+    "nothing to compare": (["compare"], 2, "nothing_to_compare"),
+    "a bad gate": (["compare", "--exp", "churn", "--fail-if", "metrics.auc <"], 2, "bad_expression"),
+    "no such report": (["compare", "--exp", "churn", "--report", "pdf=x"], 2, "bad_report"),
+    "other data": (["compare", "exp/churn@best", "model/net", "--strict"], 11, "not_comparable"),
+    "no baseline": (["compare", "exp/churn@best", "--baseline", "model/net"], 2, "no_baseline"),
+    "nothing to note": (["note", "add", "model/nothing", "x"], 4, "ref_not_found"),
+    "an empty note": (["note", "add", "model/net", ""], 2, "bad_note"),
+    "no notes": (["note", "ls", "model/nothing"], 4, "ref_not_found"),
+    "no such note": (["note", "rm", "model/net", "ffff"], 4, "note_missing"),
+    "nothing to draw": (["plot"], 2, "nothing_to_plot"),
+    "no metric to draw": (["plot", "--exp", "churn"], 2, "no_metric"),
+    "no such metric": (["plot", "--exp", "churn", "-m", "nothing"], 4, "no_such_metric"),
     "no topic": (["help", "nothing"], 4, "no_topic"),
     "no such shell": (["completion", "csh"], 2, "usage"),
     "no schema": (["schema", "nothing"], 4, "no_schema"),

@@ -19,7 +19,7 @@ from mlreg.registry.registry import Registry, Schemas
 from mlreg.registry.resuming import resume
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place
-from mlreg.registry.run_results import ExperimentInfo, RunInfo
+from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
@@ -205,6 +205,19 @@ class ExperimentRegistry:
     def input_of(self, role: str, ref: str) -> Input:
         """Return what a ref of this repository names, as an input."""
         return self.registry.input_of(role, ref)
+
+    def set_goal(self, experiment: str, metric: str, direction: str) -> GoalInfo:
+        """Declare which of two runs of an experiment is better: `exp/NAME@best` is the best by it.
+
+        Args:
+            experiment: its name; it need not have a run yet.
+            metric: whose last value counts.
+            direction: `min` or `max`.
+
+        Raises:
+            UsageError: `bad_name`, `bad_run_name`, `bad_direction`.
+        """
+        return searching_runs.declare_goal(self.place, experiment, metric, direction)
 
     # Looking.
 

@@ -236,14 +236,7 @@ def _best(place: Place, entry: Entry, shown: str) -> str:
 def declare_goal(place: Place, experiment: str, metric: str, direction: str) -> GoalInfo:
     """Declare which of two runs of an experiment is better: `exp/NAME@best` is the best by it.
 
-    Args:
-        place: where.
-        experiment: its name; it need not have a run yet.
-        metric: whose last value counts.
-        direction: `min` or `max`.
-
-    Raises:
-        UsageError: `bad_name`, `bad_run_name`, `bad_direction`.
+    Arguments and errors as `ExperimentRegistry.set_goal`.
     """
     if direction not in ("min", "max"):
         raise UsageError("bad_direction", f"a goal is min or max, not {quoted(direction)}", fix=("use min", "use max"))
