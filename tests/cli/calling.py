@@ -82,3 +82,9 @@ def on_terminal(*words: str, streams: str = "out err", **changes: str) -> Run:
         os.close(end)
     out, err = (shown[name] or piped[at] or b"" for at, name in enumerate(shown))
     return Run(process.returncode, *(text.decode(errors="replace") for text in (out, err)))
+
+
+def with_options(words: list[str], *options: str) -> list[str]:
+    """Return a command line with more options: they stand before a command that is to be run."""
+    place = words.index("--") if "--" in words else len(words)
+    return [*words[:place], *options, *words[place:]]

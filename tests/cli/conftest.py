@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from mlreg.cli.main import main
 from mlreg.formats.journal import line_of
 from mlreg.formats.run import began
+from mlreg.operations.processes import began_of
 from mlreg.registry import noting
 from mlreg.registry.annotating import Subject
 from mlreg.registry.experiment import ExperimentRegistry
@@ -26,6 +28,8 @@ NOTE = "00112233aabbccdd"
 """Id of a note on exp/churn."""
 CRASHED = "01a20c4f-b501-7000-8203-040506070809"
 """A run whose process is gone."""
+RUNNING = "01a20c4f-b502-7000-8203-040506070809"
+"""A run of the process of the tests."""
 
 
 @pytest.fixture(scope="session")
@@ -47,19 +51,20 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def leave_runs(place: Path) -> None:
-    """Leave two sealed runs of exp/churn, one that is open and one that has crashed."""
+    """Leave two sealed runs of exp/churn, one that is open, one that has crashed and one that runs."""
     registry = ExperimentRegistry(place, ANN)
-    for lr in (0.1, 0.2):
-        with registry.start_experiment("churn", params={"lr": lr}, inputs=[("train", "data/rows@latest")]) as run:
+    for lr, inputs in ((0.1, []), (0.2, [("eval", "exp/churn@latest")])):
+        with registry.start_experiment("churn", params={"lr": lr}, inputs=inputs) as run:
             for step in range(3):
                 run.log_metrics({"auc": lr + step / 10, "loss": 1 / (step + 1)}, step)
     registry.set_goal("churn", "auc", "max")
     Subject.to_change(registry.registry, "exp/churn").state({noting.FACT: {NOTE: {"text": "a note"}}}, "note")
-    for run_id, process in ((OPEN, {}), (CRASHED, {"pid": 1, "began": "never"})):
+    this = {"pid": os.getpid(), "began": began_of(os.getpid())}
+    for run_id, process in ((OPEN, {}), (CRASHED, {"pid": 1, "began": "never"}), (RUNNING, this)):
         directory = place / "runs" / run_id
         directory.mkdir(parents=True)
         start = {"experiment": "churn", "format": 1, "host": gethostname(), "run": run_id, **process}
-        said = ({"start": start}, {"metrics": {"loss": 0.5}, "step": 0})
+        said = ({"start": start}, {"params": {"lr": 0.1}}, {"metrics": {"loss": 0.5}, "step": 0})
         (directory / "host.journal").write_bytes(b"".join(line_of({**one, "time": began(run_id)}) for one in said))
 
 

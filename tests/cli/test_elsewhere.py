@@ -56,7 +56,7 @@ def test_whatever_reads_reads_elsewhere(outside: Call, tmp_path: Path, words: li
 def test_a_remote_is_read_by_its_name(mlreg: Call) -> None:
     mlreg("push")
 
-    assert mlreg("ls", "origin::", "-q").out == mlreg("ls", "-q").out == "data/rows\nmodel/net\n"
+    assert mlreg("ls", "origin::", "-q").out == mlreg("ls", "-q").out == "data/rows\nexp/churn\nmodel/net\n"
     assert mlreg("tag", "ls", "origin::net", "-q").out == "model/net@production\n"
 
 

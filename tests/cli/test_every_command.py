@@ -11,8 +11,8 @@ import pytest
 import typer
 
 from mlreg.cli.app import tree
-from tests.cli.calling import Call
-from tests.cli.conftest import NOTE, OPEN
+from tests.cli.calling import Call, with_options
+from tests.cli.conftest import NOTE, OPEN, RUNNING
 
 NUMBERS = Path(__file__).parents[1] / "golden" / "numbers-v1-by-0.1.0"
 """A repository with a file of tensors."""
@@ -131,7 +131,7 @@ ONCE: dict[str, tuple[list[str], str]] = {
 def test_json_is_one_document_with_its_schema(name: str, mlreg: Call) -> None:
     words, schema = (WORKS | ONCE)[name]
 
-    run = mlreg(*words, "--json")
+    run = mlreg(*with_options(words, "--json"))
 
     assert (run.status, run.err) == (0, "")
     assert json.loads(run.out)["schema"] == f"mlreg.{schema}/1"
@@ -142,7 +142,7 @@ def test_json_is_one_document_with_its_schema(name: str, mlreg: Call) -> None:
 def test_quiet_prints_one_name_a_line_and_text_no_more_than_it_says(name: str, mlreg: Call) -> None:
     words, _ = WORKS[name]
 
-    quiet = mlreg(*words, "-q")
+    quiet = mlreg(*with_options(words, "-q"))
 
     assert (quiet.status, quiet.err) == (0, "")
     assert not [line for line in quiet.out.splitlines() if "\t" in line or not line]
@@ -255,7 +255,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no run to log to": (["run", "log", "loss=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
     "no metric to log": (["run", "log", "loss", "--run", OPEN], 2, "bad_metric"),
     "no number": (["run", "log", "loss=low", "--run", OPEN], 2, "bad_metric"),
-    "a metric without a name": (["run", "log", "=1", "--run", OPEN], 2, "bad_metric"),
+    "a metric without a name": (["run", "log", "=1", "--run", OPEN], 2, "bad_run_name"),
     "no run to give params": (["run", "param", "lr=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
     "no run to label": (["run", "label", "x=1", "--run", "01a20c4f-0000"], 4, "run_missing"),
     "no run that is said": (["run", "param", "lr=1"], 2, "no_run"),
@@ -264,8 +264,13 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no way to end": (["run", "finish", "--run", OPEN, "--status", "good"], 2, "bad_status"),
     "no run to adopt": (["run", "adopt", "01a20c4f-0000"], 4, "run_missing"),
     "nothing to adopt": (["run", "adopt"], 2, "no_run"),
-    "no run to show": (["run", "show", "01a20c4f-0000"], 4, "run_missing"),
+    "no run to show": (["run", "show", "01a20c4f-0000"], 4, "ref_not_found"),
     "a model is no run": (["run", "show", "model/net"], 4, "not_a_run"),
+    "another param": (["run", "param", "lr=0.3", "--run", OPEN], 5, "param_differs"),
+    "a run that lives": (["run", "finish", "--run", RUNNING], 11, "run_is_running"),
+    "a run that lives, adopted": (["run", "adopt", RUNNING], 11, "run_is_running"),
+    "no output": (["run", "exec", "churn", "--out", "model/net=nothing", "--", "true"], 4, "output_missing"),
+    "other data": (["compare", "--exp", "churn", "--strict"], 11, "not_comparable"),
     "no input of a run": (["run", "start", "churn", "--in", "train=data/nothing"], 4, "ref_not_found"),
     "a bad name of an experiment": (["run", "start", "Churn"], 2, "bad_name"),
     "no experiment": (["run", "ls", "nothing"], 4, "ref_not_found"),
@@ -273,19 +278,18 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no program": (["run", "exec", "churn", "--", "no-such-program"], 125, "program_not_found"),
     "no command": (["run", "exec", "churn"], 125, "no_command"),
     "an output without a place": (["run", "exec", "churn", "--out", "model/net", "--", "true"], 125, "bad_output"),
-    "no experiment to aim at": (["exp", "set-goal", "nothing", "auc", "max"], 4, "ref_not_found"),
+    "a bad name to aim at": (["exp", "set-goal", "Nothing", "auc", "max"], 2, "bad_name"),
     "a bad aim": (["exp", "set-goal", "churn", "auc", "up"], 2, "bad_direction"),
     "no run to compare": (["compare", "exp/churn@nothing"], 4, "ref_not_found"),
-    "nothing to compare": (["compare"], 2, "nothing_to_compare"),
+    "nothing to compare": (["compare", "--exp", "churn", "--where", "metrics.auc > 99"], 2, "nothing_to_compare"),
     "a bad gate": (["compare", "--exp", "churn", "--fail-if", "metrics.auc <"], 2, "bad_expression"),
     "no such report": (["compare", "--exp", "churn", "--report", "pdf=x"], 2, "bad_report"),
-    "other data": (["compare", "exp/churn@best", "model/net", "--strict"], 11, "not_comparable"),
     "no baseline": (["compare", "exp/churn@best", "--baseline", "model/net"], 2, "no_baseline"),
     "nothing to note": (["note", "add", "model/nothing", "x"], 4, "ref_not_found"),
     "an empty note": (["note", "add", "model/net", ""], 2, "bad_note"),
     "no notes": (["note", "ls", "model/nothing"], 4, "ref_not_found"),
     "no such note": (["note", "rm", "model/net", "ffff"], 4, "note_missing"),
-    "nothing to draw": (["plot"], 2, "nothing_to_plot"),
+    "nothing to draw": (["plot", "-m", "auc", "--where", "metrics.auc > 99"], 2, "nothing_to_plot"),
     "no metric to draw": (["plot", "--exp", "churn"], 2, "no_metric"),
     "no such metric": (["plot", "--exp", "churn", "-m", "nothing"], 4, "no_such_metric"),
     "no topic": (["help", "nothing"], 4, "no_topic"),
@@ -307,14 +311,15 @@ def test_an_error_has_its_code_and_prints_nothing_else(name: str, mlreg: Call) -
     # Someone who reads it learns why, or what to do.
     assert rest
     assert all(line.startswith(("  why: ", "  fix: ")) for line in rest)
-    assert mlreg("log", "--json").out == before
+    # That a command did not make what it should is kept: as a run that failed.
+    assert (mlreg("log", "--json").out == before) == (code != "output_missing")
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_an_error_is_one_line_of_json_at_the_end_if_json_is_asked_for(name: str, mlreg: Call) -> None:
     words, status, code = REFUSED[name]
 
-    run = mlreg(*words, "--json")
+    run = mlreg(*with_options(words, "--json"))
 
     assert (run.status, run.out, run.err.count("\n")) == (status, "", 1)
     assert set(run.error) == {"schema", "code", "exit", "message", "why", "fix", "retryable"}

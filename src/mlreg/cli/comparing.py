@@ -11,7 +11,7 @@ import typer
 
 from mlreg.cli import comparison_views
 from mlreg.cli.options import REF, ExitCode, Where, answer, open_experiments, open_registry, register
-from mlreg.cli.output import Column, Printer, Style, View, warn
+from mlreg.cli.output import Column, Mode, Printer, Style, View, warn
 from mlreg.registry import comparing_runs, differences
 from mlreg.registry.comparing import PARTS
 from mlreg.registry.comparing import compare as compare_versions
@@ -89,7 +89,8 @@ def compare(
     asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
     checked = [comparison_views.read_report(one) for one in report or ()]
     result = comparing_runs.compare(open_experiments().place, asked)
-    warn("; ".join(result.warnings))
+    if out.mode is Mode.TEXT:
+        warn("; ".join(result.warnings))
     comparison_views.write_reports(result, checked)
     out.show("compare", result, comparison_views.table(result))
     answer(result.passed)

@@ -132,6 +132,8 @@ OPENS = (IntegrityError, NoRepositoryError)
 READS = (NotFoundError, *OPENS)
 WRITES = (*READS, RefusedError)
 MOVES = (*WRITES, ConflictError)
+LOGS = (NotFoundError, NoRepositoryError)
+"""What may become of a word on a run that lives: it goes into a journal, and no stored byte is read."""
 
 COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
@@ -154,20 +156,20 @@ COMMANDS: dict[str, Contract] = {
     "rev-parse": Contract(("rev-parse",), READS),
     "wait": Contract(("wait",), (*READS, NotYetError)),
     "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
-    "run start": Contract(("run",), (*READS, RefusedError)),
-    "run log": Contract(("run-log",), (*READS, RefusedError)),
-    "run param": Contract(("run-log",), MOVES),
-    "run label": Contract(("run-log",), (*READS, RefusedError)),
-    "run artifact": Contract(("run-log",), (*READS, RefusedError)),
-    "run finish": Contract(("run",), MOVES),
-    "run adopt": Contract(("run-ls",), MOVES),
-    "run exec": Contract(("run-exec",), (*MOVES, NotStartedError)),
+    "run start": Contract(("run",), READS),
+    "run log": Contract(("run-log",), LOGS),
+    "run param": Contract(("run-log",), (*LOGS, ConflictError)),
+    "run label": Contract(("run-log",), LOGS),
+    "run artifact": Contract(("run-log",), LOGS),
+    "run finish": Contract(("run",), WRITES),
+    "run adopt": Contract(("run-ls",), WRITES),
+    "run exec": Contract(("run-exec",), (NotFoundError, RefusedError, NotStartedError)),
     "run ls": Contract(("run-ls",), READS),
     "run show": Contract(("run",), READS),
-    "compare": Contract(("compare",), WRITES, no="a run is what --fail-if says"),
+    "compare": Contract(("compare",), WRITES, no="a run is what it must not be, with --fail-if"),
     "plot": Contract(("plot", "plot-table"), READS),
     "exp ls": Contract(("exp-ls",), READS),
-    "exp set-goal": Contract(("exp-goal",), READS),
+    "exp set-goal": Contract(("exp-goal",), (*OPENS, RefusedError)),
     "tag set": Contract(("tag",), MOVES),
     "tag rm": Contract(("tag",), WRITES),
     "tag ls": Contract(("tag-ls",), READS),

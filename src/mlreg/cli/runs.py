@@ -68,6 +68,8 @@ def start(
       export MLREG_RUN=$(mlreg run start churn --param lr=0.1)
     """
     registry, given = open_experiments(), (_read(param), _read(label), read_inputs(inputs or ()))
+    # From training code the first run makes a repository; a command in the wrong directory should not.
+    _ = registry.registry.repository
     run = registry.open_run(experiment)
     run.describe(name=name, description=message, group=group, parent=parent)
     run.say_all(*given)
@@ -183,15 +185,16 @@ def execute_(
 
     given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param), _read(label))
     result = execute(open_experiments(), Start(experiment, command or (), *given), _streams(out), os.environ)
-    note(run_views.executed(result))
-    if out.mode is Mode.JSON:
+    if out.mode is Mode.TEXT:
+        note(run_views.executed(result))
+    else:
         out.show("run-exec", result, run_views.nothing(result.outputs or (result.ref,)))
     raise typer.Exit(result.exit_code)
 
 
 def _streams(out: Printer) -> tuple[IO[bytes], IO[bytes]]:
     """Return where what a command prints goes on to; not between what is printed for programs."""
-    stdout = sys.stderr if out.mode is Mode.JSON else sys.stdout
+    stdout = sys.stdout if out.mode is Mode.TEXT else sys.stderr
     return stdout.buffer, sys.stderr.buffer
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mlreg.errors import ConflictError, NotFoundError, UsageError
+from mlreg.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats import canonical
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
@@ -31,6 +31,8 @@ from mlreg.repository.repository import Repository
 
 LONG = "run.json"
 """Where the facts of a run stand that are too long for a commit."""
+
+_ATTEMPTS = 10
 
 More = Callable[[Batch, Recorded], None]
 """Puts what a run made into the same transaction."""
@@ -61,20 +63,26 @@ def seal(repository: Repository, run: LiveRun, author: str, more: More = nothing
     Raises:
         UsageError: `bad_name`, `no_experiment`; and what `Batch.put` raises.
         NotFoundError: `version_missing`, what it resumes is not here.
+        UnavailableError: `run_sealed`, others were faster each time.
     """
     new = _new_version(repository, run, author)
-    present = sealed_versions(repository.log.refresh(), new.entry, run.state.id)
-    for version in (*present[-1:], _next(run.state.id, present)):
-        try:
-            done = _register(repository, replace(new, version=version), more)
-        except ConflictError as error:
-            # What is sealed already is not what is known now: more was said, or it goes on.
-            if error.code not in ("version_exists", "version_removed"):
-                raise
-        else:
-            _take_away(run)
-            return done
-    raise ConflictError("run_sealed", f"run {run.state.id} is being sealed by someone else", fix="do it again")
+    for _ in range(_ATTEMPTS):
+        present = sealed_versions(repository.log.refresh(), new.entry, run.state.id)
+        for version in (*present[-1:], _next(run.state.id, present)):
+            if done := _sealed(repository, replace(new, version=version), more):
+                _take_away(run)
+                return done
+    raise UnavailableError("run_sealed", f"run {run.state.id} is being sealed by others", fix="do it again")
+
+
+def _sealed(repository: Repository, new: NewVersion, more: More) -> Recorded | None:
+    try:
+        return _register(repository, new, more)
+    except ConflictError as error:
+        # What is sealed already is not what is known now: more was said, or it goes on. Or others were faster.
+        if error.code not in ("version_exists", "version_removed"):
+            raise
+    return None
 
 
 def _register(repository: Repository, new: NewVersion, more: More) -> Recorded:

@@ -91,6 +91,8 @@ def execute(registry: ExperimentRegistry, start: Start, streams: Streams, enviro
     try:
         outputs = [Output.parse(text) for text in start.outputs]
         program = _program(start.command)
+        # Training code makes a repository if there is none; a command in the wrong directory should not.
+        _ = registry.registry.repository
         run = _started(registry, start)
     except MlregError as error:
         raise NotStartedError(error.code, error.message, why=error.why, fix=error.fix) from error

@@ -66,6 +66,7 @@ class Place:
 
         Raises:
             NotFoundError: `run_missing`, `ref_ambiguous`.
+            NoRepositoryError: there are no runs here, and no repository.
         """
         word = text.rpartition("@")[2].removeprefix("run/")
         if is_run_id(word) and (self.directory / word).is_dir():
@@ -76,6 +77,9 @@ class Place:
             what = f"{len(found)} runs have an id that begins with {word}"
             raise NotFoundError("ref_ambiguous", what, fix=tuple(f"mlreg run show {run}" for run in found[:5]))
         if not found:
+            if not self.directory.is_dir():
+                # Whoever is in the wrong directory learns that, and not that a run is missing.
+                _ = self.registry.repository
             raise NotFoundError("run_missing", f"no run {text} is open", why="it may be sealed", fix="mlreg run ls")
         return found[0]
 

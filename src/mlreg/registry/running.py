@@ -51,6 +51,7 @@ def adopt_all(place: Place, runs: Sequence[str], *, crashed: bool) -> list[RunIn
     """Seal several runs; raises as `ExperimentRegistry.adopt_all`."""
     if bool(runs) == crashed:
         raise UsageError("no_run", "say which runs", fix=("mlreg run adopt --crashed", "mlreg run ls"))
+    _ = place.registry.repository
     if crashed:
         return [_sealed(place, live) for live in place.live() if live.status != "running"]
     return [adopt(place, run) for run in runs]
