@@ -32,7 +32,7 @@ def spread_of(values: Sequence[float]) -> Spread | None:
     """Return how finite values spread; None if there are none.
 
     >>> spread_of([1.0, 2.0, 3.0])
-    Spread(runs=3, mean=2.0, std=1.0, low=-0.48413771175032977, high=4.48413771175033)
+    Spread(runs=3, mean=2.0, std=1.0, low=-0.48413786777955137, high=4.484137867779552)
     """
     if not values or not all(map(math.isfinite, values)):
         return None
