@@ -27,7 +27,7 @@ FLOORS = (
     {"__init__"},
     {"config"},
     {"registry", "integrations"},
-    {"adapters"},
+    {"adapters", "importers"},
     {"operations"},
     {"repository"},
     {"stores"},

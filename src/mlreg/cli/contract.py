@@ -26,7 +26,7 @@ from mlreg.errors import (
     UnsupportedError,
     UsageError,
 )
-from mlreg.registry import comparisons, differences, plotting, results, run_results
+from mlreg.registry import comparisons, differences, importing, plotting, results, run_results
 
 
 class Schema(NamedTuple):
@@ -67,6 +67,7 @@ SCHEMAS: dict[str, Schema] = {
     "fetch": _one(results.Synced),
     "get": _one(results.Got),
     "help": _one(HelpText),
+    "import": _one(importing.Imported),
     "init": _one(results.Initialised),
     "lineage": _many(results.LineageNode),
     "log": _many(results.Event),
@@ -168,6 +169,11 @@ COMMANDS: dict[str, Contract] = {
     "run show": Contract(("run",), READS),
     "compare": Contract(("compare",), WRITES, no="a run is what it must not be, with --fail-if"),
     "plot": Contract(("plot", "plot-table"), READS),
+    "import mlflow": Contract(("import",), MOVES),
+    "import tensorboard": Contract(("import",), MOVES),
+    "import wandb": Contract(("import",), MOVES),
+    "import trackio": Contract(("import",), MOVES),
+    "import csv": Contract(("import",), MOVES),
     "exp ls": Contract(("exp-ls",), READS),
     "exp set-goal": Contract(("exp-goal",), (*OPENS, RefusedError)),
     "tag set": Contract(("tag",), MOVES),

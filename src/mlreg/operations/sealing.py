@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,7 @@ def seal(repository: Repository, run: LiveRun, author: str, more: More = nothing
     new = _new_version(repository, run, author)
     for _ in range(_ATTEMPTS):
         present = sealed_versions(repository.log.refresh(), new.entry, run.state.id)
-        for version in (*present[-1:], _next(run.state.id, present)):
+        for version in (*present[-1:], next_version(run.state.id, present)):
             if done := _sealed(repository, replace(new, version=version), more):
                 _take_away(run)
                 return done
@@ -96,7 +96,8 @@ def _register(repository: Repository, new: NewVersion, more: More) -> Recorded:
                 raise
 
 
-def _next(run: str, present: list[str]) -> str:
+def next_version(run: str, present: Sequence[str]) -> str:
+    """Return under which name a run is sealed next, if it was under some before: `ID`, `ID+2`, `ID+3`."""
     if not present:
         return run
     return f"{run}+{int(present[-1].partition('+')[2] or 1) + 1}"
@@ -116,16 +117,33 @@ def _new_version(repository: Repository, run: LiveRun, author: str) -> NewVersio
     metrics = _all_metrics(earlier, state)
     files, missing = _files(run)
     metadata = summary(state, run.status, metrics, missing, earlier.metadata)
-    sources = [*earlier.sources, *files, *_written(metadata, metrics)]
+    new = run_version(state, metadata, metrics, [*earlier.sources, *files], author)
+    return replace(new, inputs=_inputs(earlier, state))
+
+
+def run_version(
+    state: RunState, metadata: Mapping[str, Any], metrics: Mapping[str, Series], files: Sequence[Source], author: str
+) -> NewVersion:
+    """Return what is registered of a run, without the name of its version.
+
+    Args:
+        state: of the run.
+        metadata: that `summary` made.
+        metrics: all of them.
+        files: that were logged; of those with one path the last one counts.
+        author: who.
+
+    Raises:
+        UsageError: `bad_name`.
+    """
+    sources = [*files, *_written(metadata, metrics)]
     return NewVersion(
-        entry=entry,
+        entry=Entry.parse(f"{EXPERIMENT}/{state.experiment}"),
         versions=RUNS,
-        # A file that was logged again takes the place of the earlier one.
         sources=list({source.path: source for source in sources}.values()),
         form="directory",
         author=author,
         metadata=metadata if _fits(metadata) else brief(metadata),
-        inputs=_inputs(earlier, state),
         message=str(metadata["run"].get("description", "")),
         facts={"labels": state.labels} if state.labels else {},
     )

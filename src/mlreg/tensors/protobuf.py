@@ -23,7 +23,7 @@ class Field(NamedTuple):
 
     number: int
     value: int
-    """What it says if it is a number."""
+    """What it says if it is a number; of a float its bits."""
     end: int
     """One past its last byte if it has a length; otherwise 0."""
 
@@ -62,8 +62,7 @@ class Messages:
             return Field(number, 0, self.cursor.place + length)
         if written not in _FIXED:
             raise ValueError(f"a field is written in the unknown way {written}")
-        self.cursor.skip(_FIXED[written])
-        return Field(number, 0, 0)
+        return Field(number, self.cursor.number(_FIXED[written]), 0)
 
     def varint(self) -> int:
         """Return the next number, which has seven bits in a byte, the lowest first."""
