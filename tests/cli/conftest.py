@@ -20,6 +20,7 @@ from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from tests.cli.calling import SRC, Call, Run
+from tests.foreign_tools import write_all
 
 ANN = "Ann Lee <ann@example.org>"
 OPEN = "01a20c4f-b500-7000-8203-040506070809"
@@ -47,6 +48,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model/net", [file], version="1.0.0", inputs=inputs, metadata={"metrics": {"map": 0.5}}, tags=["production"]
     )
     leave_runs(place)
+    write_all(root / "project" / "foreign")
     return root
 
 

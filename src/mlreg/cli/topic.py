@@ -81,13 +81,13 @@ def _codes() -> Iterator[str]:
 def _answers() -> Iterator[str]:
     for words, contract in COMMANDS.items():
         if contract.no:
-            yield f"    {'mlreg ' + words:<20} {contract.no}"
+            yield f"    {'mlreg ' + words:<26} {contract.no}"
 
 
 def _commands() -> Iterator[str]:
     for words, contract in COMMANDS.items():
         codes = sorted(contract.exit_codes - {error.exit_status for error in EVERYWHERE})
-        yield f"    {'mlreg ' + words:<20} {' '.join(map(str, codes))}".rstrip()
+        yield f"    {'mlreg ' + words:<26} {' '.join(map(str, codes))}".rstrip()
 
 
 def _keys() -> Iterator[str]:

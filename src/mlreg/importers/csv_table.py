@@ -116,7 +116,7 @@ class CsvImporter:
         try:
             add_point(metrics, name, step, time, float(text))
         except ValueError:
-            self.notices.add("values left out that are no numbers")
+            self.notices.add("value left out that is no number")
 
     # A row is a point.
 

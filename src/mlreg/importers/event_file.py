@@ -62,16 +62,16 @@ def _records(file: IO[bytes], notices: Notices) -> Iterator[bytes]:
     while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
         length, crc = _LENGTH.unpack(head)
         if crc != masked_crc(head[:8]):
-            notices.add("event files that are damaged; what stands before the damage is imported")
+            notices.add("an event file is damaged: what stands before the damage is imported")
             return
         if length > MAX_RECORD:
-            notices.add("records left out that are too long for a number")
+            notices.add("record left out that is too long for a number")
             file.seek(length + _CRC.size, 1)
             continue
         data, end = file.read(length), file.read(_CRC.size)
         if len(end) < _CRC.size:
             return
         if length <= MAX_CHECKED and _CRC.unpack(end)[0] != masked_crc(data):
-            notices.add("records left out that are damaged")
+            notices.add("record left out that is damaged")
             continue
         yield data

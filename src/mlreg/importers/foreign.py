@@ -60,12 +60,13 @@ class Notices:
     counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, what: str, number: int = 1) -> None:
-        """Notice something: a phrase that stands behind a number."""
-        self.counts[what] = self.counts.get(what, 0) + number
+        """Notice something, so many times."""
+        if number:
+            self.counts[what] = self.counts.get(what, 0) + number
 
     def sentences(self) -> tuple[str, ...]:
         """Return what was noticed."""
-        return tuple(f"{count:,} {what}" for what, count in self.counts.items())
+        return tuple(what if count == 1 else f"{what} ({count:,} times)" for what, count in self.counts.items())
 
 
 class Importer(Protocol):
@@ -210,7 +211,7 @@ def files_below(directory: Path, place: str, notices: Notices) -> list[Source]:
         found = sources_below([directory])
     except MlregError as error:
         if error.code != "nothing_to_add":
-            notices.add(f"directories of artifacts left out: {error.message}")
+            notices.add(f"directory of artifact left out: {error.message}")
         return []
     return list(_kept((one._replace(path=f"{place}/{one.path}" if place else one.path) for one in found), notices))
 
@@ -220,6 +221,6 @@ def _kept(sources: Iterable[Source], notices: Notices) -> Iterator[Source]:
         try:
             check_path(source.path)
         except MlregError as error:
-            notices.add(f"artifacts left out: {error.message}")
+            notices.add(f"artifact left out: {error.message}")
         else:
             yield source

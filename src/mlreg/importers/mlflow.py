@@ -135,7 +135,7 @@ class MlflowImporter:
             try:
                 check_tag(tag)
             except UsageError:
-                self.notices.add("aliases left out that cannot be tags")
+                self.notices.add("alias left out that cannot be a tag")
             else:
                 found.setdefault(number, []).append(tag)
         return found
@@ -153,7 +153,7 @@ class MlflowImporter:
             place = self._model_place(uri)
             if place and place.is_dir():
                 return files_below(place, "", self.notices)
-        self.notices.add("versions of models whose files are not on this disk")
+        self.notices.add("a version of a model whose files are not on this disk")
         return []
 
     def _model_place(self, uri: str) -> Path | None:
@@ -178,7 +178,7 @@ class MlflowImporter:
         candidates = (self._local(uri), *map(self._allowed, moved))
         found = next((place for place in candidates if place and place.is_dir()), None)
         if found is None and uri and self._is_elsewhere(uri):
-            self.notices.add("runs whose artifacts lie elsewhere; --artifacts DIRECTORY says where")
+            self.notices.add("a run whose artifacts lie elsewhere: --artifacts DIRECTORY says where")
         return found
 
     def _is_elsewhere(self, uri: str) -> bool:

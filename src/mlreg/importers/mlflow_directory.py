@@ -78,7 +78,7 @@ class MlflowDirectory:
                 time, value, *step = line.split()[:3]
                 yield Metric(name, int(step[0]) if step else 0, int(time), float(value))
             except ValueError:
-                self._notices.add("lines of metrics that are no points")
+                self._notices.add("a line of a metric is no point")
 
     def models(self) -> Iterator[ModelRecord]:
         """As `MlflowStore`."""
@@ -116,7 +116,7 @@ class MlflowDirectory:
             try:
                 meta = parse_yaml(_read(place / META), str(place / META))
             except MlregError:
-                self._notices.add(f"files {META} that cannot be read")
+                self._notices.add(f"a file {META} cannot be read")
                 continue
             if isinstance(meta, Mapping):
                 yield place, meta

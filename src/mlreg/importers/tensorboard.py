@@ -112,7 +112,7 @@ class _Reading:
             try:
                 self._event(Message(data))
             except (ValueError, struct.error):
-                self._notices.add("records left out that cannot be read")
+                self._notices.add("record left out that cannot be read")
 
     def _event(self, event: Message) -> None:
         time = event.double(1)
@@ -132,7 +132,7 @@ class _Reading:
         if number is not None:
             add_point(self.metrics, tag, step, time, number)
         elif self._kinds.get(tag) != _HPARAMS:
-            self._notices.add("pictures, histograms and texts left out")
+            self._notices.add("picture, histogram or text left out")
 
     def _scalar(self, tag: str, value: Message) -> float | None:
         """Return the number in a tensor; None if it is more than one number."""

@@ -74,7 +74,7 @@ class TrackioImporter:
         for name, value in values.items():
             number = _NOT_FINITE.get(value, value) if isinstance(value, str) else value
             if isinstance(value, bool) or not (isinstance(number, int | float) or number in _NOT_FINITE.values()):
-                self.notices.add("values left out that are no numbers")
+                self.notices.add("value left out that is no number")
             else:
                 add_point(state.metrics, name, step, time, float(number))
 

@@ -140,7 +140,7 @@ class _Reading:
             if _EXIT in record:
                 self.status = "failed" if record.message(_EXIT).integer(1) else "finished"
         except ValueError:
-            self._notices.add("records left out that cannot be read")
+            self._notices.add("record left out that cannot be read")
 
     def _run(self, run: Message) -> None:
         self.id, self.project, self.host = run.text(1), run.text(3), run.text(13)
@@ -177,7 +177,7 @@ class _Reading:
                 add_point(self.metrics, key, step, time, float(value))
                 self.summary.pop(run_word(key), None)
             else:
-                self._notices.add("values left out that are no numbers")
+                self._notices.add("value left out that is no number")
 
     def _items(self, message: Message) -> Iterator[tuple[str, Any]]:
         for data in message.all_bytes(1):
@@ -186,7 +186,7 @@ class _Reading:
             try:
                 yield key, json.loads(item.text(16) or "null")
             except (ValueError, RecursionError):
-                self._notices.add("values left out that cannot be read")
+                self._notices.add("value left out that cannot be read")
 
 
 def _is_number(value: object) -> bool:
@@ -204,7 +204,7 @@ def records(path: Path, notices: Notices) -> Iterator[bytes]:
     except OSError as error:
         raise explain(error, str(path)) from error
     if not data.startswith(_HEADER[:6]):
-        notices.add("files of wandb left out that are of another form")
+        notices.add("file of wandb left out that is of another form")
         return
     whole = b""
     for kind, piece in _pieces(data, notices):
@@ -228,7 +228,7 @@ def _pieces(data: bytes, notices: Notices) -> Iterator[tuple[int, bytes]]:
         if len(piece) < length:
             return
         if crc != zlib.crc32(piece, zlib.crc32(bytes([kind]))):
-            notices.add("files of wandb that are damaged; what stands before the damage is imported")
+            notices.add("a file of wandb is damaged: what stands before the damage is imported")
             return
         yield kind, piece
         place += _PIECE.size + length

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg.errors import ConflictError
+from mlreg.errors import ConflictError, UnavailableError
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run_summary import summary
 from mlreg.importers.foreign import ForeignModel, ForeignRun, ForeignVersion, Importer
@@ -27,6 +27,7 @@ Origin = Importer
 
 AT_ONCE = 100
 """Runs of one transaction."""
+_ATTEMPTS = 10
 SILENT: Callable[[int], None] = lambda size: None  # noqa: E731 - as short as it is
 
 
@@ -79,7 +80,7 @@ def bring(registry: Registry, importer: Origin, report: Callable[[int], None] = 
         report: told how many runs were done, now and then.
 
     Raises:
-        ConflictError: others changed the same runs meanwhile.
+        UnavailableError: `run_sealed`, others import the same.
         And what the importer raises.
     """
     counts = _Counts()
@@ -107,18 +108,26 @@ def bring(registry: Registry, importer: Origin, report: Callable[[int], None] = 
     )
 
 
-def _bring_runs(registry: Registry, importer: Origin, runs: Iterable[ForeignRun], counts: _Counts) -> dict[str, str]:
-    """Register runs in one transaction; returns the ref of each by what the tool calls it."""
-    found = {}
+def _bring_runs(registry: Registry, importer: Origin, runs: Sequence[ForeignRun], counts: _Counts) -> dict[str, str]:
+    """Register runs; returns the ref of each by what the tool calls it."""
+    for run in runs:
+        counts.take(run)
+    for _ in range(_ATTEMPTS):
+        try:
+            recorded = _register(registry, importer, runs)
+        except ConflictError:
+            # Others sealed one of them, or collected what they rely on.
+            continue
+        counts.added += sum(one.is_changed for one in recorded.values())
+        importer.notices.add("run left out that was removed here", len(runs) - len(recorded))
+        return {key: f"{one.commit.entry}@{one.commit.version}" for key, one in recorded.items()}
+    raise UnavailableError("run_sealed", "others import the same runs", fix="do it again")
+
+
+def _register(registry: Registry, importer: Origin, runs: Iterable[ForeignRun]) -> dict[str, Recorded]:
     with Batch(registry.repository) as batch:
-        for run in runs:
-            counts.take(run)
-            if recorded := _put(registry, batch, run):
-                found[run.key] = f"{recorded.commit.entry}@{recorded.commit.version}"
-            else:
-                importer.notices.add("runs left out that were removed here")
-        counts.added += sum(one.is_changed for one in batch.commit(f"import runs of {importer.tool}"))
-    return found
+        put = [run.key for run in runs if _put(registry, batch, run)]
+        return dict(zip(put, batch.commit(f"import runs of {importer.tool}"), strict=True))
 
 
 def _put(registry: Registry, batch: Batch, run: ForeignRun) -> Recorded | None:
@@ -157,7 +166,7 @@ def _bring_model(
         except ConflictError as error:
             if error.code not in ("version_exists", "version_removed"):
                 raise
-            importer.notices.add(f"versions left out: {error.message}")
+            importer.notices.add(f"version left out: {error.message}")
     if is_new and model.versions and model.labels:
         annotating.label(registry, str(entry), model.labels)
 
