@@ -4,6 +4,7 @@ PYTHON ?= python3
 SCALE ?= 1
 SOAK ?= 20
 PEERS ?= yes
+JOBS ?= logical
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -19,8 +20,8 @@ help: ## Say what there is to make
 demo: $(READY) ## Show what mlreg does, in a directory of its own
 	@$(BIN)/python demo/demo.py
 
-test: check ## Run the checks and all tests
-	@$(BIN)/python -m pytest -q
+test: check ## Run the checks and all tests, on all cores or JOBS=1
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 
 check: $(READY) ## Run the linter and the type checker
 	@$(BIN)/ruff check --quiet --output-format concise .

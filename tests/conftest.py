@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -27,6 +28,18 @@ def pytest_configure(config: pytest.Config) -> None:
     scale: int = config.getoption("--scale")
     settings.register_profile("mlreg", deadline=None, derandomize=scale == 1, max_examples=EXAMPLES * scale)
     settings.load_profile("mlreg")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker tell the run that it is part of what it tried."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["tried"] = dict(counting.TRIED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the workers tried."""
+    counting.TRIED.update(getattr(node, "workeroutput", {}).get("tried", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

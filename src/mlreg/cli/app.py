@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "runs": ("run", "exp"),
     "plotting": ("plot",),
+    "reporting": ("report",),
     "importing": ("import",),
     "comparing": ("diff", "compare"),
     "tagging": ("tag",),

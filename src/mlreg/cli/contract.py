@@ -26,7 +26,7 @@ from mlreg.errors import (
     UnsupportedError,
     UsageError,
 )
-from mlreg.registry import comparisons, differences, importing, plotting, results, run_results
+from mlreg.registry import comparisons, differences, importing, plotting, reporting, results, run_results
 
 
 class Schema(NamedTuple):
@@ -85,6 +85,7 @@ SCHEMAS: dict[str, Schema] = {
     "remote": _one(results.RemoteInfo),
     "remote-ls": _many(results.RemoteInfo),
     "repack": _one(results.Repacked),
+    "report": _one(reporting.Reported),
     "restore": _one(results.Changed),
     "rev-parse": _many(results.Resolved),
     "rm": _one(results.Changed),
@@ -174,6 +175,7 @@ COMMANDS: dict[str, Contract] = {
     "import wandb": Contract(("import",), WRITES),
     "import trackio": Contract(("import",), WRITES),
     "import csv": Contract(("import",), WRITES),
+    "report": Contract(("report",), READS),
     "exp ls": Contract(("exp-ls",), READS),
     "exp set-goal": Contract(("exp-goal",), (*OPENS, RefusedError)),
     "tag set": Contract(("tag",), MOVES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +18,8 @@ from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
 FACT = "goal"
+_SMALLER = {"loss", "error", "err", "mae", "mse", "rmse", "mape", "perplexity", "ppl", "wer", "cer", "fid", "nll"}
+_LARGER = {"acc", "accuracy", "auc", "auroc", "f1", "precision", "recall", "map", "iou", "dice", "score", "r2", "bleu"}
 Direction = Literal["min", "max"]
 
 
@@ -76,3 +79,15 @@ def best_run(repository: Repository, entry: Entry) -> str:
         why = f"its goal is {goal.direction} {goal.metric}, and no finished run has that metric"
         raise NotFoundError("no_best", f"{entry} has no best run", why=why, fix=f"mlreg run ls {entry.name}")
     return best[1]
+
+
+def better_of(name: str) -> str:
+    """Return whether smaller or larger values of a metric are better by its name; empty if it does not say.
+
+    >>> better_of("val/loss"), better_of("test_auc"), better_of("speed")
+    ('min', 'max', '')
+    """
+    words = set(re.split(r"[^a-z0-9]+", name.lower()))
+    if words & _SMALLER and not words & _LARGER:
+        return "min"
+    return "max" if words & _LARGER and not words & _SMALLER else ""

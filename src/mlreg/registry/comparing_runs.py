@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.names import EXPERIMENT, Entry
-from mlreg.operations.best_run import goal_of
+from mlreg.operations.best_run import better_of, goal_of
 from mlreg.operations.run_facts import as_number, facts_of_run
 from mlreg.operations.spread import spread_of
 from mlreg.registry import gating
 from mlreg.registry.comparisons import ComparedFact, ComparedMetric, ComparedRun, Comparison, Group, GroupMetric
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo, document_of
-from mlreg.registry.searching_runs import find, key_of, ref_of, search
+from mlreg.registry.searching_runs import best_first, find, key_of, ref_of
 
 LOAD = "system/"
 """What the names of metrics begin with that tell of the machine."""
 EVALUATION = ("eval", "evaluation", "test", "val", "validation")
 """Roles of inputs on which metrics are measured."""
-_SMALLER = {"loss", "error", "err", "mae", "mse", "rmse", "mape", "perplexity", "ppl", "wer", "cer", "fid", "nll"}
-_LARGER = {"acc", "accuracy", "auc", "auroc", "f1", "precision", "recall", "map", "iou", "dice", "score", "r2", "bleu"}
 _SURROUNDINGS = ("facts.code.", "facts.environment", "facts.python", "facts.platform", "facts.command", "inputs.")
 
 
@@ -102,22 +99,10 @@ def _runs(place: Place, question: Question) -> list[_Run]:
 
 
 def _of_experiment(place: Place, question: Question) -> Iterable[_Run]:
-    sort = ""
-    if question.top:
-        entry = Entry(EXPERIMENT, question.experiment)
-        goal = goal_of(place.registry.repository.log.refresh(), entry)
-        if goal is None:
-            fix = f"mlreg exp set-goal {question.experiment or 'EXPERIMENT'} METRIC max"
-            raise NotFoundError("no_goal", f"{entry} has no goal, and so no best runs", fix=fix)
-        sort = f"{'-' * (goal.direction == 'max')}metrics.{_quoted(goal.metric)}"
     return [
         _Run(_shown(info), _facts(info))
-        for info in search(place, question.experiment, question.where, sort, question.top)
+        for info in best_first(place, question.experiment, question.where, question.top)
     ]
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _run_of(place: Place, text: str) -> _Run:
@@ -203,18 +188,6 @@ def _goals(place: Place, runs: Sequence[_Run]) -> dict[str, str]:
     entries = {Entry.parse(run.info.ref.partition("@")[0]) for run in runs}
     goals = (goal_of(view, entry) for entry in sorted(entries) if entry.kind == EXPERIMENT)
     return {goal.metric: goal.direction for goal in goals if goal}
-
-
-def better_of(name: str) -> str:
-    """Return whether smaller or larger values of a metric are better by its name; empty if it does not say.
-
-    >>> better_of("val/loss"), better_of("test_auc"), better_of("speed")
-    ('min', 'max', '')
-    """
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    if words & _SMALLER and not words & _LARGER:
-        return "min"
-    return "max" if words & _LARGER and not words & _SMALLER else ""
 
 
 def _deltas(values: Sequence[Any], baseline: int) -> tuple[float | None, ...]:

@@ -59,6 +59,23 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
     return [info_of(_called(document, named)) for document in documents]
 
 
+def best_first(place: Place, experiment: str, where: str = "", top: int = 0) -> list[RunInfo]:
+    """Return the runs of an experiment that fit, or only so many of them, the best ones by its goal.
+
+    Raises:
+        NotFoundError: `no_goal`, and there is no best one; and as `search`.
+    """
+    if not top:
+        return search(place, experiment, where)
+    entry = Entry(EXPERIMENT, experiment)
+    goal = goal_of(place.registry.repository.log.refresh(), entry)
+    if goal is None:
+        fix = f"mlreg exp set-goal {experiment or 'EXPERIMENT'} METRIC max"
+        raise NotFoundError("no_goal", f"{entry} has no goal, and so no best runs", fix=fix)
+    metric = "`" + goal.metric.replace("`", "``") + "`"
+    return search(place, experiment, where, f"{'-' * (goal.direction == 'max')}metrics.{metric}", top)
+
+
 def _experiments(place: Place, view: View, name: str) -> dict[str, str]:
     """Return the experiments that are meant, as the log names them, and what they are called."""
     known = {entry.name: shown.name for entry, shown in entries_of(view, f"{EXPERIMENT}/*").items()}
