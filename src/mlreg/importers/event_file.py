@@ -40,7 +40,7 @@ def masked_crc(data: bytes) -> int:
     """Return the checksum of bytes as the format has it.
 
     >>> hex(masked_crc(b"123456789"))
-    '0xc7a5c3a8'
+    '0xc78ab0e5'
     """
     crc = 0xFFFFFFFF
     for byte in data:
