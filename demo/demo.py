@@ -1,4 +1,4 @@
-"""The main job of mlreg on real input: train, register, tag, push, clone, restore, prove. `make demo` runs it.
+"""The main job of mlreg on real input: train, register, compare, tag, push, clone, restore, prove. `make demo` runs it.
 
 A small network learns to read the 1,797 handwritten digits that come with scikit-learn. Every command that is
 shown is run as it stands, and what it prints is what you see. All happens in a temporary directory, which is removed
@@ -16,12 +16,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from blake3 import blake3
+from network import RATE, Images, Network, read_images, write_images
 from sklearn.datasets import load_digits
 
 from mlreg.config import Config
@@ -32,6 +33,8 @@ BOLD, BLUE, GREEN, PLAIN = ("\033[1m", "\033[34m", "\033[32m", "\033[0m") if COL
 
 DAMAGED = 6
 """What mlreg exits with when stored bytes are not what was written."""
+NO = 3
+"""What it exits with when the answer to a question is no."""
 
 
 def main() -> None:
@@ -53,15 +56,6 @@ class Failed(SystemExit):
     """Something that mlreg promises does not hold: the demo ends with this sentence, and status 1."""
 
 
-class Images(NamedTuple):
-    """Digits as scanned, and what they are."""
-
-    pixels: np.ndarray
-    """(n, 64), from 0 to 1."""
-    labels: np.ndarray
-    """(n,), from 0 to 9."""
-
-
 class Demo:
     """The story, with the directories it plays in."""
 
@@ -75,6 +69,7 @@ class Demo:
             "MLREG_AUTHOR": "Ann Lee <ann@example.org>",
             "MLREG_CACHE_DIR": str(place / "cache"),
             "XDG_CONFIG_HOME": str(place / "config"),
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         }
         self.network = Network()
         self.checks = 0
@@ -86,6 +81,7 @@ class Demo:
         self.first_model(train, test)
         accuracy = self.better_model(train, test)
         self.what_changed()
+        self.runs()
         self.share()
         self.clone()
         self.compare(test, accuracy)
@@ -136,6 +132,29 @@ class Demo:
         self.mlreg(f"show {dated} --format '{{ref}}: accuracy {{metadata.metrics.accuracy}}'", self.work)
         then = self.ask(f"rev-parse {dated}", self.work)["items"][0]["ref"]
         self.check(then == "model/digits@1.0.0", f"at {moment} it was 1.0.0")
+
+    def runs(self) -> None:
+        """Run training code with three seeds at two rates, compare the runs, and write a report."""
+        self.say("Experiments: a command becomes a run, with its code, environment, output, metrics and files.")
+        for script in ("train.py", "network.py"):
+            shutil.copy(Path(__file__).with_name(script), self.work)
+        for rate, seed in product((0.1, 0.01), (1, 2, 3)):
+            made = "--in data=data/digits@latest --out model/tried=out"
+            self.mlreg(f"run exec digits {made} -- python train.py --seed {seed} --rate {rate}", self.work)
+        self.mlreg("exp set-goal digits accuracy max", self.work)
+        shown = "params.rate,params.seed,metrics.accuracy"
+        self.mlreg(f"run ls digits --sort -metrics.accuracy --columns {shown}", self.work)
+        self.say("Is the higher rate better, or was it luck? A mean over seeds lies between [low, high] with 95 %.")
+        self.mlreg("compare --exp digits --group-by params.rate", self.work)
+        groups = self.ask("compare --exp digits --group-by params.rate --metrics accuracy", self.work)["groups"]
+        slow, fast = (group["metrics"][0] for group in groups)
+        self.check(slow["runs"] == fast["runs"] == 3, "each rate was tried with three seeds")
+        self.check(slow["high"] < fast["low"], f"no luck: at most {slow['high']:.3f} beside at least {fast['low']:.3f}")
+        self.say("A gate for CI: the latest run may not be much worse than the best one. It is, by exit code 3.")
+        gate = "--fail-if 'metrics.accuracy < baseline - 0.02'"
+        self.mlreg(f"compare exp/digits@best exp/digits@latest {gate} --metrics accuracy", self.work, status=NO)
+        self.say("One page on all of it, which opens anywhere, without a network.")
+        self.mlreg("report exp/digits model/tried -o report.html", self.work)
 
     def share(self) -> None:
         """Push everything to a directory."""
@@ -267,74 +286,15 @@ class Demo:
         print(f"{GREEN}checked: {fact}{PLAIN}")
 
 
-RATE = 0.1
-BATCH = 64
-
-
-class Network:
-    """One hidden layer, trained by gradient descent with momentum; float32."""
-
-    hidden = 64
-
-    def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
-        """Start with given weights, or with random ones, the same each time."""
-        self.arrays = dict(arrays or self._begin(np.random.default_rng(0)))
-
-    def _begin(self, random: np.random.Generator) -> dict[str, np.ndarray]:
-        return {
-            "hidden.weight": random.standard_normal((64, self.hidden), dtype=np.float32) * np.float32(0.1),
-            "hidden.bias": np.zeros(self.hidden, np.float32),
-            "out.weight": random.standard_normal((self.hidden, 10), dtype=np.float32) * np.float32(0.1),
-            "out.bias": np.zeros(10, np.float32),
-        }
-
-    def forward(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the hidden layer, (n, hidden), and the probability of each digit, (n, 10)."""
-        a = self.arrays
-        hidden = np.maximum(pixels @ a["hidden.weight"] + a["hidden.bias"], 0)
-        scores = hidden @ a["out.weight"] + a["out.bias"]
-        exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return hidden, exponents / exponents.sum(axis=1, keepdims=True)
-
-    def train(self, images: Images, epochs: int) -> None:
-        """Go through the images in random batches, `epochs` times."""
-        random = np.random.default_rng(1)
-        speed = {name: np.zeros_like(array) for name, array in self.arrays.items()}
-        for _ in range(epochs):
-            order = random.permutation(len(images.labels))
-            for batch in np.split(order, range(BATCH, len(order), BATCH)):
-                self._step(Images(images.pixels[batch], images.labels[batch]), speed)
-
-    def _step(self, images: Images, speed: dict[str, np.ndarray]) -> None:
-        hidden, error = self.forward(images.pixels)
-        error[np.arange(len(images.labels)), images.labels] -= 1
-        below = (error @ self.arrays["out.weight"].T) * (hidden > 0)
-        slopes = {
-            "hidden.weight": images.pixels.T @ below,
-            "hidden.bias": below.sum(axis=0),
-            "out.weight": hidden.T @ error,
-            "out.bias": error.sum(axis=0),
-        }
-        for name, slope in slopes.items():
-            speed[name] = 0.9 * speed[name] - RATE / len(images.labels) * slope
-            self.arrays[name] = (self.arrays[name] + speed[name]).astype(np.float32)
-
-    def accuracy(self, images: Images) -> float:
-        """Return the share of images, 0 to 1, that are read right."""
-        return float((self.forward(images.pixels)[1].argmax(axis=1) == images.labels).mean())
-
-
 def make_data(directory: Path) -> tuple[Images, Images]:
-    """Write the digits as train.csv and test.csv, label first, and return them to train on and to test with."""
+    """Write the digits as train.csv and test.csv, and return them to train on and to test with."""
     digits = load_digits()
     order = np.random.default_rng(2).permutation(len(digits.target))
     directory.mkdir()
-    found = []
-    for name, chosen in zip(("train", "test"), np.split(order, [len(order) * 4 // 5]), strict=True):
-        rows = np.column_stack([digits.target[chosen], digits.data[chosen].astype(int)])
-        np.savetxt(directory / f"{name}.csv", rows, fmt="%d", delimiter=",")
-        found.append(Images((digits.data[chosen] / 16).astype(np.float32), digits.target[chosen]))
-    train, test = found
+    paths = [directory / f"{name}.csv" for name in ("train", "test")]
+    for path, chosen in zip(paths, np.split(order, [len(order) * 4 // 5]), strict=True):
+        write_images(path, digits.data[chosen], digits.target[chosen])
+    train, test = map(read_images, paths)
     return train, test
 
 
