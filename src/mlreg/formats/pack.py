@@ -29,6 +29,8 @@ TRAILER_SIZE = _TRAILER.size
 _BLOCK_SIZE = 8 + 4 + 4 + 1 + SUM_SIZE
 _OBJECT_SIZE = DIGEST_SIZE + 1 + 4 + 4 + 4
 _SECTION = struct.Struct("<4sI")
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
 BASES = b"BASE"
 """The section with the ids of pieces that blocks of the pack differ from, so that who collects keeps them."""
 
@@ -271,11 +273,13 @@ def _ids(data: bytes) -> tuple[ContentId, ...]:
 
 
 def _u32(column: memoryview, number: int) -> int:
-    return int.from_bytes(bytes(column[4 * number : 4 * number + 4]), "little")
+    found: int = _U32.unpack_from(column, 4 * number)[0]
+    return found
 
 
 def _u64(column: memoryview, number: int) -> int:
-    return int.from_bytes(bytes(column[8 * number : 8 * number + 8]), "little")
+    found: int = _U64.unpack_from(column, 8 * number)[0]
+    return found
 
 
 def _kind(number: int) -> PackKind:
@@ -285,10 +289,13 @@ def _kind(number: int) -> PackKind:
         raise _bad(f"it is of kind {number}, which does not exist") from error
 
 
+_SORTS = {int(sort): sort for sort in Sort}
+
+
 def _sort(number: int) -> Sort:
     try:
-        return Sort(number)
-    except ValueError as error:
+        return _SORTS[number]
+    except KeyError as error:
         raise UnsupportedError(
             "unknown_object_sort",
             f"a pack holds an object of sort {number}, which this mlreg does not know",

@@ -23,7 +23,7 @@ from mlreg.formats.identity import KEY
 from mlreg.formats.pack import Sort
 from mlreg.formats.paths import RESERVED, check_tree_paths
 from mlreg.formats.tree import File, Mode
-from mlreg.operations.placing import Placing
+from mlreg.operations.placing import Place, Placing
 from mlreg.repository.objects import LIKELY_WHOLE
 from mlreg.repository.repository import Repository, read_identity
 from mlreg.stores.directory import DirectoryStore, make_directory
@@ -66,18 +66,16 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
     check_tree_paths(file.path for file in wanted)
     _refuse_repository(target)
     written = unchanged = size = 0
+    inner = _inner_directories(wanted)
     with _explained(target), _root(target) as root, Placing(root, partial(_opened, root)) as placing:
         for directory, group in groupby(_found_ahead(repository, wanted), key=_directory_of):
-            with _opened(root, directory) as there:
+            with placing.directory(directory, is_last=directory not in inner) as place:
                 for file in group:
                     name = file.path.rpartition("/")[2]
-                    status = _status(there, name)
-                    if _is_right(there, name, file, status):
+                    if _keeps(place, name, file):
                         unchanged += 1
                     else:
-                        _refuse_special(name, status)
-                        parts = repository.objects.read_whole(file.id, file.size)
-                        placing.write(directory, there, name, file.mode, parts)
+                        placing.write(place, name, file.mode, repository.objects.read_whole(file.id, file.size))
                         written += 1
                         size += file.size
                     report(file.size)
@@ -95,6 +93,28 @@ def _found_ahead(repository: Repository, files: Sequence[File]) -> Iterator[File
 
 def _directory_of(file: File) -> str:
     return file.path.rpartition("/")[0]
+
+
+def _inner_directories(files: Iterable[File]) -> set[str]:
+    """Return the root, and the directories that have others in them."""
+    found = {""}
+    for directory in {_directory_of(file) for file in files}:
+        above = directory.rpartition("/")[0]
+        while above not in found:
+            found.add(above)
+            above = above.rpartition("/")[0]
+    return found
+
+
+def _keeps(place: Place, name: str, file: File) -> bool:
+    """Tell whether a file is right as it is."""
+    if place.is_new:
+        return False
+    status = _status(place.descriptor, name)
+    if _is_right(place.descriptor, name, file, status):
+        return True
+    _refuse_special(name, status)
+    return False
 
 
 @contextmanager
