@@ -63,7 +63,7 @@ def pieces_of_file(path: str | Path) -> Iterator[Piece]:
     try:
         before = os.fstat(fd)
         reading = _File(fd, path, before.st_size)
-        yield from _pieces(reading)
+        yield from _pieces(reading) if before.st_size > WHOLE else _piece(reading)
         same = _stamp(before) == _stamp(os.fstat(fd)) and reading.reached == before.st_size
         if not stat.S_ISREG(before.st_mode) or not same:
             raise ConflictError(
@@ -83,6 +83,12 @@ def pieces_of_stream(parts: Iterable[Buffer]) -> Iterator[Piece]:
     its end, or do not fill it.
     """
     return _pieces(_Stream(parts))
+
+
+def _piece(source: _Input) -> Iterator[Piece]:
+    """Yield all of a small file, and see by one read that it ends where it should."""
+    if data := source.take(source.size + 1):
+        yield Piece(data, None)
 
 
 def _pieces(source: _Input) -> Iterator[Piece]:
@@ -146,7 +152,9 @@ class _File:
     def peek(self, start: int, size: int) -> bytes:
         try:
             data = os.pread(self._fd, size, start)
-            while 0 < len(data) < size and (more := os.pread(self._fd, size - len(data), start + len(data))):
+            # A read that reaches the end needs no other one to see it; a file that grew is refused at last.
+            known = min(size, self.size - start)
+            while 0 < len(data) < known and (more := os.pread(self._fd, size - len(data), start + len(data))):
                 data += more
         except OSError as error:
             raise _unreadable(self._path, error) from error
