@@ -12,7 +12,19 @@ from hypothesis import strategies as st
 
 from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats import tree
-from mlreg.formats.tree import MAX_LEVEL, MAX_ROWS, Child, Difference, File, Mode, Node, build, differences, walk
+from mlreg.formats.tree import (
+    MAX_LEVEL,
+    MAX_ROWS,
+    Child,
+    Difference,
+    File,
+    Mode,
+    Node,
+    at_or_below,
+    build,
+    differences,
+    walk,
+)
 from mlreg.ids import ContentId, ObjectId, TreeId
 
 ONE = ContentId.of(b"one")
@@ -136,6 +148,44 @@ def test_any_change_of_any_file_changes_the_id(files: list[File], data: st.DataO
 
     ids = {nodes.root_of([*others, new]).id for new in changes}
     assert len(ids | {before, nodes.root_of(others).id}) == 5
+
+
+# A part of it.
+
+nested = st.builds(
+    File,
+    st.lists(st.sampled_from(["a", "b", "a-b", "a.", "c0", "0"]), min_size=1, max_size=4).map("/".join),
+    st.just(Mode.FILE),
+    st.integers(0, 9),
+    st.just(ONE),
+)
+
+
+@pytest.mark.usefixtures("small_nodes")
+@given(files=st.lists(nested, max_size=60, unique_by=lambda file: file.path), data=st.data())
+def test_a_part_of_a_tree_is_what_stands_at_a_path_or_below_it(files: list[File], data: st.DataObject) -> None:
+    nodes = Nodes()
+    root = nodes.root_of(files).id
+    ends = [file.path[:at] for file in files for at, mark in enumerate(file.path + "/") if mark == "/"]
+    path = data.draw(st.sampled_from(ends or ["a"]) | st.sampled_from(["a", "a/b", "nothing", "a-"]))
+
+    assert list(at_or_below(root, nodes.__getitem__, path)) == [
+        file for file in sorted_by_bytes(files) if file.path == path or file.path.startswith(f"{path}/")
+    ]
+
+
+def test_looking_for_a_part_reads_a_few_of_many_nodes(many: tuple[list[File], Nodes, TreeId]) -> None:
+    files, nodes, root = many
+    read: list[TreeId] = []
+
+    def load(node: TreeId) -> bytes:
+        read.append(node)
+        return nodes[node]
+
+    assert list(at_or_below(root, load, files[MANY // 2].path)) == [files[MANY // 2]]
+    assert len(read) <= 6
+    assert list(at_or_below(root, load, "nothing")) == []
+    assert len(read) <= 12
 
 
 # A small change rewrites little.

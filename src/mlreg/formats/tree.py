@@ -268,6 +268,33 @@ def differences(before: TreeId, after: TreeId, load_before: Load, load_after: Lo
             yield _first(old, new)
 
 
+def at_or_below(root: TreeId, load: Load, path: str) -> Iterator[File]:
+    """Yield the file with a path, or those below it as a directory, in order.
+
+    Only nodes are read in which they may stand: two of a level, and those that hold nothing else.
+
+    Raises:
+        IntegrityError: `bad_tree`, a node that was read does not stand where its parent says.
+    """
+    # Between a path and what is below it there may be others: `a`, `a-b`, `a/c`.
+    yield from _between(root, load, path, f"{path}\0")
+    yield from _between(root, load, f"{path}/", f"{path}{chr(ord('/') + 1)}")
+
+
+def _between(root: TreeId, load: Load, first: str, end: str) -> Iterator[File]:
+    """Yield the files from the path `first` on and before `end`."""
+    cursor = _Cursor(root, load)
+    while row := cursor.row:
+        if _name(row) < first:
+            cursor.step()
+        elif cursor.height:
+            cursor.descend()
+        elif _name(row) < end and (file := cursor.step()):
+            yield file
+        else:
+            return
+
+
 class Difference(NamedTuple):
     """A path at which two trees differ."""
 

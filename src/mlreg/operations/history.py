@@ -11,7 +11,7 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe, shifted
 from mlreg.formats.run import id_in
 from mlreg.formats.snapshot import RefState
-from mlreg.formats.tree import Child, File, Node, walk
+from mlreg.formats.tree import Child, File, Node, at_or_below, walk
 from mlreg.formats.versions import is_release, order
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
 from mlreg.repository.repository import Repository
@@ -83,9 +83,10 @@ def read_commits(repository: Repository, ids: Iterable[CommitId]) -> dict[Commit
     return {commit: Commit.decode(body) for commit, body in bodies.items()}
 
 
-def files_of(repository: Repository, commit: Commit) -> Iterator[File]:
-    """Yield the files of a version in the order of their paths."""
-    return walk(commit.tree, repository.objects.read_tree)
+def files_of(repository: Repository, commit: Commit, path: str = "") -> Iterator[File]:
+    """Yield the files of a version in the order of their paths; of a path only that file, or what is below it."""
+    load = repository.objects.read_tree
+    return at_or_below(commit.tree, load, path) if path else walk(commit.tree, load)
 
 
 def past(repository: Repository, starts: Iterable[CommitId]) -> Iterator[CommitId]:

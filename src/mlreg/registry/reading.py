@@ -10,6 +10,7 @@ from mlreg.codecs.codec import Buffer
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.ref import TENSOR, Ref
 from mlreg.formats.tree import File
+from mlreg.operations import history
 from mlreg.operations.stored_file import StoredFile
 from mlreg.registry import results
 from mlreg.registry.getting import Finds
@@ -55,13 +56,12 @@ def _file(registry: Finds, repository: Repository, ref: Ref, target: Target) -> 
     """
     if not ref.path:
         raise UsageError("no_path", f"say which file of {target}", fix=f"mlreg ls {target}")
-    files = {file.path: file for file in registry.files_of(repository, target, None)}
-    if ref.path in files:
-        return files[ref.path], None
+    commit = history.read_commit(repository, target.commit_id)
     marks = [at for at, character in enumerate(ref.path) if character == TENSOR]
-    for at in reversed(marks):
-        if ref.path[:at] in files:
-            return files[ref.path[:at]], ref.path[at + 1 :]
+    for at in (len(ref.path), *reversed(marks)):
+        file = next(history.files_of(repository, commit, ref.path[:at]), None)
+        if file and file.path == ref.path[:at]:
+            return file, ref.path[at + 1 :] if at < len(ref.path) else None
     path = ref.path[: marks[0]] if marks else ref.path
     registry.files_of(repository, target, path)  # says what is not found
     raise UsageError("no_path", f"{target}:{path} is a directory", fix=f"mlreg ls {target}")

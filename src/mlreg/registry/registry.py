@@ -473,13 +473,10 @@ class Registry:
             NotFoundError: `path_not_found`.
         """
         commit = history.read_commit(repository, target.commit_id)
-        files = list(history.files_of(repository, commit))
-        if not path:
-            return files
-        chosen = [file for file in files if file.path == path or file.path.startswith(path + "/")]
-        if not chosen:
+        files = list(history.files_of(repository, commit, path or ""))
+        if path and not files:
             raise NotFoundError("path_not_found", f"{target} has no file {path}", fix=f"mlreg ls {target}")
-        return chosen
+        return files
 
     # Looking.
 
