@@ -67,12 +67,19 @@ def start(
 
       export MLREG_RUN=$(mlreg run start churn --param lr=0.1)
     """
-    registry, given = open_experiments(), (_read(param), _read(label), read_inputs(inputs or ()))
+    registry = open_experiments()
     # From training code the first run makes a repository; a command in the wrong directory should not.
     _ = registry.registry.repository
-    run = registry.open_run(experiment)
-    run.describe(name=name, description=message, group=group, parent=parent)
-    run.say_all(*given)
+    run = registry.open_run(
+        experiment,
+        message,
+        run_name=name,
+        group=group,
+        parent=parent,
+        params=_read(param),
+        tags=_read(label),
+        inputs=read_inputs(inputs or ()),
+    )
     result = registry.get_run(run.id)
     out.show("run", result, run_views.started(result))
 

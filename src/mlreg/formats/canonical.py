@@ -65,12 +65,17 @@ def check(value: Any, path: str = "$", depth: int = 0) -> None:
         UsageError: `bad_json`.
     """
     # Nearly everything is fine, and paths are only needed of what is not.
-    if not _holds(value, depth):
+    if not holds(value, depth):
         _explain(value, path, depth)
 
 
-def _holds(value: Any, depth: int) -> bool:
-    """Tell whether canonical JSON can hold a value; perhaps no for subclasses of what JSON has."""
+def holds(value: Any, depth: int = 0) -> bool:
+    """Tell whether canonical JSON can hold a value; perhaps no for subclasses of what JSON has.
+
+    Args:
+        value: what `json` reads.
+        depth: containers that will stand around it.
+    """
     kind = type(value)
     if depth > MAX_DEPTH:
         return False
@@ -87,7 +92,7 @@ def _holds(value: Any, depth: int) -> bool:
 
 def _holds_all(values: Iterable[Any], depth: int) -> bool:
     for value in values:  # noqa: SIM110 - with `all` it takes half as long again
-        if not _holds(value, depth + 1):
+        if not holds(value, depth + 1):
             return False
     return True
 

@@ -21,7 +21,9 @@ from zlib import crc32
 from mlreg.errors import UsageError
 from mlreg.formats import canonical
 from mlreg.formats.canonical import MAX_INTEGER
-from mlreg.formats.run import ENDS, TOLD, is_run_id
+from mlreg.formats.names import check_name, check_role
+from mlreg.formats.run import ENDS, TOLD, is_name, is_run_id, is_run_version
+from mlreg.ids import DIGEST_SIZE, is_lower_hex
 
 FORMAT = 1
 SUFFIX = ".journal"
@@ -31,7 +33,10 @@ _CHECK = 9
 """Bytes of the check and the space behind it."""
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How JSON, which has no such numbers, spells them here."""
-_HEX = re.compile(rb"[0-9a-f]{8}")
+MAX_VALUE_DEPTH = 27
+"""Lists and objects, one in the other, that a param, a label or a fact may have, and still fit into a commit."""
+_HEX = re.compile(rb"[0-9a-f]{8} ")
+_MAX_PID = 2**31 - 1
 
 
 class Reading(NamedTuple):
@@ -130,11 +135,20 @@ def _is_number(value: object) -> bool:
 def _are_metrics(value: object, record: Mapping[str, Any]) -> bool:
     step = record.get("step")
     is_step = type(step) is int and -MAX_INTEGER <= step <= MAX_INTEGER
-    return is_step and isinstance(value, dict) and all(map(_is_number, value.values()))
+    return is_step and isinstance(value, dict) and all(map(is_name, value)) and all(map(_is_number, value.values()))
 
 
-def _is_mapping(value: object, _: object) -> bool:
-    return isinstance(value, dict)
+def is_value(value: object) -> bool:
+    """Tell whether something is a JSON value that a param, a label or a fact may have."""
+    return canonical.holds(value, canonical.MAX_DEPTH - MAX_VALUE_DEPTH)
+
+
+def _are_values(value: object, _: object) -> bool:
+    return isinstance(value, dict) and _are_texts(value) and all(map(is_value, value.values()))
+
+
+def _are_params(value: object, _: object) -> bool:
+    return isinstance(value, dict) and all(map(is_name, value)) and all(map(is_value, value.values()))
 
 
 def _has_texts(*required: str, others: Iterable[str] = ()) -> Callable[[object, object], bool]:
@@ -144,31 +158,57 @@ def _has_texts(*required: str, others: Iterable[str] = ()) -> Callable[[object, 
         return (
             isinstance(value, dict)
             and set(required) <= set(value)
-            and all(isinstance(text, str) for key, text in value.items() if key in known)
+            and _are_texts(text for key, text in value.items() if key in known)
         )
 
     return has
 
 
+_HAS_INPUT = _has_texts("role", "commit", "ref")
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) and canonical.holds(value) for value in values)
+
+
+def _is_input(value: Any, record: object) -> bool:  # noqa: ANN401 - anything may stand there
+    is_whole = _HAS_INPUT(value, record) and is_lower_hex(value["commit"], 2 * DIGEST_SIZE)
+    return is_whole and _passes(check_role, value["role"])
+
+
 def _is_end(value: object, _: object) -> bool:
-    return isinstance(value, dict) and value.get("status") in ENDS and isinstance(value.get("reason", ""), str)
+    return isinstance(value, dict) and value.get("status") in ENDS and _are_texts([value.get("reason", "")])
 
 
 def _is_start(value: object, _: object) -> bool:
     if not (isinstance(value, dict) and value.get("format") == FORMAT and is_run_id(str(value.get("run")))):
         return False
-    texts = (value.get(key, "") for key in ("began", "experiment", "host", "resumes"))
-    return type(value.get("pid", 0)) is int and all(isinstance(text, str) for text in texts)
+    experiment, resumes, pid = value.get("experiment", ""), value.get("resumes", ""), value.get("pid", 1)
+    return (
+        _are_texts((experiment, resumes, value.get("began", ""), value.get("host", "")))
+        and (not experiment or _passes(check_name, experiment))
+        and (not resumes or is_run_version(resumes))
+        and type(pid) is int
+        and 0 < pid <= _MAX_PID
+    )
+
+
+def _passes(check: Callable[[str], None], text: str) -> bool:
+    try:
+        check(text)
+    except UsageError:
+        return False
+    return True
 
 
 _SHAPES: dict[str, Callable[[Any, Mapping[str, Any]], bool]] = {
     "artifact": _has_texts("path", "place"),
     "end": _is_end,
-    "facts": _is_mapping,
-    "input": _has_texts("role", "commit", "ref"),
-    "labels": _is_mapping,
+    "facts": _are_values,
+    "input": _is_input,
+    "labels": _are_values,
     "metrics": _are_metrics,
-    "params": _is_mapping,
+    "params": _are_params,
     "start": _is_start,
     "told": _has_texts(others=TOLD),
 }

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from mlreg.errors import UsageError
+from mlreg.formats import canonical
 from mlreg.formats.names import quoted
 
 Status = Literal["running", "finished", "failed", "killed", "crashed"]
@@ -21,6 +22,8 @@ ENDS: tuple[Status, ...] = ("finished", "failed", "killed")
 
 MAX_NAME_CHARS = 250
 """Of a metric or a param."""
+NEVER = -1
+"""When something was said of a run of which nothing was said."""
 TOLD = ("name", "description", "group", "parent")
 """Texts about a run that may be given at any time; the last one holds."""
 
@@ -67,18 +70,22 @@ def began(run: str) -> int:
     return int(run[:8] + run[9:13], 16)
 
 
+def is_name(name: object) -> bool:
+    """Tell whether something may be the name of a metric or a param: 1 to 250 characters that can be printed."""
+    return isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS and name.isprintable()
+
+
 def check_name(name: object, what: str) -> None:
     """Refuse what cannot be the name of a metric or a param.
 
     Args:
-        name: any characters but control characters, at most 250.
+        name: as `is_name` says.
         what: `metric`, `param`, for the message.
 
     Raises:
         UsageError: `bad_run_name`.
     """
-    is_fine = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS and name.isprintable()
-    if not is_fine:
+    if not is_name(name):
         raise UsageError(
             "bad_run_name",
             f"{quoted(str(name))} cannot be the name of a {what}",
@@ -195,16 +202,19 @@ class RunState:
         self.ended: Literal["", "finished", "failed", "killed"] = ""
         self.reason = ""
         """Why it failed."""
-        self.first = 0
-        self.last = 0
+        self.first = NEVER
+        self.last = NEVER
         """When the first and the last thing was said of it: milliseconds since 1970."""
         self.resumes = ""
         """Version of the sealed run that this goes on with."""
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Add what one record of a journal says; what is not known to this release is passed over."""
+        if "left" in record:
+            # It says something of its writer, and nothing of the run.
+            return
         time = record["time"]
-        self.first = min(self.first or time, time)
+        self.first = time if self.first == NEVER else min(self.first, time)
         self.last = max(self.last, time)
         for key, value in record.items():
             if key == "metrics":
@@ -221,7 +231,7 @@ class RunState:
     def _take_params(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():
             known = self.params.setdefault(name, value)
-            if not _is_same(known, value):
+            if not is_same(known, value):
                 self.changed.setdefault(name, [known]).append(value)
 
     def _take_told(self, told: Mapping[str, str]) -> None:
@@ -248,8 +258,9 @@ class RunState:
     def _take_start(self, given: Mapping[str, Any]) -> None:
         self.experiment = self.experiment or given.get("experiment", "")
         self.resumes = self.resumes or given.get("resumes", "")
-        # Whoever resumes a run has not ended it yet.
-        self.ended, self.reason = "", ""
+        # Whoever resumes a run has not ended it yet; who only joins it, perhaps late, does not begin it again.
+        if given.get("experiment"):
+            self.ended, self.reason = "", ""
 
 
 _TAKERS = {
@@ -264,5 +275,6 @@ _TAKERS = {
 }
 
 
-def _is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
-    return type(one) is type(other) and bool(one == other)
+def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
+    """Tell whether two JSON values are the same: 1, 1.0 and true are not."""
+    return canonical.encode(one) == canonical.encode(other)

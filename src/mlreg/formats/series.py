@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mlreg.errors import IntegrityError
@@ -25,30 +25,34 @@ COLUMNS = (("step", "I64", "q"), ("time", "I64", "q"), ("value", "F64", "d"))
 
 
 def encode_series(metrics: Mapping[str, Series]) -> bytes:
-    """Return the file that holds metrics, sorted by name.
+    """Return the file that holds metrics, sorted by name; one without points is not in it.
 
     Source: https://huggingface.co/docs/safetensors, "Format".
     """
+    lengths = {name: len(series) for name, series in metrics.items() if len(series)}
+    columns = (_little(metrics[name].column(column)).tobytes() for name, column, _ in _layout(lengths))
+    return b"".join((_header_of(lengths), *columns))
+
+
+def _layout(names: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield metric, column and type code in the order of the file: all steps, all times, all values."""
+    ordered = sorted(names)
+    return ((name, column, code) for column, _, code in COLUMNS for name in ordered)
+
+
+def _header_of(lengths: Mapping[str, int]) -> bytes:
+    """Return all that stands before the columns, by how many points each metric has."""
+    types = {column: dtype for column, dtype, _ in COLUMNS}
     header: dict[str, Any] = {}
-    parts: list[bytes] = []
     at = 0
-    for name, column, dtype, values in _columns(metrics):
-        end = at + len(values) * _WIDTH
-        header[f"{name}/{column}"] = {"dtype": dtype, "shape": [len(values)], "data_offsets": [at, end]}
-        parts.append(_little(values).tobytes())
+    for name, column, _ in _layout(lengths):
+        end = at + lengths[name] * _WIDTH
+        header[f"{name}/{column}"] = {"dtype": types[column], "shape": [lengths[name]], "data_offsets": [at, end]}
         at = end
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     # Tensors begin at a multiple of eight.
     text += b" " * (-len(text) % _WIDTH)
-    return b"".join((len(text).to_bytes(_LENGTH, "little"), text, *parts))
-
-
-def _columns(metrics: Mapping[str, Series]) -> Iterator[tuple[str, str, str, array[Any]]]:
-    """Yield the columns in the order of the file: all steps, all times, all values."""
-    for column, dtype, _ in COLUMNS:
-        for name in sorted(metrics):
-            series = metrics[name]
-            yield name, column, dtype, series.column(column)
+    return len(text).to_bytes(_LENGTH, "little") + text
 
 
 def _little(values: array[Any]) -> array[Any]:
@@ -65,62 +69,38 @@ def decode_series(data: bytes) -> dict[str, Series]:
     Raises:
         IntegrityError: `bad_series`, it is not what `encode_series` writes.
     """
-    header, start = _header(data)
-    if start + sum(map(_size, header.values())) > len(data):
-        raise _bad("its columns overlap")
-    found: dict[str, dict[str, array[Any]]] = {}
-    for tensor, facts in header.items():
-        name, _, column = tensor.rpartition("/")
-        found.setdefault(name, {})[column] = _column(data, start, column, facts)
-    return {name: _series(columns) for name, columns in sorted(found.items())}
-
-
-def _header(data: bytes) -> tuple[dict[str, Any], int]:
     size = int.from_bytes(data[:_LENGTH], "little")
-    start = _LENGTH + size
-    if len(data) < _LENGTH or size > MAX_HEADER or start > len(data):
+    at = _LENGTH + size
+    if len(data) < _LENGTH or size > MAX_HEADER or at > len(data):
         raise _bad("its header is longer than the file")
+    lengths = _lengths(data[_LENGTH:at])
+    if len(data) - at != sum(lengths.values()) * len(COLUMNS) * _WIDTH:
+        raise _bad("its columns are not as long as the header says")
+    if data[:at] != _header_of(lengths):
+        raise _bad("its header is not what is written for these metrics")
+    found: dict[str, list[array[Any]]] = {name: [] for name in sorted(lengths)}
+    for name, _, code in _layout(lengths):
+        end = at + lengths[name] * _WIDTH
+        values = array(code)
+        values.frombytes(memoryview(data)[at:end])
+        found[name].append(_little(values))
+        at = end
+    return {name: Series(*columns) for name, columns in found.items()}
+
+
+def _lengths(text: bytes) -> dict[str, int]:
+    """Return the metrics that a header names, and of how many points; whether it is right in all is for others."""
+    first = f"/{COLUMNS[0][0]}"
     try:
-        header = json.loads(data[_LENGTH:start])
-    except (ValueError, RecursionError) as error:
-        raise _bad("its header is not JSON") from error
-    if not isinstance(header, dict):
-        raise _bad("its header is not an object")
-    return header, start
-
-
-def _size(facts: object) -> int:
-    """Return the bytes of a column; 0 of what is none, which is refused later."""
-    begin, end = _place(facts) or (0, 0)
-    return max(0, end - begin)
-
-
-def _place(facts: object) -> tuple[int, int] | None:
-    offsets = facts.get("data_offsets") if isinstance(facts, dict) else None
-    if not (isinstance(offsets, list) and len(offsets) == 2 and all(type(one) is int for one in offsets)):
-        return None
-    return offsets[0], offsets[1]
-
-
-def _column(data: bytes, start: int, column: str, facts: object) -> array[Any]:
-    types = {name: (dtype, code) for name, dtype, code in COLUMNS}
-    dtype, code = types.get(column, ("", ""))
-    if not (dtype and isinstance(facts, dict) and facts.get("dtype") == dtype):
-        raise _bad("a column is neither step, time nor value, or of another type")
-    if (place := _place(facts)) is None:
-        raise _bad("a column has no place")
-    begin, end = place
-    if not 0 <= begin <= end <= len(data) - start or (end - begin) % _WIDTH:
-        raise _bad("a column lies outside of the file")
-    values = array(code)
-    values.frombytes(memoryview(data)[start + begin : start + end])
-    return _little(values)
-
-
-def _series(columns: Mapping[str, array[Any]]) -> Series:
-    if set(columns) != {name for name, _, _ in COLUMNS} or len(set(map(len, columns.values()))) != 1:
-        raise _bad("the columns of a metric are not of one length, or one is missing")
-    return Series(columns["step"], columns["time"], columns["value"])
+        header = json.loads(text)
+        found = {name.removesuffix(first): facts["shape"][0] for name, facts in header.items() if name.endswith(first)}
+        for name in found:
+            name.encode()
+    except (ValueError, RecursionError, TypeError, LookupError, AttributeError) as error:
+        raise _bad("its header is not one of metrics") from error
+    if not all(type(length) is int and length > 0 for length in found.values()):
+        raise _bad("a column has no points")
+    return found
 
 
 def _bad(reason: str) -> IntegrityError:

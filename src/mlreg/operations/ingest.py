@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from itertools import chain, pairwise
 
@@ -26,6 +26,7 @@ from mlreg.operations.cutting import Piece, pieces_of_file, pieces_of_stream
 from mlreg.operations.remembering import Remembered
 from mlreg.operations.scanning import Source, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
+from mlreg.repository.pool import Pool
 from mlreg.repository.repository import Repository
 
 READ_AHEAD = 4
@@ -168,7 +169,7 @@ def _ahead(pieces: Iterator[Piece], whole: blake3) -> Iterator[Piece]:
             whole.update(piece.data)
         return piece
 
-    with ThreadPoolExecutor(1, thread_name_prefix="mlreg-read") as pool:
+    with Pool(1, "mlreg-read") as pool:
         waiting = deque(pool.submit(step) for _ in range(READ_AHEAD))
         while piece := waiting.popleft().result():
             waiting.append(pool.submit(step))

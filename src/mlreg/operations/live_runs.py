@@ -7,7 +7,7 @@ left for the next time.
 from __future__ import annotations
 
 import os
-import socket
+import stat
 import time
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import NotFoundError, explain
+from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.journal import SUFFIX, Reading, read_journal
 from mlreg.formats.run import RunState, Status, is_run_id
 from mlreg.operations.journaling import FILES
-from mlreg.operations.processes import began_of
+from mlreg.operations.processes import is_alive
 
 SILENT = 120.0
-"""Seconds without a sign of life from another host after which a writer counts as dead."""
+"""Seconds without a sign of life after which a process that cannot be seen from here counts as dead."""
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LASTING = ("start", "left", "end")
+"""Records that say whether a writer is there."""
 
 
 class LiveRun(NamedTuple):
@@ -32,6 +36,8 @@ class LiveRun(NamedTuple):
     status: Status
     damaged: int
     """Lines of its journals that are not as they were written, or half written."""
+    is_written: bool
+    """Whether a process lives that may say more."""
     sizes: tuple[tuple[str, int], ...]
     """Name and bytes of each journal that were read; who comes later sees whether more was said."""
 
@@ -40,15 +46,26 @@ class LiveRun(NamedTuple):
         """Where the files lie that were logged."""
         return self.directory / FILES
 
+    def after(self, now: int) -> int:
+        """Return a time that is later than all that was said of the run, and is now if the clock allows it."""
+        return min(max(now, self.state.last + 1), MAX_INTEGER)
+
 
 def live_ids(runs: Path) -> list[str]:
     """Return the ids of the runs below a directory, the oldest first."""
     try:
-        return sorted(entry.name for entry in os.scandir(runs) if is_run_id(entry.name) and entry.is_dir())
+        with os.scandir(runs) as entries:
+            return sorted(one.name for one in entries if is_run_id(one.name) and one.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise explain(error, str(runs)) from error
+
+
+def has_run(runs: Path, run: str) -> bool:
+    """Tell whether there is a run that is not sealed."""
+    directory = runs / run
+    return directory.is_dir() and not directory.is_symlink()
 
 
 def read_live_run(runs: Path, run: str) -> LiveRun:
@@ -56,33 +73,56 @@ def read_live_run(runs: Path, run: str) -> LiveRun:
 
     Raises:
         NotFoundError: `run_missing`, there is no such directory, or no journal in it.
+        AccessError: it may not be read.
     """
     directory = runs / run
-    found = dict(_journals(directory))
+    found = [(path, data) for path in _journals(directory) if (data := _read(path)) is not None]
     if not found:
         raise NotFoundError("run_missing", f"there is no run {run} that lives", fix="mlreg run ls")
-    readings = {path: read_journal(data) for path, data in found.items()}
+    readings = [read_journal(data) for _, data in found]
     state = RunState(run)
-    for record in _in_order(list(readings.values())):
+    for record in _in_order(readings):
         state.take(record)
-    damaged = sum(reading.damaged for reading in readings.values())
-    sizes = tuple((path.name, len(data)) for path, data in found.items())
-    return LiveRun(directory, state, _status(state, readings), damaged, sizes)
+    writers = [_writer(path, reading) for (path, _), reading in zip(found, readings, strict=True)]
+    return LiveRun(
+        directory,
+        state,
+        state.ended or ("running" if _goes_on(writers) else "crashed"),
+        sum(reading.damaged for reading in readings),
+        any(writer.is_process and writer.may_write() for writer in writers),
+        tuple((path.name, len(data)) for path, data in found),
+    )
 
 
-def _journals(directory: Path) -> Iterator[tuple[Path, bytes]]:
-    """Yield each journal and what it holds; one that another process has just sealed and taken away is passed over."""
+def _journals(directory: Path) -> list[Path]:
     try:
-        names = sorted(entry.name for entry in os.scandir(directory) if entry.name.endswith(SUFFIX))
+        with os.scandir(directory) as entries:
+            return [directory / name for name in sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))]
     except (FileNotFoundError, NotADirectoryError):
-        return
-    for name in names:
-        try:
-            yield directory / name, (directory / name).read_bytes()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise explain(error, str(directory / name)) from error
+        return []
+    except OSError as error:
+        raise explain(error, str(directory)) from error
+
+
+def _read(path: Path) -> bytes | None:
+    """Return what a journal holds; None if it was taken away, or is no file: a link, a pipe."""
+    try:
+        fd = os.open(path, _READ)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            return None
+        raise explain(error, str(path)) from error
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return None
+        with open(fd, "rb", closefd=False) as file:
+            return file.read()
+    except OSError as error:
+        raise explain(error, str(path)) from error
+    finally:
+        os.close(fd)
 
 
 def _in_order(readings: Sequence[Reading]) -> Iterator[dict[str, Any]]:
@@ -99,28 +139,53 @@ def _timed(number: int, reading: Reading) -> Iterator[tuple[int, int, dict[str, 
         yield latest, number, record
 
 
-def _status(state: RunState, readings: dict[Path, Reading]) -> Status:
-    if state.ended:
-        return state.ended
-    starts = [(path, record["start"]) for path, one in readings.items() for record in one.records if "start" in record]
-    return "running" if any(_lives(path, start) for path, start in starts) or not starts else "crashed"
+class _Writer(NamedTuple):
+    """One who keeps a journal."""
+
+    path: Path
+    start: dict[str, Any]
+    """What it said first, or when it began last; empty if that cannot be read."""
+    time: int
+    """When that was."""
+    is_gone: bool
+    """Whether it said that it says no more."""
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether it began the run, or resumed it."""
+        return bool(self.start.get("experiment"))
+
+    @property
+    def is_process(self) -> bool:
+        return "pid" in self.start
+
+    def may_write(self) -> bool:
+        if self.is_gone or not self.is_process:
+            return not self.is_gone
+        alive = is_alive(self.start["pid"], self.start.get("began", ""))
+        return _beats(self.path) if alive is None else alive
 
 
-def has_living_process(directory: Path) -> bool:
-    """Tell whether a process works on a run, and not only the command line speaks of it."""
-    for path, data in _journals(directory):
-        starts = [record["start"] for record in read_journal(data).records if "start" in record]
-        if any("pid" in start and _lives(path, start) for start in starts):
-            return True
-    return False
+def _writer(path: Path, reading: Reading) -> _Writer:
+    said = [record for record in reading.records if any(key in record for key in _LASTING)]
+    nothing: dict[str, Any] = {"start": {}, "time": 0}
+    last = next((record for record in reversed(said) if "start" in record), nothing)
+    return _Writer(path, last["start"], last["time"], bool(said) and "start" not in said[-1])
 
 
-def _lives(path: Path, start: dict[str, Any]) -> bool:
-    """Tell whether a writer may still write. One that is no process, but the command line, may always."""
-    if "pid" not in start:
-        return True
-    if start.get("host") == socket.gethostname() and start.get("began"):
-        return began_of(int(start["pid"])) == str(start["began"])
+def _goes_on(writers: Sequence[_Writer]) -> bool:
+    """Tell whether a run that was not ended may go on: by whoever began it last, or by any process.
+
+    The command line goes on with what it began for ever, and not with what a process began.
+    """
+    if not any(writer.start for writer in writers):
+        return any(_beats(writer.path) for writer in writers)
+    owner = max((writer for writer in writers if writer.is_owner), key=lambda writer: writer.time, default=None)
+    return any(writer.may_write() for writer in writers if writer.is_process or writer is owner)
+
+
+def _beats(path: Path) -> bool:
+    """Tell whether a journal was touched a moment ago."""
     try:
         age = time.time() - path.stat().st_mtime
     except OSError:
@@ -129,6 +194,7 @@ def _lives(path: Path, start: dict[str, Any]) -> bool:
     return abs(age) < SILENT
 
 
-def same_as_read(run: LiveRun) -> bool:
-    """Tell whether nothing more was said of a run since it was read."""
-    return tuple((path.name, len(data)) for path, data in _journals(run.directory)) == run.sizes
+def sizes_in(directory: Path) -> tuple[tuple[str, int], ...]:
+    """Return name and bytes of each journal in the directory of a run, as `LiveRun.sizes`."""
+    found = ((path.name, path.lstat()) for path in _journals(directory))
+    return tuple((name, status.st_size) for name, status in found if stat.S_ISREG(status.st_mode))

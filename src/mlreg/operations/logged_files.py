@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from mlreg.errors import explain
 from mlreg.formats.paths import check_path
 from mlreg.operations.journaling import FILES
 from mlreg.operations.scanning import named_path, sources_below
+
+_CHUNK = 1 << 20
 
 
 def keep_path(run: Path, path: str | Path, below: str, name: str = "") -> Iterator[Mapping[str, str]]:
@@ -34,29 +38,33 @@ def keep_path(run: Path, path: str | Path, below: str, name: str = "") -> Iterat
 
 def _copied(run: Path, source: str, path: str) -> Mapping[str, str]:
     check_path(path)
-    place = _new_place(run)
-    try:
-        shutil.copy(source, place)
-    except OSError as error:
-        raise explain(error, source) from error
-    return {"path": path, "place": place.name}
+    with _new_file(run, source) as file, Path(source).open("rb") as original:
+        shutil.copyfileobj(original, file, _CHUNK)
+    return {"path": path, "place": Path(file.name).name}
 
 
 def keep_bytes(run: Path, data: bytes, path: str) -> Mapping[str, str]:
     """Write bytes to a file of a run; return what the journal says of it. Errors as `keep_path`."""
     check_path(path)
-    place = _new_place(run)
-    try:
-        place.write_bytes(data)
-    except OSError as error:
-        raise explain(error, path) from error
-    return {"path": path, "place": place.name}
+    with _new_file(run, path) as file:
+        file.write(data)
+    return {"path": path, "place": Path(file.name).name}
 
 
-def _new_place(run: Path) -> Path:
-    directory = run / FILES
+@contextmanager
+def _new_file(run: Path, what: str) -> Iterator[IO[bytes]]:
+    """Yield a new file of a run, which is whole on the disk afterwards: the journal may speak of it. Or not there."""
+    place = run / FILES / os.urandom(8).hex()
     try:
-        directory.mkdir(exist_ok=True)
+        # The run itself is not made again: it may be sealed.
+        place.parent.mkdir(exist_ok=True)
+        try:
+            with place.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
     except OSError as error:
-        raise explain(error, str(directory)) from error
-    return directory / os.urandom(8).hex()
+        raise explain(error, what) from error

@@ -6,16 +6,14 @@ may be done by anyone, twice, or again after a crash in the middle.
 
 from __future__ import annotations
 
-import shutil
-import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats import canonical
+from mlreg.formats.annotation import about_version, facts_of
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import RunState, Series
@@ -23,14 +21,21 @@ from mlreg.formats.run_summary import brief, summary
 from mlreg.formats.series import FILE, decode_series, encode_series
 from mlreg.formats.versions import RUNS
 from mlreg.ids import CommitId
+from mlreg.operations.clearing import take_away
 from mlreg.operations.history import files_of, read_commit, sealed_versions, version_of
-from mlreg.operations.live_runs import LiveRun, same_as_read
+from mlreg.operations.live_runs import LiveRun
+from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, NewVersion, Recorded
+from mlreg.operations.run_files import files_of_run
 from mlreg.operations.scanning import Source
 from mlreg.repository.repository import Repository
 
 LONG = "run.json"
 """Where the facts of a run stand that are too long for a commit."""
+MAX_LABELS = 512 * 1024
+"""Bytes of all labels of a run; the longest ones beyond that are facts of the run, and no labels."""
+MAX_MESSAGE = 10_000
+"""Characters of the description that are the message of the version."""
 
 _ATTEMPTS = 10
 
@@ -45,6 +50,7 @@ class Earlier(NamedTuple):
     metrics: Mapping[str, Series] = {}
     sources: tuple[Source, ...] = ()
     inputs: tuple[Input, ...] = ()
+    labels: Mapping[str, Any] = {}
 
 
 def nothing_more(batch: Batch, sealed: Recorded) -> None:
@@ -67,12 +73,21 @@ def seal(repository: Repository, run: LiveRun, author: str, more: More = nothing
     """
     new = _new_version(repository, run, author)
     for _ in range(_ATTEMPTS):
-        present = sealed_versions(repository.log.refresh(), new.entry, run.state.id)
-        for version in (*present[-1:], next_version(run.state.id, present)):
+        view = repository.log.refresh()
+        present = sealed_versions(view, meant(view, new.entry), run.state.id)
+        # What it was sealed as before it went on may be all that is in this directory: a copy of it.
+        for version in (*reversed(present), next_version(run.state.id, present)):
             if done := _sealed(repository, replace(new, version=version), more):
-                _take_away(run)
+                take_away(run)
                 return done
     raise UnavailableError("run_sealed", f"run {run.state.id} is being sealed by others", fix="do it again")
+
+
+def add_more(repository: Repository, run: CommitId, more: More) -> None:
+    """Register what a run made that was sealed by others."""
+    with Batch(repository) as batch:
+        more(batch, Recorded(run, read_commit(repository, run), is_changed=False))
+        batch.commit()
 
 
 def _sealed(repository: Repository, new: NewVersion, more: More) -> Recorded | None:
@@ -115,10 +130,26 @@ def _new_version(repository: Repository, run: LiveRun, author: str) -> NewVersio
     entry = Entry.parse(f"{EXPERIMENT}/{state.experiment}")
     earlier = _earlier(repository, entry, state.resumes) if state.resumes else Earlier()
     metrics = _all_metrics(earlier, state)
-    files, missing = _files(run)
-    metadata = summary(state, run.status, metrics, missing, earlier.metadata)
-    new = run_version(state, metadata, metrics, [*earlier.sources, *files], author)
-    return replace(new, inputs=_inputs(earlier, state))
+    files = files_of_run(run.files, state.artifacts.values(), earlier.sources, (FILE, LONG))
+    if files.missing and not run.directory.is_dir():
+        raise NotFoundError("run_missing", f"run {state.id} was sealed by others", fix=f"mlreg run show {state.id}")
+    labels, long = _labels({**earlier.labels, **state.labels})
+    metadata = summary(state, run.status, metrics, files.missing, earlier.metadata, files.moved)
+    if long:
+        metadata["run"]["long_labels"] = long
+    new = run_version(state, metadata, metrics, files.sources, author)
+    return replace(new, inputs=_inputs(earlier, state), facts={"labels": labels} if labels else {})
+
+
+def _labels(labels: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """Return the labels that can be stated together, and those for which there is no room."""
+    sizes = {name: len(canonical.encode({name: value})) for name, value in labels.items()}
+    total, long = sum(sizes.values()), {}
+    for name in sorted(sizes, key=lambda name: sizes[name], reverse=True):
+        if total <= MAX_LABELS:
+            break
+        long[name], total = labels[name], total - sizes[name]
+    return {name: value for name, value in labels.items() if name not in long}, long
 
 
 def run_version(
@@ -144,7 +175,7 @@ def run_version(
         form="directory",
         author=author,
         metadata=metadata if _fits(metadata) else brief(metadata),
-        message=str(metadata["run"].get("description", "")),
+        message=str(metadata["run"].get("description", ""))[:MAX_MESSAGE],
         facts={"labels": state.labels} if state.labels else {},
     )
 
@@ -181,10 +212,12 @@ def _all_metrics(earlier: Earlier, state: RunState) -> dict[str, Series]:
 
 def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
     """Return what was sealed of a run that goes on."""
-    found = version_of(repository.log.refresh(), entry, version)
+    view = repository.log.refresh()
+    found = version_of(view, meant(view, entry), version)
     if found is None or found.target is None:
         raise NotFoundError("version_missing", f"{entry} has no run {version}", fix=f"mlreg run ls {entry.name}")
     commit = read_commit(repository, found.target)
+    labels = facts_of(view.annotations(about_version(found.name, commit.content()))).get("labels")
     read = repository.objects.read_whole
     files = {file.path: file for file in files_of(repository, commit)}
     kept = [file for path, file in files.items() if path not in (FILE, LONG)]
@@ -194,35 +227,10 @@ def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
         decode_series(b"".join(read(series.id, series.size))) if series else {},
         tuple(Source(file.path, partial(read, file.id, file.size), file.mode) for file in kept),
         commit.inputs,
+        labels if isinstance(labels, dict) else {},
     )
 
 
 def _json(data: bytes) -> Mapping[str, Any]:
     found = canonical.decode(data, len(data))
     return found if isinstance(found, dict) else {}
-
-
-def _files(run: LiveRun) -> tuple[list[Source], list[str]]:
-    """Return the files that were logged, and the paths of those that are not there any more."""
-    found, missing = [], []
-    for artifact in run.state.artifacts.values():
-        place = run.files / artifact.place
-        # A run may come from elsewhere: nothing but a file in its own directory is taken.
-        if artifact.place == Path(artifact.place).name and _is_file(place):
-            found.append(Source(artifact.path, str(place)))
-        else:
-            missing.append(artifact.path)
-    return found, missing
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def _take_away(run: LiveRun) -> None:
-    """Delete the directory of a sealed run, unless more was said meanwhile: then it is sealed again later."""
-    if same_as_read(run):
-        shutil.rmtree(run.directory, ignore_errors=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ from mlreg.errors import NoRepositoryError
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry
 from mlreg.formats.run import Series, run_id
+from mlreg.operations.clearing import delete
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas
-from mlreg.registry.resuming import resume
+from mlreg.registry.resuming import next_steps, resume
 from mlreg.registry.run import JoinedRun, Run
-from mlreg.registry.run_place import Place
+from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class ExperimentRegistry:
         self.artifacts = artifacts.strip("/") or ARTIFACTS
         self.interval = interval
         self._part_of = run
+        self._has_joined = False
 
     # Runs that live.
 
@@ -85,7 +87,8 @@ class ExperimentRegistry:
     ) -> Run:
         """Start a run of an experiment.
 
-        In a process that `mlreg run exec` started for the same experiment, this is the run that it made.
+        In a process that `mlreg run exec` started for the same experiment, the first one is the run that it made;
+        others are part of it. A run that is open when the program ends is ended then.
 
         Args:
             name: of the experiment, `suture_detection`.
@@ -100,29 +103,58 @@ class ExperimentRegistry:
         Raises:
             UsageError: `bad_name`. AccessError, NoSpaceError: the run cannot be kept.
         """
-        if self._part_of and running.experiment_of(self.place, self._part_of) == name:
+        about = {"name": run_name, "description": description, "group": group}
+        if self._is_part_of(name, parent):
             run = self.join(self._part_of)
-        else:
-            run = self._new(name, lives=True).live()
-        run.describe(name=run_name, description=description, group=group, parent=parent or self._part_of)
-        run.say_all(params or {}, tags or {}, inputs)
-        return run
+            self._has_joined = True
+            run.describe(**about)
+            run.say_all(params or {}, tags or {}, inputs)
+            return run
+        with self._begun(name, lives=True) as run:
+            run.describe(**about, parent=parent or self._part_of)
+            run.say_all(params or {}, tags or {}, inputs)
+        return run.live()
 
-    def open_run(self, name: str) -> Run:
+    def _is_part_of(self, name: str, parent: str) -> bool:
+        """Tell whether a run is the one that this process is part of: the first of that experiment, and no other."""
+        if not self._part_of or parent or self._has_joined:
+            return False
+        return running.experiment_of(self.place, self._part_of) == name
+
+    def open_run(
+        self,
+        name: str,
+        description: str = "",
+        *,
+        run_name: str = "",
+        group: str = "",
+        parent: str = "",
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        inputs: Iterable[tuple[str, str]] = (),
+    ) -> Run:
         """Start a run that is of no process, and stays open until `end`: the command line logs to it.
 
-        Raises:
-            UsageError: `bad_name`. AccessError, NoSpaceError: the run cannot be kept.
+        Arguments and errors as `start_experiment`.
         """
-        return self._new(name, lives=False)
+        with self._begun(name, lives=False) as run:
+            run.describe(name=run_name, description=description, group=group, parent=parent)
+            run.say_all(params or {}, tags or {}, inputs)
+        return run
 
-    def _new(self, experiment: str, *, lives: bool) -> Run:
+    @contextmanager
+    def _begun(self, experiment: str, *, lives: bool) -> Iterator[Run]:
+        """Yield a new run, which is not there if what is said of it first is refused."""
         Entry.parse(f"exp/{experiment}")
         self._make_repository()
-        now = int(time.time() * 1000)
-        run = run_id(now, os.urandom(10))
-        start = {"experiment": experiment}
-        return Run(self, experiment, run, open_journal(self.place.directory / run, run, now, start, lives=lives))
+        run, start = run_id(now(), os.urandom(10)), {"experiment": experiment}
+        journal = open_journal(self.place.directory / run, run, now(), start, lives=lives)
+        try:
+            yield Run(self, experiment, run, journal)
+        except BaseException:
+            journal.abandon()
+            delete(journal.path.parent)
+            raise
 
     def end(self, run: str, status: str = "finished", reason: str = "") -> RunInfo:
         """End a run that is of no process, or whose process is gone, and seal it.
@@ -152,8 +184,15 @@ class ExperimentRegistry:
         Raises:
             NotFoundError: `run_missing`.
         """
-        journal = self.place.journal(run, lives=True)
-        return self._joined(journal).live()
+        return self._joined(self.journal(run)).live()
+
+    def journal(self, run: str) -> Journal:
+        """Return a new journal of this process for a run that lives; raises as `join`."""
+        return self.place.journal(run, lives=True)
+
+    def leave(self, run: str) -> RunInfo:
+        """Return a run of which this process says no more; `Run.finish` does it in a process that joined it."""
+        return running.leave(self.place, run)
 
     def attach(self, run: str) -> Run:
         """Say something of a run that lives without being a part of it, as the command line does.
@@ -165,8 +204,8 @@ class ExperimentRegistry:
 
     def _joined(self, journal: Journal) -> Run:
         found = self.place.find(journal.path.parent.name).state
-        steps = {name: series.steps[-1] + 1 for name, series in found.metrics.items()}
-        return JoinedRun(self, found.experiment, found.id, journal, params=found.params, steps=steps)
+        known = {"params": found.params, "steps": next_steps(found.metrics)}
+        return JoinedRun(self, found.experiment, found.id, journal, **known)
 
     def resume(self, run: str) -> Run:
         """Go on with a run that was interrupted, crashed or ended, by its id or the beginning of it.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mlreg.errors import NotFoundError
+from mlreg.formats.run import Series
 from mlreg.operations.journaling import Journal, open_journal
-from mlreg.registry.run_place import Place
+from mlreg.registry.run_place import Place, now
 from mlreg.registry.running import refuse_running
 from mlreg.registry.searching_runs import metrics, sealed
 
@@ -34,18 +34,24 @@ def resume(place: Place, run: str) -> Resumed:
         return _reopened(place, run)
     refuse_running(live)
     state = live.state
-    steps = {name: series.steps[-1] + 1 for name, series in state.metrics.items()}
-    journal = _begun(place, state.id, {"experiment": state.experiment})
+    steps = next_steps(state.metrics)
+    # Whatever the clocks say, it goes on after all that was said before, and after its end above all.
+    journal = _begun(place, state.id, live.after(now()), {"experiment": state.experiment})
     return Resumed(state.id, state.experiment, journal, state.params, steps)
 
 
 def _reopened(place: Place, run: str) -> Resumed:
     info = sealed(place, run)
     _, _, target = place.registry.find(info.ref)
-    steps = {name: series.steps[-1] + 1 for name, series in metrics(place, info.ref).items()}
-    journal = _begun(place, info.id, {"experiment": target.entry.name, "resumes": target.version})
+    steps = next_steps(metrics(place, info.ref))
+    journal = _begun(place, info.id, now(), {"experiment": target.entry.name, "resumes": target.version})
     return Resumed(info.id, info.experiment, journal, info.params, steps)
 
 
-def _begun(place: Place, run: str, start: Mapping[str, Any]) -> Journal:
-    return open_journal(place.directory / run, run, int(time.time() * 1000), start, lives=True)
+def next_steps(metrics: Mapping[str, Series]) -> dict[str, int]:
+    """Return the step that each metric has next."""
+    return {name: series.steps[-1] + 1 for name, series in metrics.items()}
+
+
+def _begun(place: Place, run: str, time: int, start: Mapping[str, Any]) -> Journal:
+    return open_journal(place.directory / run, run, time, start, lives=True)

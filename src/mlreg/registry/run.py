@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import traceback
 import warnings
-import weakref
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from json import dumps
@@ -15,23 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
-from mlreg.errors import ConflictError, MlregError, RefusedError, UsageError
+from mlreg.errors import ConflictError, MlregError, RefusedError
 from mlreg.formats.canonical import MAX_INTEGER
-from mlreg.formats.canonical import check as check_json
 from mlreg.formats.journal import checked, spelled
 from mlreg.formats.names import check_role
-from mlreg.formats.plain import plain
-from mlreg.formats.run import check_name, check_status
+from mlreg.formats.run import check_name, check_status, is_same
 from mlreg.operations.journaling import FILES, Journal
 from mlreg.operations.logged_files import keep_bytes, keep_path
+from mlreg.registry.logged_values import number_of, step_of, text_of, values_of
+from mlreg.registry.run_place import now
+from mlreg.registry.runs_here import RUNS_HERE
 
 if TYPE_CHECKING:
     from mlreg.formats.commit import Input
     from mlreg.operations.sealing import More
     from mlreg.registry.run_results import RunInfo
 
-BEAT_SECONDS = 10.0
-"""So often a run shows that it lives, and what was logged is flushed to the disk."""
 MAX_REASON = 10_000
 """Characters that are kept of why a run failed."""
 
@@ -61,8 +58,12 @@ class Home(Protocol):
         """Make a run that has ended a version of its experiment."""
         ...
 
-    def get_run(self, run: str) -> RunInfo:
-        """Return what is known of a run."""
+    def leave(self, run: str) -> RunInfo:
+        """Return what is known of a run of which this process says no more."""
+        ...
+
+    def journal(self, run: str) -> Journal:
+        """Return a new journal of this process for a run that lives."""
         ...
 
     def input_of(self, role: str, ref: str) -> Input:
@@ -99,28 +100,30 @@ class Run:
         """
         self.id = run
         self.experiment = experiment
+        self.directory = journal.path.parent
+        """Where the journals and files of the live run are."""
         self._registry = registry
         self._journal = journal
         self._keys: dict[str, str] = {}
         self._steps = dict(steps or {})
         self._params = dict(params or {})
         self._is_open = True
+        self._has_ended = False
+        self._is_forked = self._may_join = False
+        """Whether this process was forked off the one that works on the run, and has not logged to it yet."""
+        # A handler of signals may come in the middle.
+        self._lock = threading.RLock()
         self._sealed: RunInfo | None = None
 
     def live(self) -> Self:
         """Show from now on that the run lives, and flush what is logged."""
-        _PULSE.add(self)
+        RUNS_HERE.add(self)
         return self
 
     @property
     def ref(self) -> str:
         """How the run is called once it is sealed: `exp/churn@0199ab3f-…`."""
         return f"exp/{self.experiment}@{self.id}"
-
-    @property
-    def directory(self) -> Path:
-        """Where the journals and files of the live run are."""
-        return self._journal.path.parent
 
     def __repr__(self) -> str:
         """Return the ref."""
@@ -142,20 +145,27 @@ class Run:
         Raises:
             UsageError: `bad_metric`, no number; `bad_run_name`; `run_ended`.
         """
-        steps, keys = self._steps, self._keys
+        keys = self._keys
         parts = []
         for name, value in metrics.items():
             key = keys.get(name) or self._key(name)
-            known = value if type(value) is float else _number(name, value)
+            known = value if type(value) is float else number_of(name, value)
             # What is not finite has no word in JSON.
             parts.append(key + (repr(known) if known - known == 0 else dumps(spelled(known))))
+        with self._lock:
+            self._log(metrics, ",".join(parts), step)
+
+    def _log(self, names: Iterable[str], values: str, step: object) -> None:
+        steps = self._steps
         if step is None:
-            step = max((steps.get(name, 0) for name in metrics), default=0)
-        elif type(step) is not int:
-            step = _step(step)
-        body = f'{{"metrics":{{{",".join(parts)}}},"step":{step},"time":{int(time.time() * 1000)}}}'
-        self._append(checked(body.encode()))
-        for name in metrics:
+            step = max((steps.get(name, 0) for name in names), default=0)
+        if type(step) is not int or not -MAX_INTEGER <= step <= MAX_INTEGER:
+            step = step_of(step)
+        if not self._is_open:
+            self._open_again()
+        body = f'{{"metrics":{{{values}}},"step":{step},"time":{int(time.time() * 1000)}}}'
+        self._journal.append(checked(body.encode()))
+        for name in names:
             steps[name] = step + 1
 
     def _key(self, name: str) -> str:
@@ -176,21 +186,24 @@ class Run:
             ConflictError: `param_differs`, one was logged with another value.
             UsageError: `bad_run_name`; `run_ended`.
         """
-        said = {name: _param(name, value) for name, value in params.items()}
-        for name, value in said.items():
-            if name in self._params and dumps(self._params[name]) != dumps(value):
-                raise ConflictError(
-                    "param_differs",
-                    f"the param {name} is {self._params[name]!r} already, and not {value!r}",
-                    why="a run has one value of each param",
-                    fix=("start another run", "log what changes as a metric"),
-                )
-        self._say("params", said)
-        self._params |= said
+        for name in params:
+            check_name(name, "param")
+        said = values_of(params)
+        with self._lock:
+            for name, value in said.items():
+                if not is_same(self._params.get(name, value), value):
+                    raise ConflictError(
+                        "param_differs",
+                        f"the param {name} is {self._params[name]!r} already, and not {value!r}",
+                        why="a run has one value of each param",
+                        fix=("start another run", "log what changes as a metric"),
+                    )
+            self._say("params", said)
+            self._params |= said
 
     def set_tags(self, labels: Mapping[str, object]) -> None:
         """Label the run: `{"team": "vision"}`. A label may be set again."""
-        self._say("labels", {str(name): plain(value) for name, value in labels.items()})
+        self._say("labels", values_of(labels))
 
     def say_all(
         self, params: Mapping[str, object], tags: Mapping[str, object], inputs: Iterable[tuple[str, str]]
@@ -208,7 +221,7 @@ class Run:
     def describe(self, *, name: str = "", description: str = "", group: str = "", parent: str = "") -> None:
         """Say what the run is called, what it is for, and what it belongs to; what is empty stays as it is."""
         told = {"name": name, "description": description, "group": group, "parent": parent}
-        self._say("told", {key: value for key, value in told.items() if value})
+        self._say("told", {key: text_of(value) for key, value in told.items() if value})
 
     def add_input(self, role: str, ref: str) -> None:
         """Say what the run uses: `add_input("data", "data/frames@2026.11.23")`.
@@ -274,7 +287,7 @@ class Run:
 
     def say_facts(self, facts: Mapping[str, Any]) -> None:
         """Say what was found out about the run; what is known already stays as it is."""
-        self._say("facts", facts)
+        self._say("facts", values_of(facts))
 
     def keep_file(self, data: bytes, path: str) -> None:
         """Keep bytes as a file of the run, beside its artifacts."""
@@ -283,6 +296,7 @@ class Run:
 
     def new_file(self, path: str) -> IO[bytes]:
         """Return a file of the run to write to, beside its artifacts; whatever is in it when the run ends counts."""
+        self._refuse_ended()
         said = keep_bytes(self.directory, b"", path)
         self._keep([said])
         return (self.directory / FILES / said["place"]).open("ab")
@@ -299,13 +313,21 @@ class Run:
         name: str = "",
         description: str = "",
         *,
+        group: str = "",
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         inputs: Iterable[tuple[str, str]] = (),
     ) -> Run:
         """Start a run within this one, of the same experiment; arguments as `start_experiment`."""
         return self._registry.start_experiment(
-            self.experiment, description, run_name=name, parent=self.id, params=params, tags=tags, inputs=inputs
+            self.experiment,
+            description,
+            run_name=name,
+            group=group,
+            parent=self.id,
+            params=params,
+            tags=tags,
+            inputs=inputs,
         )
 
     def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:
@@ -323,22 +345,37 @@ class Run:
             NoSpaceError: there is no room. What was logged stays where it is, and `mlreg run adopt` seals it later.
             UsageError: `bad_status`.
         """
-        if self._sealed:
-            return self._sealed
         check_status(status)
-        if self._is_open:
-            said = {"status": status, "reason": reason} if reason else {"status": status}
-            self._say("end", said)
-            self.close()
-        self._sealed = self._registry.seal(self.id, more)
-        return self._sealed
+        with self._lock:
+            if self._is_forked:
+                return self._leave()
+            if not self._has_ended:
+                self._say("end", {"status": status, **({"reason": text_of(reason)} if reason else {})})
+                self._stop()
+                self._has_ended = True
+            self._sealed = self._sealed or self._registry.seal(self.id, more)
+            return self._sealed
+
+    def _leave(self) -> RunInfo:
+        self.close()
+        return self._registry.leave(self.id)
 
     def close(self) -> None:
-        """Stop logging from this process, and leave the run as it is, to be resumed or adopted."""
-        if self._is_open:
-            self._is_open = False
-            _PULSE.discard(self)
-            self._journal.close()
+        """Stop logging from this process, and leave the run as it is, to be resumed or adopted.
+
+        Raises:
+            NoSpaceError: there is no room for what was logged last. Try again: it is not lost yet.
+        """
+        with self._lock:
+            if self._is_open:
+                self._journal.say({"left": {}, "time": now()})
+                self._stop()
+            self._may_join = False
+
+    def _stop(self) -> None:
+        self._journal.close()
+        self._is_open = False
+        RUNS_HERE.discard(self)
 
     def __enter__(self) -> Self:
         """Return the run."""
@@ -351,27 +388,41 @@ class Run:
         if error is None:
             self.finish()
             return
-        is_failure = isinstance(error, Exception)
-        reason = "".join(traceback.format_exception_only(error)).strip() if is_failure else type(error).__name__
         try:
-            self.finish("failed" if is_failure else "killed", reason[:MAX_REASON])
+            self.finish(*_end_by(error))
         except MlregError as trouble:
             warnings.warn(f"run {self.id} is not sealed: {trouble}", RuntimeWarning, stacklevel=2)
 
-    def _say(self, key: str, value: Mapping[str, Any]) -> None:
-        self._refuse_ended()
-        if value:
-            self._journal.say({key: dict(value), "time": int(time.time() * 1000)})
+    def end_with_program(self, error: BaseException | None) -> None:
+        """End the run, since the program has ended: with an error that no one caught, or without."""
+        self.finish(*(_end_by(error) if error else ()))
 
-    def _append(self, line: bytes) -> None:
-        if not self._is_open:
+    def _say(self, key: str, value: Mapping[str, Any]) -> None:
+        with self._lock:
             self._refuse_ended()
-        self._journal.append(line)
+            if value:
+                self._journal.say({key: dict(value), "time": now()})
 
     def _refuse_ended(self) -> None:
-        if not self._is_open:
+        with self._lock:
+            if not self._is_open:
+                self._open_again()
+
+    def _open_again(self) -> None:
+        """Go on in a process that was forked off, as one that joined the run; refuse it if the run has ended."""
+        if not self._may_join:
             fix = f"go on with it: registry.resume({self.id!r})"
             raise RefusedError("run_ended", f"run {self.id} has ended", why="nothing can be logged to it", fix=fix)
+        self._journal = self._registry.journal(self.id)
+        self._is_open, self._may_join = True, False
+        self.live()
+
+    def forked(self) -> None:
+        """Leave the run to the process that this one was forked off; what is logged here is said by this one."""
+        self._journal.abandon()
+        self._lock = threading.RLock()
+        self._may_join = self._is_open
+        self._is_open, self._is_forked = False, True
 
     def beat(self) -> None:
         """Show that the run lives, and flush what was logged."""
@@ -385,68 +436,14 @@ class JoinedRun(Run):
 
     def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:
         """Stop logging from this process; how the run ends is for the one that started it to say."""
-        self.close()
-        return self._registry.get_run(self.id)
+        return self._leave()
 
 
-def _number(name: str, value: object) -> float:
-    """Return a value of a metric as a double: an int, a number of numpy, a tensor with one element."""
-    try:
-        if not isinstance(value, str | bytes):
-            return float(value)  # type: ignore[arg-type]  # what has no float says so
-    except (TypeError, ValueError):
-        pass
-    except OverflowError as error:
-        raise UsageError("bad_metric", f"{name} is larger than any double", fix="log its logarithm") from error
-    shown = f"{value!r:.80}"
-    raise UsageError("bad_metric", f"{name} is no number: {shown}", fix="log texts with log_params or set_tags")
-
-
-def _step(step: object) -> int:
-    try:
-        found = int(step)  # type: ignore[call-overload]  # what is no number says so
-    except (TypeError, ValueError, OverflowError):
-        found = None
-    if found is None or found != step or abs(found) > MAX_INTEGER:
-        raise UsageError("bad_step", f"{step!r:.80} is no step", why="a step is a whole number of 64 bits")
-    return int(found)
-
-
-def _param(name: str, value: object) -> Any:  # noqa: ANN401 - a JSON value
-    check_name(name, "param")
-    found = plain(value)
-    if isinstance(found, float):
-        return spelled(found)
-    try:
-        check_json(found)
-    except UsageError:
-        return str(value)
-    return found
-
-
-class _Pulse:
-    """Lets the runs of this process show that they live, from one thread."""
-
-    def __init__(self) -> None:
-        self._runs: weakref.WeakSet[Run] = weakref.WeakSet()
-        self._process = 0
-
-    def add(self, run: Run) -> None:
-        self._runs.add(run)
-        # A process that was forked off has no thread yet.
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            threading.Thread(target=self._beat, name="mlreg-pulse", daemon=True).start()
-
-    def discard(self, run: Run) -> None:
-        self._runs.discard(run)
-
-    def _beat(self) -> None:
-        while True:
-            time.sleep(BEAT_SECONDS)
-            for run in list(self._runs):
-                with suppress(OSError):
-                    run.beat()
-
-
-_PULSE = _Pulse()
+def _end_by(error: BaseException) -> tuple[str, str]:
+    """Return how a run ended that an error ended, and why."""
+    if isinstance(error, Exception):
+        return "failed", "".join(traceback.format_exception_only(error)).strip()[:MAX_REASON]
+    if not hasattr(error, "code"):
+        return "killed", type(error).__name__
+    # The program was left by `sys.exit`.
+    return ("failed", f"exit code {error.code}"[:MAX_REASON]) if error.code else ("finished", "")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from mlreg.errors import NotFoundError, RefusedError
+from mlreg.errors import AccessError, NotFoundError, RefusedError
 from mlreg.formats.run import is_run_id
 from mlreg.operations.journaling import Journal, open_journal
-from mlreg.operations.live_runs import LiveRun, live_ids, read_live_run
+from mlreg.operations.live_runs import LiveRun, has_run, live_ids, read_live_run
 from mlreg.registry.registry import Registry
 
 RUNS_DIRECTORY = "runs"
 """Where in a repository runs are kept while they live."""
 MIN_BEGINNING = 8
 """Characters of a run's id from which on it is looked for."""
+
+
+def now() -> int:
+    """Return the time as journals have it: milliseconds since 1970."""
+    return int(time.time() * 1000)
 
 
 class Place:
@@ -49,12 +54,15 @@ class Place:
         return Path(self.registry.path) / RUNS_DIRECTORY
 
     def live(self) -> list[LiveRun]:
-        """Return the runs that are not sealed, the oldest first; one that is being sealed is passed over."""
+        """Return the runs that are not sealed, the oldest first.
+
+        One that is being sealed is passed over, and so is what another user lets no one read.
+        """
         found = []
         for run in live_ids(self.directory) if self.is_local else ():
             try:
                 found.append(read_live_run(self.directory, run))
-            except NotFoundError:
+            except (NotFoundError, AccessError):
                 continue
         return found
 
@@ -69,7 +77,7 @@ class Place:
             NoRepositoryError: there are no runs here, and no repository.
         """
         word = text.rpartition("@")[2].removeprefix("run/")
-        if is_run_id(word) and (self.directory / word).is_dir():
+        if is_run_id(word) and self.is_local and has_run(self.directory, word):
             return word
         ids = live_ids(self.directory) if self.is_local else []
         found = [run for run in ids if run.startswith(word)] if len(word) >= MIN_BEGINNING else []
@@ -98,4 +106,4 @@ class Place:
             NotFoundError: `run_missing`, `ref_ambiguous`.
         """
         run = self.id_of(text)
-        return open_journal(self.directory / run, run, int(time.time() * 1000), {}, lives=lives)
+        return open_journal(self.directory / run, run, now(), {}, lives=lives)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mlreg.errors import NotFoundError, RefusedError, UsageError
+from mlreg.errors import MlregError, NotFoundError, PartialError, RefusedError, UsageError
 from mlreg.formats.run import check_status
-from mlreg.operations.live_runs import LiveRun, has_living_process, read_live_run
+from mlreg.operations.clearing import tidy
+from mlreg.operations.live_runs import LiveRun, read_live_run
 from mlreg.operations.run_facts import live_document, sealed_document
-from mlreg.registry.run_place import Place
+from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import RunInfo, info_of
+from mlreg.registry.searching_runs import sealed
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
+
+_SHOWN = 3
+"""Runs that a message names."""
 
 
 def experiment_of(place: Place, run: str) -> str:
@@ -52,34 +56,92 @@ def adopt_all(place: Place, runs: Sequence[str], *, crashed: bool) -> list[RunIn
     if bool(runs) == crashed:
         raise UsageError("no_run", "say which runs", fix=("mlreg run adopt --crashed", "mlreg run ls"))
     _ = place.registry.repository
-    if crashed:
-        return [_sealed(place, live) for live in place.live() if live.status != "running"]
-    return [adopt(place, run) for run in runs]
+    if not crashed:
+        return [adopt(place, run) for run in runs]
+    tidy(place.directory)
+    done, troubles = [], []
+    for live in place.live():
+        if live.status == "running":
+            continue
+        try:
+            done.append(_sealed(place, live))
+        except MlregError as error:
+            # One that cannot be sealed is in nobody's way.
+            troubles.append((live.state.id, error))
+    if troubles:
+        raise _not_all(len(done), troubles)
+    return done
+
+
+def _not_all(done: int, troubles: Sequence[tuple[str, MlregError]]) -> MlregError:
+    if len(troubles) == 1 and not done:
+        return troubles[0][1]
+    return PartialError(
+        "not_all_adopted",
+        f"{done} runs are sealed, and {len(troubles)} could not be",
+        why="; ".join(f"{run}: {error.message}" for run, error in troubles[:_SHOWN]),
+        fix=tuple(f"mlreg run adopt {run}" for run, _ in troubles[:_SHOWN]),
+    )
 
 
 def end(place: Place, run: str, status: str, reason: str) -> RunInfo:
     """End and seal a run that is of no process; raises as `ExperimentRegistry.end`."""
     check_status(status)
     live = place.find(run)
-    if has_living_process(live.directory):
+    if live.is_written:
         refuse_running(live)
     journal = place.journal(live.state.id, lives=False)
-    journal.say({"end": {"status": status, "reason": reason}, "time": int(time.time() * 1000)})
+    journal.say({"end": {"status": status, "reason": reason}, "time": live.after(now())})
     journal.close()
     return seal(place, live.state.id)
 
 
 def seal(place: Place, run: str, more: More | None = None) -> RunInfo:
     """Seal a run that was ended, with what `more` puts into the same transaction."""
-    return _sealed(place, read_live_run(place.directory, run), more)
+    try:
+        live = read_live_run(place.directory, run)
+    except NotFoundError as error:
+        return _sealed_by_others(place, run, more, error)
+    return _sealed(place, live, more)
+
+
+def leave(place: Place, run: str) -> RunInfo:
+    """Return a run of which a process said what it had to say; if it has ended meanwhile, that is sealed, too."""
+    try:
+        live = read_live_run(place.directory, run)
+    except NotFoundError:
+        return sealed(place, run)
+    return _sealed(place, live) if live.state.ended else live_info(live)
 
 
 def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
     from mlreg.operations.sealing import nothing_more, seal  # which needs all that writes
 
     registry = place.registry
-    done = seal(registry.repository, live, registry.author, more or nothing_more)
+    try:
+        done = seal(registry.repository, live, registry.author, more or nothing_more)
+    except NotFoundError as error:
+        if live.directory.exists():
+            raise
+        return _sealed_by_others(place, live.state.id, more, error)
+    if live.state.resumes:
+        # It has labels from before, too.
+        return sealed(place, f"{done.commit.entry}@{done.commit.version}")
     return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": live.state.labels}))
+
+
+def _sealed_by_others(place: Place, run: str, more: More | None, error: NotFoundError) -> RunInfo:
+    """Return a run that someone else has just sealed, and register what was made by it."""
+    from mlreg.operations.sealing import add_more
+
+    try:
+        info = sealed(place, run)
+    except NotFoundError:
+        raise error from None
+    if more:
+        repository, _, target = place.registry.find(info.ref)
+        add_more(repository, target.commit_id, more)
+    return info
 
 
 def live_info(live: LiveRun) -> RunInfo:

@@ -174,10 +174,12 @@ class Objects:
 
     def _read_ahead(self, parts: Iterable[Part]) -> Iterator[Buffer]:
         """Read, decode and verify the next pieces on all cores while the caller uses this one."""
-        from concurrent.futures import Future, ThreadPoolExecutor
+        from concurrent.futures import Future
+
+        from mlreg.repository.pool import Pool
 
         waiting: deque[Future[Buffer]] = deque()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-read") as pool:
+        with Pool(THREADS, "mlreg-read") as pool:
             for part in parts:
                 waiting.append(pool.submit(self.read_part, part))
                 if len(waiting) > READ_AHEAD:

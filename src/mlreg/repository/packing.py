@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import TracebackType
 from typing import NamedTuple, Protocol, Self
@@ -34,6 +34,7 @@ from mlreg.formats.pack import (
 from mlreg.formats.transaction import ID_DIGITS, PackEntry
 from mlreg.ids import ContentId, ObjectId
 from mlreg.repository.objects import KIND_OF, pack_key
+from mlreg.repository.pool import Pool
 from mlreg.stores.store import Upload
 
 SMALL = 256 * 1024
@@ -92,7 +93,7 @@ class PackWriter:
             pack_size: stored bytes at which a pack is closed.
         """
         self._store = store
-        self.pool = ThreadPoolExecutor(THREADS + 1, thread_name_prefix="mlreg-encode")
+        self.pool = Pool(THREADS + 1, "mlreg-encode")
         place = _Place(store, pack_ids or _random_ids(), pack_size, is_random=pack_ids is None)
         self._streams = {kind: _PackStream(place, kind, self.pool) for kind in PackKind}
         self._added: dict[Sort, set[ObjectId]] = {sort: set() for sort in Sort}
@@ -220,7 +221,7 @@ class _Shared:
 class _PackStream:
     """The packs of one kind, one after the other."""
 
-    def __init__(self, place: _Place, kind: PackKind, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, place: _Place, kind: PackKind, pool: Pool) -> None:
         self._place = place
         self._kind = kind
         self._pool = pool
