@@ -7,7 +7,7 @@ to date whenever it is asked, and never trusted beyond the slot that it was buil
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,6 +35,9 @@ _LAYOUT = Layout(
 )
 _BOOLEAN, _PLAIN, _JSON = 0, 1, 2
 _TABLES = ("state", "runs", "keys", "facts")
+
+_Position = tuple[int | None, str | None]
+"""A slot of the log, and what it is called."""
 
 RunName = tuple[str, str]
 """Experiment, as the log names it, and id of a run."""
@@ -78,14 +81,14 @@ class RunIndex:
         query = f"SELECT number FROM runs WHERE experiment IN ({marks}) ORDER BY id DESC"
         return [row[0] for row in self._db.rows(query, tuple(experiments))]
 
-    def documents(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        """Return what is known of runs, in the order of their numbers as they are given."""
+    def documents(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return what is known of runs, by their numbers; one that was removed meanwhile is not among them."""
         found: dict[int, str] = {}
         for start in range(0, len(numbers), AT_ONCE):
             some = tuple(numbers[start : start + AT_ONCE])
             query = f"SELECT number, document FROM runs WHERE number IN ({','.join('?' * len(some))})"
             found.update(self._db.rows(query, some))
-        return [json.loads(found[number]) for number in numbers]
+        return {number: json.loads(document) for number, document in found.items()}
 
     def named(self, beginning: str) -> list[RunName]:
         """Return the runs whose ids begin so, of all experiments."""
@@ -95,21 +98,39 @@ class RunIndex:
     # Keeping up.
 
     def _refresh(self) -> None:
+        while not self._is_up_to_date():
+            continue
+
+    def _is_up_to_date(self) -> bool:
+        """Index what is new; False if another process did so at the same time, and it is to be done again."""
         view = self._repository.log.view
         position = view.position
-        known = self._state("number"), self._state("slot")
-        if known == (position.number, view.slot_id(position.number)):
-            return
+        newest = (position.number, view.slot_id(position.number))
+        known = self._position()
+        if known == newest:
+            return True
         since = int(known[0] or 0)
         # What a slot is called tells whether this is the log that the index was built from.
         if since and view.slot_id(since) != known[1]:
             self._db.step(self._clear)
-            since = 0
+            since, known = 0, self._position()
         changed = iter(sorted(self._changed(since)))
         while some := list(islice(changed, AT_ONCE)):
             self._take(some)
-        state = [("number", position.number), ("slot", view.slot_id(position.number))]
-        self._db.step(lambda: self._db.run_for_each("INSERT OR REPLACE INTO state VALUES(?, ?)", state))
+        return self._db.step(lambda: self._settle(known, newest))
+
+    def _settle(self, known: _Position, newest: _Position) -> bool:
+        """Note up to where the log is indexed now."""
+        is_alone = self._position() == known
+        # Of what two wrote at a time, the older may have come last: both begin again where both began.
+        reached = newest if is_alone else known
+        self._db.run_for_each(
+            "INSERT OR REPLACE INTO state VALUES(?, ?)", zip(("number", "slot"), reached, strict=True)
+        )
+        return is_alone
+
+    def _position(self) -> _Position:
+        return self._state("number"), self._state("slot")
 
     def _state(self, key: str) -> Any:  # noqa: ANN401 - SQLite's own
         row = self._db.row("SELECT value FROM state WHERE key = ?", (key,))
@@ -149,12 +170,14 @@ class RunIndex:
                 return entry, version
         return None
 
-    def _write(self, runs: Iterable[RunName], documents: Mapping[RunName, Mapping[str, Any]]) -> None:
+    def _write(self, runs: Sequence[RunName], documents: Mapping[RunName, Mapping[str, Any]]) -> None:
+        # Who asks at the same time knows a run by its number, which it keeps.
+        numbers = {run: self._number(*run) or None for run in runs}
         for run in runs:
             self._forget(run)
         for (experiment, run_id), document in documents.items():
-            text = json.dumps(document, ensure_ascii=False)
-            self._db.run("INSERT INTO runs(experiment, id, document) VALUES(?, ?, ?)", (experiment, run_id, text))
+            row = (numbers[experiment, run_id], experiment, run_id, json.dumps(document, ensure_ascii=False))
+            self._db.run("INSERT INTO runs(number, experiment, id, document) VALUES(?, ?, ?, ?)", row)
             number = self._number(experiment, run_id)
             rows = [(self._key(key), number, *_stored(value)) for key, value in facts_of_run(document).items()]
             self._db.run_for_each("INSERT OR REPLACE INTO facts VALUES(?, ?, ?, ?)", rows)

@@ -37,12 +37,14 @@ def spread_of(values: Sequence[float]) -> Spread | None:
     if not values or not all(map(math.isfinite, values)):
         return None
     count = len(values)
-    mean = math.fsum(values) / count
+    # The squares of very large and very small values are no doubles; a power of two changes no digit.
+    unit = 2.0 ** (math.frexp(max(map(abs, values)))[1] - 1)
+    mean = math.fsum(value / unit for value in values) / count
     if count == 1:
-        return Spread(1, mean, 0.0, mean, mean)
-    std = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1))
+        return Spread(1, values[0], 0.0, values[0], values[0])
+    std = math.sqrt(math.fsum((value / unit - mean) ** 2 for value in values) / (count - 1))
     half = quantile(count - 1) * std / math.sqrt(count)
-    return Spread(count, mean, std, mean - half, mean + half)
+    return Spread(count, mean * unit, std * unit, (mean - half) * unit, (mean + half) * unit)
 
 
 def quantile(freedom: int) -> float:

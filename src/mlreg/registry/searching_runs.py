@@ -16,6 +16,7 @@ from mlreg.formats.run import OUR_WORDS, Series
 from mlreg.formats.series import FILE, decode_series
 from mlreg.operations.best_run import Goal, best_run, goal_of, set_goal
 from mlreg.operations.history import files_of, read_commit
+from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import called, meant
 from mlreg.operations.run_facts import FIELDS, facts_of_run, live_document, sealed_document
 from mlreg.operations.run_index import RunIndex
@@ -46,17 +47,19 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
     """
     wanted = keyed(parse_expression(where, _WORDS)) if where else None
     keys = tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS)) if sort else ()
+    # Before the log: a run that is sealed meanwhile is found in both, and not in neither.
+    running = place.live()
     view = place.registry.repository.log.refresh()
-    named = _experiments(place, view, experiment)
+    named = _experiments(running, view, experiment)
     index = RunIndex(place.registry.repository)
-    live = _live_documents(place, named)
+    live = _live_documents(running, named)
     needed = {field.parts[0] for field in (*fields_of(wanted), *(key.field for key in keys))}
     found = _rows(index, named, live, needed)
     fitting = [one for one in found if wanted is None or matches(wanted, one.facts)]
     ordered = sorted_by(fitting, keys, lambda one: _sortable(one.facts))[: limit or None]
-    sealed = iter(index.documents([one.number for one in ordered if one.number > 0]))
-    documents = [next(sealed) if one.number > 0 else live[-one.number - 1] for one in ordered]
-    return [info_of(_called(document, named)) for document in documents]
+    sealed = index.documents([one.number for one in ordered if one.number > 0])
+    documents = (sealed.get(one.number) if one.number > 0 else live[-one.number - 1] for one in ordered)
+    return [info_of(_called(document, named)) for document in documents if document]
 
 
 def best_first(place: Place, experiment: str, where: str = "", top: int = 0) -> list[RunInfo]:
@@ -76,10 +79,10 @@ def best_first(place: Place, experiment: str, where: str = "", top: int = 0) -> 
     return search(place, experiment, where, f"{'-' * (goal.direction == 'max')}metrics.{metric}", top)
 
 
-def _experiments(place: Place, view: View, name: str) -> dict[str, str]:
+def _experiments(live: Sequence[LiveRun], view: View, name: str) -> dict[str, str]:
     """Return the experiments that are meant, as the log names them, and what they are called."""
     known = {entry.name: shown.name for entry, shown in entries_of(view, f"{EXPERIMENT}/*").items()}
-    known |= {run.state.experiment: run.state.experiment for run in place.live() if run.state.experiment not in known}
+    known |= {run.state.experiment: run.state.experiment for run in live if run.state.experiment not in known}
     if not name:
         return known
     entry = meant(view, Entry.parse(f"{EXPERIMENT}/{name.removeprefix(f'{EXPERIMENT}/')}"))
@@ -92,9 +95,9 @@ def _experiments(place: Place, view: View, name: str) -> dict[str, str]:
     raise NotFoundError("ref_not_found", f"there is no experiment {name}", fix=fix)
 
 
-def _live_documents(place: Place, named: Mapping[str, str]) -> list[dict[str, Any]]:
+def _live_documents(live: Sequence[LiveRun], named: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the runs that are not sealed, the newest first."""
-    return [live_document(run) for run in reversed(place.live()) if run.state.experiment in named]
+    return [live_document(run) for run in reversed(live) if run.state.experiment in named]
 
 
 def _rows(
@@ -226,13 +229,14 @@ def metrics(place: Place, text: str) -> dict[str, Series]:
 
 def experiments(place: Place) -> list[ExperimentInfo]:
     """Return the experiments, sorted by name."""
+    running = place.live()
     view = place.registry.repository.log.refresh()
     index = RunIndex(place.registry.repository)
     started = index.column("started")
     found = []
-    for name, shown in sorted(_experiments(place, view, "").items(), key=lambda item: item[1]):
+    for name, shown in sorted(_experiments(running, view, "").items(), key=lambda item: item[1]):
         numbers = index.numbers([name])
-        live = [run for run in place.live() if run.state.experiment == name]
+        live = [run for run in running if run.state.experiment == name]
         times = [*(started.get(number, "") for number in numbers[:1]), *(live_document(run)["started"] for run in live)]
         goal = goal_of(view, Entry(EXPERIMENT, name))
         told = f"{goal.direction} {goal.metric}" if goal else ""
