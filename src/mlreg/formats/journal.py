@@ -14,7 +14,6 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -35,6 +34,8 @@ NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 """How JSON, which has no such numbers, spells them here."""
 MAX_VALUE_DEPTH = 27
 """Lists and objects, one in the other, that a param, a label or a fact may have, and still fit into a commit."""
+_DECODER = json.JSONDecoder()
+"""`json.loads` takes twice the time, and lines that are read together do not stand alone."""
 _HEX = re.compile(rb"[0-9a-f]{8} ")
 _MAX_PID = 2**31 - 1
 
@@ -88,7 +89,7 @@ def read_journal(data: bytes) -> Reading:
     """
     *lines, last = data.split(b"\n")
     bodies = [line[_CHECK:] for line in lines if _is_whole(line)]
-    records = [value for value in _values(bodies) if _is_record(value)]
+    records = [value for value in map(_value, bodies) if _is_record(value)]
     return Reading(records, sum(map(bool, lines)) - len(records), bool(last))
 
 
@@ -97,21 +98,13 @@ def _is_whole(line: bytes) -> bool:
     return len(body) <= MAX_LINE and bool(_HEX.match(line)) and int(line[:8], 16) == crc32(body)
 
 
-def _values(bodies: list[bytes]) -> Iterable[Any]:
-    """Return the values of JSON documents; what is none has none."""
-    # All at once takes half the time, if nothing is wrong with any.
-    with suppress(ValueError, RecursionError):
-        values: list[Any] = json.loads(b"[%s]" % b",".join(bodies))
-        if len(values) == len(bodies):
-            return values
-    return filter(None, map(_value, bodies))
-
-
 def _value(body: bytes) -> Any:  # noqa: ANN401 - anything may stand there
     try:
-        return json.loads(body)
+        text = body.decode()
+        value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
+    return value if end == len(text) else None
 
 
 def _is_record(record: Any) -> bool:  # noqa: ANN401 - anything may stand there
