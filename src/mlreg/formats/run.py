@@ -196,6 +196,7 @@ class RunState:
         """Params that were logged with other values, too: all values, in order."""
         self.metrics: dict[str, Series] = {}
         self.labels: dict[str, Any] = {}
+        """A merge patch: null takes a label away that was set before, also before the run was resumed."""
         self.inputs: list[RunInput] = []
         self.artifacts: dict[str, Artifact] = {}
         """By path; the last one of a path holds."""

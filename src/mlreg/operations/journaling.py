@@ -173,6 +173,12 @@ class Journal:
         if is_lost:
             raise _ended(self.path)
 
+    def leave(self, time: int) -> None:
+        """Say that this writer says no more, and close the journal; errors as `close`."""
+        if not self._is_shared:
+            self.say({"left": {}, "time": time})
+        self.close()
+
     def abandon(self) -> None:
         """Let go of the file, and of what waits."""
         fd, self._fd = self._fd, _CLOSED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from mlreg.formats.annotation import merge_patch
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.journal import NOT_FINITE
 from mlreg.formats.run import id_in
@@ -37,7 +38,7 @@ def live_document(run: LiveRun) -> dict[str, Any]:
     state = run.state
     about = summary(state, run.status, state.metrics)
     inputs = [{"role": one.role, "ref": one.ref, "id": one.commit} for one in state.inputs]
-    document = _document(f"exp/{state.experiment}", state.id, about, state.labels, ())
+    document = _document(f"exp/{state.experiment}", state.id, about, merge_patch({}, state.labels), ())
     return {**document, "author": "", "sealed": False, "damaged": run.damaged, "inputs": inputs}
 
 

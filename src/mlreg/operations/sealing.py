@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats import canonical
-from mlreg.formats.annotation import about_version, facts_of
+from mlreg.formats.annotation import about_version, facts_of, merge_patch
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import RunState, Series
@@ -133,7 +133,7 @@ def _new_version(repository: Repository, run: LiveRun, author: str) -> NewVersio
     files = files_of_run(run.files, state.artifacts.values(), earlier.sources, (FILE, LONG))
     if files.missing and not run.directory.is_dir():
         raise NotFoundError("run_missing", f"run {state.id} was sealed by others", fix=f"mlreg run show {state.id}")
-    labels, long = _labels({**earlier.labels, **state.labels})
+    labels, long = _labels(merge_patch(earlier.labels, state.labels))
     metadata = summary(state, run.status, metrics, files.missing, earlier.metadata, files.moved)
     if long:
         metadata["run"]["long_labels"] = long

@@ -41,7 +41,8 @@ def resume(place: Place, run: str) -> Resumed:
 
 
 def _reopened(place: Place, run: str) -> Resumed:
-    info = sealed(place, run)
+    # Whichever version was named: what it was sealed as last has all of it.
+    info = sealed(place, sealed(place, run).id)
     _, _, target = place.registry.find(info.ref)
     steps = next_steps(metrics(place, info.ref))
     journal = _begun(place, info.id, now(), {"experiment": target.entry.name, "resumes": target.version})

@@ -351,7 +351,8 @@ class Run:
                 return self._leave()
             if not self._has_ended:
                 self._say("end", {"status": status, **({"reason": text_of(reason)} if reason else {})})
-                self._stop()
+                self._journal.close()
+                self._stopped()
                 self._has_ended = True
             self._sealed = self._sealed or self._registry.seal(self.id, more)
             return self._sealed
@@ -368,12 +369,11 @@ class Run:
         """
         with self._lock:
             if self._is_open:
-                self._journal.say({"left": {}, "time": now()})
-                self._stop()
+                self._journal.leave(now())
+                self._stopped()
             self._may_join = False
 
-    def _stop(self) -> None:
-        self._journal.close()
+    def _stopped(self) -> None:
         self._is_open = False
         RUNS_HERE.discard(self)
 

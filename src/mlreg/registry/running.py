@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlreg.errors import MlregError, NotFoundError, PartialError, RefusedError, UsageError
+from mlreg.formats.annotation import merge_patch
 from mlreg.formats.run import check_status
 from mlreg.operations.clearing import tidy
 from mlreg.operations.live_runs import LiveRun, read_live_run
@@ -127,7 +128,8 @@ def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
     if live.state.resumes:
         # It has labels from before, too.
         return sealed(place, f"{done.commit.entry}@{done.commit.version}")
-    return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": live.state.labels}))
+    labels = merge_patch({}, live.state.labels)
+    return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": labels}))
 
 
 def _sealed_by_others(place: Place, run: str, more: More | None, error: NotFoundError) -> RunInfo:
