@@ -243,7 +243,7 @@ class _Version:
         self._asked = new.entry
         self.new = new
         self._root = root
-        self._packed: Commit | None = None
+        self._packed: tuple[CommitId, Commit] | None = None
 
     def take_name(self, names: _Ahead, writer: PackWriter) -> None:
         """Add what the version changes to the names, or raise what stands against it.
@@ -254,8 +254,7 @@ class _Version:
         self.new = replace(self.new, entry=meant(names.view, self._asked))
         version, registered = self._named(names) if self.new.version else self._bumped(names)
         if registered is None:
-            commit = self._commit_of(version, names, writer)
-            commit_id = CommitId.of(commit.encode())
+            commit_id, commit = self._packed = self._commit_of(version, names, writer)
             name = version_ref(self.new.entry, version)
             names.register(name, commit_id, commit)
             if self.new.facts:
@@ -315,24 +314,25 @@ class _Version:
         today = date.fromisoformat(now()[:10])
         return new.versions.next(map(leaf_of, newest_first(names, new.entry)), new.bump, today), None
 
-    def _commit_of(self, version: str, names: _Ahead, writer: PackWriter) -> Commit:
-        """Return the commit under a name; the one of an earlier attempt, if that is as it would be now."""
+    def _commit_of(self, version: str, names: _Ahead, writer: PackWriter) -> tuple[CommitId, Commit]:
+        """Return the commit under a name, and its id; those of an earlier attempt, if they are as they would be now."""
         live = (ref for ref in newest_first(names, self.new.entry, before=version) if ref.target)
         follows = self.new.versions.follows
         parents = tuple(ref.target for ref in islice(live, 1) if ref.target and follows(version, leaf_of(ref)))
         wanted = (str(self.new.entry), version, parents)
-        if self._packed and (self._packed.entry, self._packed.version, self._packed.parents) == wanted:
+        if self._packed and (self._packed[1].entry, self._packed[1].version, self._packed[1].parents) == wanted:
             return self._packed
-        self._packed = self._commit(version, parents)
-        body = self._packed.encode()
+        commit = self._commit(version, parents)
+        body = commit.encode()
         if len(body) > MAX_BYTES:
             raise UsageError(
                 "commit_too_large",
                 f"message, metadata and inputs have {len(body)} bytes, and a commit has at most {MAX_BYTES}",
                 fix="register long texts as files",
             )
-        writer.add(Sort.COMMIT, CommitId.of(body), body)
-        return self._packed
+        commit_id = CommitId.of(body)
+        writer.add(Sort.COMMIT, commit_id, body)
+        return commit_id, commit
 
     def _commit(self, version: str, parents: tuple[CommitId, ...] = ()) -> Commit:
         new = self.new

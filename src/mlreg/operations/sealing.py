@@ -6,7 +6,7 @@ may be done by anyone, twice, or again after a crash in the middle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -167,29 +167,20 @@ def run_version(
     Raises:
         UsageError: `bad_name`.
     """
-    sources = [*files, *_written(metadata, metrics)]
+    body = canonical.encode(dict(metadata))
+    fits = len(body) <= MAX_METADATA
+    made = [_source(FILE, encode_series(metrics))] if metrics else []
+    sources = [*files, *made, *([] if fits else [_source(LONG, body)])]
     return NewVersion(
         entry=Entry.parse(f"{EXPERIMENT}/{state.experiment}"),
         versions=RUNS,
         sources=list({source.path: source for source in sources}.values()),
         form="directory",
         author=author,
-        metadata=metadata if _fits(metadata) else brief(metadata),
+        metadata=metadata if fits else brief(metadata),
         message=str(metadata["run"].get("description", ""))[:MAX_MESSAGE],
         facts={"labels": state.labels} if state.labels else {},
     )
-
-
-def _fits(metadata: Mapping[str, Any]) -> bool:
-    return len(canonical.encode(dict(metadata))) <= MAX_METADATA
-
-
-def _written(metadata: Mapping[str, Any], metrics: Mapping[str, Series]) -> Iterator[Source]:
-    """Yield the files that are made when a run is sealed."""
-    if metrics:
-        yield _source(FILE, encode_series(metrics))
-    if not _fits(metadata):
-        yield _source(LONG, canonical.encode(dict(metadata)))
 
 
 def _source(path: str, data: bytes) -> Source:

@@ -44,7 +44,7 @@ SHARED_BLOCK = 256 * 1024
 LOOKED_AT = 1024
 """Bytes of an object that say whether it is text."""
 WORTH_A_THREAD = 64 * 1024
-"""Bytes of a block that is encoded beside others; to hand over a smaller one would take longer."""
+"""Bytes of a block that is encoded, or of a pack that is flushed, beside others; to hand over less takes longer."""
 PACK_SIZE = 64 * 1024 * 1024
 """Stored bytes at which a pack is closed."""
 PACK_OBJECTS = 1 << 17
@@ -295,8 +295,10 @@ class _PackStream:
             self.close()
 
     def close(self) -> None:
-        """Flush the pack to the disk while others are being filled, or flushed."""
-        if self._open is not None:
+        """Flush the pack to the disk; one that is not small, while others are being filled, or flushed."""
+        if self._open is not None and self._open.size < WORTH_A_THREAD:
+            self.close_here()
+        elif self._open is not None:
             self._collect(keep=1)
             self._closing.append(self._pool.submit(self._open.close))
             self._open = None

@@ -46,7 +46,7 @@ _REF = "name, target, removed, number"
 _PACK = "id, kind, size, index_size, sum, objects"
 _VERSIONS = "version/"
 PAGE = 64
-"""Versions that are read at a time when only the newest are wanted."""
+"""Versions that are read at a time when only the newest are wanted; at first one, which is mostly enough."""
 
 
 class Change(NamedTuple):
@@ -343,11 +343,11 @@ class View:
             family: `version/model/net/`.
             before: a version, which need not be there; all that are not older are passed over.
         """
-        query = f"SELECT {_REF}, rank FROM refs WHERE family = ? AND rank < ? ORDER BY rank DESC LIMIT {PAGE}"
-        rank = order(before) if before else b"\xff"
-        while rows := self._db.rows(query, (family, rank)):
+        query = f"SELECT {_REF}, rank FROM refs WHERE family = ? AND rank < ? ORDER BY rank DESC LIMIT ?"
+        rank, some = order(before) if before else b"\xff", 1
+        while rows := self._db.rows(query, (family, rank, some)):
             yield from (_ref(row[:4]) for row in rows)
-            rank = rows[-1][4]
+            rank, some = rows[-1][4], PAGE
 
     def next_newer(self, family: str, version: str) -> RefState | None:
         """Return the oldest of the versions right below a prefix that are newer and not removed."""
