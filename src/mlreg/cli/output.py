@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,7 +60,8 @@ class View(NamedTuple):
     """What a command shows of a result, apart from its JSON."""
 
     columns: Sequence[Column]
-    rows: Sequence[Sequence[object]]
+    rows: Iterable[Sequence[object]]
+    """Asked for once, and only if they are shown."""
     refs: Sequence[str]
     """What `-q` prints, one a line."""
     summary: str = ""

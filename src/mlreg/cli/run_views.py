@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mlreg.cli.output import Column, Style, View, count_of
 from mlreg.registry.run_results import Executed, ExperimentInfo, GoalInfo, RunInfo, fact_of, facts
@@ -46,24 +46,28 @@ def listed(items: Sequence[RunInfo], columns: str = "") -> View:
     refs = [item.ref for item in items]
     if fields := [field.strip() for field in columns.split(",") if field.strip()]:
         headings = (Column("RUN"), *(Column(field.upper()) for field in fields))
-        return View(headings, [(item.ref, *(text(fact_of(item, field)) for field in fields)) for item in items], refs)
-    params = [dict(facts(item, "params")) for item in items]
-    differ = {name for some in params for name, value in some.items() if any(one.get(name) != value for one in params)}
-    rows = [
-        (item.ref, item.name, item.status, item.started, f"{item.seconds:.1f}", _metrics(item), _pairs(some, differ))
-        for item, some in zip(items, params, strict=True)
-    ]
+        return View(headings, ((item.ref, *(text(fact_of(item, field)) for field in fields)) for item in items), refs)
     words = ("RUN", "NAME", "STATUS", "STARTED", "SECONDS", "METRICS", "PARAMS")
-    return View([Column(word, COUNT if word == "SECONDS" else Style.TEXT) for word in words], rows, refs)
+    return View([Column(word, COUNT if word == "SECONDS" else Style.TEXT) for word in words], _rows(items), refs)
 
 
-def _metrics(run: RunInfo) -> str:
-    names = {name for name in run.metrics if not name.startswith(LOAD)}
-    return _pairs(run.metrics, names)
+def _rows(items: Sequence[RunInfo]) -> Iterator[tuple[str, ...]]:
+    params = [dict(facts(item, "params")) for item in items]
+    differ = _differing(params)
+    measured = {name for item in items for name in item.metrics if not name.startswith(LOAD)}
+    for item, some in zip(items, params, strict=True):
+        known = (item.ref, item.name, item.status, item.started, f"{item.seconds:.1f}")
+        yield *known, _pairs(item.metrics, measured), _pairs(some, differ)
+
+
+def _differing(params: Sequence[Mapping[str, object]]) -> set[str]:
+    """Return the params that not all of the runs have with one value."""
+    names = {name for some in params for name in some}
+    return {name for name in names if any(some.get(name) != params[0].get(name) for some in params)}
 
 
 def _pairs(values: Mapping[str, object], names: set[str]) -> str:
-    return " ".join(f"{name}={text(value)}" for name, value in sorted(values.items()) if name in names)
+    return " ".join([f"{name}={text(values[name])}" for name in sorted(values) if name in names])
 
 
 def text(value: object) -> str:

@@ -88,7 +88,9 @@ class RunIndex:
             some = tuple(numbers[start : start + AT_ONCE])
             query = f"SELECT number, document FROM runs WHERE number IN ({','.join('?' * len(some))})"
             found.update(self._db.rows(query, some))
-        return {number: json.loads(document) for number, document in found.items()}
+        # All at once takes less time than one after the other.
+        read = json.loads(f"[{','.join(found.values())}]")
+        return dict(zip(found, read, strict=True))
 
     def named(self, beginning: str) -> list[RunName]:
         """Return the runs whose ids begin so, of all experiments."""

@@ -130,7 +130,10 @@ class Objects:
         """Return the bytes of several commits; those that were read before come from the view."""
         kept = self._log.view.commit_bodies(ids)
         found = {commit: body for commit, body in kept.items() if CommitId.of(body) == commit}
-        read = {commit: bytes(self.read(Sort.COMMIT, commit)) for commit in ids if commit not in found}
+        read = {}
+        for commit in (commit for commit in ids if commit not in found):
+            self._near = self._log.view.slot_of(commit)
+            read[commit] = bytes(self.read(Sort.COMMIT, commit))
         if read:
             self._log.view.keep_commits(read)
         return found | read

@@ -23,7 +23,7 @@ from mlreg.repository.database import Database, Layout
 LIVE, DROPPED, REAPED = 0, 1, 2
 
 _LAYOUT = Layout(
-    2,
+    3,
     """
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)
@@ -34,7 +34,7 @@ _LAYOUT = Layout(
     CREATE TABLE changes(name TEXT, number INTEGER, old BLOB, new BLOB, PRIMARY KEY(name, number)) WITHOUT ROWID;
     CREATE TABLE packs(row INTEGER PRIMARY KEY, id TEXT UNIQUE, kind INTEGER, size INTEGER, index_size INTEGER,
         sum BLOB, objects INTEGER, number INTEGER, state INTEGER, content BLOB);
-    CREATE INDEX packs_unread ON packs(kind) WHERE content IS NULL AND state = 0;
+    CREATE INDEX packs_unread ON packs(kind, number) WHERE content IS NULL AND state = 0;
     CREATE TABLE objects(id BLOB, sort INTEGER, pack INTEGER, slot INTEGER, PRIMARY KEY(id, sort, pack)) WITHOUT ROWID;
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
     CREATE TABLE annotations(id TEXT PRIMARY KEY, about TEXT, number INTEGER, note TEXT) WITHOUT ROWID;
@@ -428,10 +428,13 @@ class View:
         query = f"SELECT {_PACK} FROM packs WHERE state = ? AND kind IS NOT NULL ORDER BY row"
         return [_pack(row) for row in self._db.rows(query, (DROPPED,))]
 
-    def unread_packs(self, kind: PackKind, near: int = 0) -> list[PackEntry]:
-        """Return the live packs whose index is not in the view yet, those first that a slot near to `near` added."""
-        query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0 ORDER BY abs(number - ?)"
-        return [_pack(row) for row in self._db.rows(query, (kind, near))]
+    def unread_packs(self, kind: PackKind, near: int = 0) -> Iterator[PackEntry]:
+        """Yield the live packs whose index is not in the view yet, those first that a slot near to `near` added."""
+        query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0"
+        # What is looked for is mostly in a pack of the very slot, which is found without a look at all others.
+        yield from map(_pack, self._db.rows(f"{query} AND number = ?", (kind, near)))
+        others = f"{query} AND number != ? ORDER BY abs(number - ?)"
+        yield from map(_pack, self._db.rows(others, (kind, near, near)))
 
     def slot_of(self, commit: CommitId) -> int:
         """Return a slot that pointed a name to a commit, the first that is known; 0 if there is none."""

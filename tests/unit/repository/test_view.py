@@ -221,11 +221,11 @@ def test_objects_are_found_once_an_index_was_taken_up_until_the_pack_is_dropped(
     pack, other = (put(repository, [(Sort.PIECE, b"same")])[0] for _ in range(2))
     content = ContentId.of(b"same")
     assert not view.places(Sort.PIECE, content)
-    assert view.unread_packs(PackKind.DATA) == [pack, other]
+    assert list(view.unread_packs(PackKind.DATA)) == [pack, other]
     for entry in (pack, other):
         view.add_index(entry.id, repository.objects.fetch_index(entry))
 
-    assert view.unread_packs(PackKind.DATA) == []
+    assert list(view.unread_packs(PackKind.DATA)) == []
     assert view.places(Sort.PIECE, content) == [Place(other.id, 0), Place(pack.id, 0)]
     repository.log.append(lambda view: Draft("Ann", drop=(other.id,)))
     assert view.places(Sort.PIECE, content) == [Place(pack.id, 0)]
