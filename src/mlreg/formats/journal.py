@@ -21,7 +21,8 @@ from mlreg.errors import UsageError
 from mlreg.formats import canonical
 from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.names import check_name, check_role
-from mlreg.formats.run import ENDS, TOLD, is_name, is_run_id, is_run_version
+from mlreg.formats.points import stretches
+from mlreg.formats.run import ENDS, TOLD, Points, is_name, is_run_id, is_run_version
 from mlreg.ids import DIGEST_SIZE, is_lower_hex
 
 FORMAT = 1
@@ -43,11 +44,17 @@ _MAX_PID = 2**31 - 1
 class Reading(NamedTuple):
     """What stands in a journal."""
 
-    records: list[dict[str, Any]]
+    parts: list[dict[str, Any] | Points]
+    """Records, and points that stand for a record each."""
     damaged: int
     """Lines that are not as they were written."""
     is_cut: bool
     """Whether the last line is half written: its writer was interrupted, or is writing it."""
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """All records, in order."""
+        return [one for part in self.parts for one in (part.records() if isinstance(part, Points) else [part])]
 
 
 def line_of(record: Mapping[str, Any]) -> bytes:
@@ -87,10 +94,22 @@ def read_journal(data: bytes) -> Reading:
     Args:
         data: all of it, or what is there so far.
     """
-    *lines, last = data.split(b"\n")
+    parts: list[dict[str, Any] | Points] = []
+    damaged, last = 0, b""
+    for stretch in stretches(data):
+        if isinstance(stretch, Points):
+            parts.append(stretch)
+            continue
+        *lines, last = stretch.split(b"\n")
+        records = _records(lines)
+        parts += records
+        damaged += sum(map(bool, lines)) - len(records)
+    return Reading(parts, damaged, bool(last))
+
+
+def _records(lines: list[bytes]) -> list[dict[str, Any]]:
     bodies = [line[_CHECK:] for line in lines if _is_whole(line)]
-    records = [value for value in map(_value, bodies) if _is_record(value)]
-    return Reading(records, sum(map(bool, lines)) - len(records), bool(last))
+    return [value for value in map(_value, bodies) if _is_record(value)]
 
 
 def _is_whole(line: bytes) -> bool:

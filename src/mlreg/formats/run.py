@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from mlreg.errors import UsageError
@@ -150,6 +150,12 @@ class Series:
         columns: dict[str, array[Any]] = {"step": self.steps, "time": self.times, "value": self.values}
         return columns[name]
 
+    def extend(self, points: Points) -> None:
+        """Append points, whatever their names are."""
+        self.steps.extend(points.steps)
+        self.times.extend(points.times)
+        self.values.extend(points.values)
+
     def joined(self, later: Series) -> Series:
         """Return the points of this one, and then those of another."""
         return Series(self.steps + later.steps, self.times + later.times, self.values + later.values)
@@ -161,6 +167,24 @@ class Series:
     def points(self) -> Iterable[Point]:
         """Yield the points."""
         return map(Point, self.steps, self.times, self.values)
+
+
+class Points(NamedTuple):
+    """Points that were logged one after the other, of any metrics, in columns."""
+
+    names: list[str]
+    steps: array[int]
+    times: array[int]
+    values: array[float]
+
+    def between(self, at: int, end: int) -> Points:
+        """Return some of them, the last one left out."""
+        return Points(self.names[at:end], self.steps[at:end], self.times[at:end], self.values[at:end])
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield what a journal says of each."""
+        for name, step, time, value in zip(*self, strict=True):
+            yield {"metrics": {name: value}, "step": step, "time": time}
 
 
 class Artifact(NamedTuple):
@@ -215,19 +239,34 @@ class RunState:
             # It says something of its writer, and nothing of the run.
             return
         time = record["time"]
-        self.first = time if self.first == NEVER else min(self.first, time)
-        self.last = max(self.last, time)
+        self._note_times(time, time)
         for key, value in record.items():
             if key == "metrics":
                 self._take_metrics(record["step"], time, value)
             elif (take := _TAKERS.get(key)) is not None:
                 take(self, value)
 
+    def _note_times(self, first: int, last: int) -> None:
+        self.first = first if self.first == NEVER else min(self.first, first)
+        self.last = max(self.last, last)
+
+    def take_points(self, points: Points) -> None:
+        """Add points, of which there is at least one."""
+        self._note_times(min(points.times), max(points.times))
+        if len(set(points.names)) == 1:
+            self._series(points.names[0]).extend(points)
+            return
+        for name, step, time, value in zip(*points, strict=True):
+            self._series(name).add(step, time, value)
+
     def _take_metrics(self, step: int, time: int, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
-            if (series := self.metrics.get(name)) is None:
-                series = self.metrics[name] = Series.empty()
-            series.add(step, time, float(value))
+            self._series(name).add(step, time, float(value))
+
+    def _series(self, name: str) -> Series:
+        if (series := self.metrics.get(name)) is None:
+            series = self.metrics[name] = Series.empty()
+        return series
 
     def _take_params(self, params: Mapping[str, Any]) -> None:
         for name, value in params.items():

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from mlreg.errors import NotFoundError, explain
 from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.journal import SUFFIX, Reading, read_journal
-from mlreg.formats.run import RunState, Status, is_run_id
+from mlreg.formats.run import Points, RunState, Status, is_run_id
 from mlreg.operations.journaling import FILES
 from mlreg.operations.processes import is_alive
 
@@ -81,8 +81,11 @@ def read_live_run(runs: Path, run: str) -> LiveRun:
         raise NotFoundError("run_missing", f"there is no run {run} that lives", fix="mlreg run ls")
     readings = [read_journal(data) for _, data in found]
     state = RunState(run)
-    for record in _in_order(readings):
-        state.take(record)
+    for part in _in_order(readings):
+        if isinstance(part, Points):
+            state.take_points(part)
+        else:
+            state.take(part)
     writers = [_writer(path, reading) for (path, _), reading in zip(found, readings, strict=True)]
     return LiveRun(
         directory,
@@ -125,10 +128,10 @@ def _read(path: Path) -> bytes | None:
         os.close(fd)
 
 
-def _in_order(readings: Sequence[Reading]) -> Iterator[dict[str, Any]]:
+def _in_order(readings: Sequence[Reading]) -> Iterator[dict[str, Any] | Points]:
     """Yield the records of all writers by time; those of one writer stay in its order, whatever its clock did."""
     if len(readings) == 1:
-        return iter(readings[0].records)
+        return iter(readings[0].parts)
     return (record for _, _, record in merge(*map(_timed, range(len(readings)), readings), key=lambda one: one[:2]))
 
 
@@ -167,7 +170,7 @@ class _Writer(NamedTuple):
 
 
 def _writer(path: Path, reading: Reading) -> _Writer:
-    said = [record for record in reading.records if any(key in record for key in _LASTING)]
+    said = [one for one in reading.parts if isinstance(one, dict) and any(key in one for key in _LASTING)]
     nothing: dict[str, Any] = {"start": {}, "time": 0}
     last = next((record for record in reversed(said) if "start" in record), nothing)
     return _Writer(path, last["start"], last["time"], bool(said) and "start" not in said[-1])

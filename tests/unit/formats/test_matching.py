@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import re
 import time
@@ -25,7 +26,7 @@ from mlreg.formats.expression import (
     parse_expression,
     parse_sort,
 )
-from mlreg.formats.matching import fits, matches, sorted_by, value_at
+from mlreg.formats.matching import fits, matches, selected, sorted_by, value_at
 
 FIELDS = ("a", "b", "meta")
 X = Field(("meta", "x"))
@@ -40,7 +41,8 @@ values = st.recursive(
 documents = st.fixed_dictionaries(
     {"a": values}, optional={"b": values, "meta": st.fixed_dictionaries({"x": st.fixed_dictionaries({"y": values})})}
 )
-places = st.sampled_from([Field(("a",)), Field(("b",)), Field(("a", "x")), Field(("meta", "x", "y"))])
+PLACES = [Field(("a",)), Field(("b",)), Field(("a", "x")), Field(("meta", "x", "y"))]
+places = st.sampled_from(PLACES)
 operands = scalars.filter(lambda value: value is not None)
 tests: st.SearchStrategy[Expression] = st.one_of(
     st.builds(Compare, places, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), operands),
@@ -140,6 +142,30 @@ def reference_of_a_test(test: Compare | Like | In | IsNull, found: Any) -> bool:
 @example(Like(X, "a_", ignores_case=True), {"meta": {"x": "AB"}})
 def test_an_expression_means_what_the_plain_rules_say(expression: Expression, document: dict[str, Any]) -> None:
     assert matches(expression, document) == reference(expression, document)
+
+
+@given(expressions, st.lists(documents, max_size=5))
+def test_documents_are_selected_by_columns_as_one_by_one(expression: Expression, several: list[dict[str, Any]]) -> None:
+    # Each field becomes one key, as the facts of runs have it.
+    found = {"/".join(field.parts): field for field in (*PLACES, X)}
+    columns = {
+        key: {at: value for at, one in enumerate(several) if (value := value_at(one, field)) is not None}
+        for key, field in found.items()
+    }
+
+    assert list(selected(in_one_key(expression), range(len(several)), columns)) == [
+        at for at, one in enumerate(several) if matches(expression, one)
+    ]
+
+
+def in_one_key(expression: Expression) -> Expression:
+    match expression:
+        case And(operands) | Or(operands):
+            return dataclasses.replace(expression, operands=tuple(map(in_one_key, operands)))
+        case Not(operand):
+            return Not(in_one_key(operand))
+        case _:
+            return dataclasses.replace(expression, field=Field(("/".join(expression.field.parts),)))
 
 
 @given(expressions, documents)

@@ -16,7 +16,7 @@ from mlreg.codecs.codec import Buffer
 from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
 from mlreg.formats.pack import TRAILER_SIZE, Block, Item, PackKind, Sort, block_sum, decode_trailer, encode_index
 from mlreg.formats.recipe import Recipe, paginate
-from mlreg.formats.transaction import PackEntry
+from mlreg.formats.transaction import PackEntry, RefChange
 from mlreg.ids import CommitId, ContentId, ObjectId, PageId, TreeId
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import Objects, pack_key
@@ -115,6 +115,24 @@ def test_a_commit_that_the_view_keeps_wrongly_is_read_again(repository: Reposito
     repository.log.view.keep_commits({CommitId.of(COMMIT): b"forged"})
 
     assert repository.objects.read_commit(CommitId.of(COMMIT)) == COMMIT
+
+
+def test_of_many_commits_each_is_looked_for_where_the_log_named_it_first(store: MemoryStore) -> None:
+    repository = repository_in(store)
+    commits = [b"commit %d" % number for number in range(5)]
+    for number, body in enumerate(commits):
+        with PackWriter(store) as writer:
+            writer.add(Sort.COMMIT, CommitId.of(body), body)
+            packs = writer.finish()
+        draft = Draft("Ann", refs=(RefChange(f"version/model/net/1.0.{number}", None, CommitId.of(body)),), add=packs)
+        repository.log.append(partial(lambda draft, view: draft, draft))
+    newcomer = Repository(store)
+    newcomer.log.refresh()
+    wanted = [CommitId.of(commits[3]), CommitId.of(commits[1])]
+
+    assert [*newcomer.objects.read_commits(wanted).values()] == [commits[3], commits[1]]
+    # The indexes of the other packs were not read.
+    assert len(list(newcomer.log.view.unread_packs(PackKind.META))) == 3
 
 
 # Damage.
