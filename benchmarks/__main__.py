@@ -17,7 +17,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mlreg
-from benchmarks import corpus, extremes, log_speed, peers, real_files, registry_speed, startup, tuned, versions
+from benchmarks import (
+    corpus,
+    experiments,
+    extremes,
+    log_speed,
+    peers,
+    real_files,
+    registry_speed,
+    startup,
+    tuned,
+    versions,
+)
 from benchmarks.timing import Clock
 from benchmarks.versions import Workload
 
@@ -154,6 +165,42 @@ def _registry(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     ]
 
 
+def _experiments(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    runs, points, few = max(20, int(1000 * scale)), max(1000, int(100_000 * scale)), max(50, int(10_000 * scale))
+    processes, each = max(4, int(100 * scale)), max(10, int(1000 * scale))
+    speeds = experiments.logging(work, runs, points)
+    many = experiments.among_many(clock, work, mlreg, few, 10 * few)
+    log, nothing = experiments.one_call(clock, work, mlreg, sys.executable, startup.ROUNDS)
+    together = experiments.at_once(work, processes, each)
+    logged = [
+        f"| {tool} | {one.run:.2f} | {one.points:,.0f} | {one.read:.3f} | {f'{one.live:.3f}' if one.live else ''} |"
+        for tool, one in speeds.items()
+    ]
+    asked = [
+        f"| {call} | {1000 * many[f'{call}, few']:.0f} | {1000 * many[f'{call}, many']:.0f} |"
+        for call in experiments.questions(mlreg)
+    ]
+    others = [
+        f"| index of {few:,} runs, each sealed alone, made anew by the first question, s | {many['rebuilt']:.2f} |",
+        f"| `mlreg run log loss=.5`, ms | {1000 * log:.0f} |",
+        f"| `python -c pass`, ms | {1000 * nothing:.0f} |",
+        f"| {processes} processes each log {each:,} points, at once, and seal their runs, s | {together:.2f} |",
+    ]
+    return "Experiments", [
+        f"Runs of 20 params and 10 metrics, each ended, {runs:,} one after the other; {points:,} points of one metric,",
+        "a call each, and reading them back, from a run that has ended and from one that goes on. Of slow tools fewer",
+        "runs and points were taken; reading is scaled to 100,000 points.",
+        "",
+        *_rows("| tool | ms a run | points a second | read back, s | while it goes on, s |", logged),
+        "",
+        "Whole processes, ms:",
+        "",
+        *_rows(f"| `mlreg run ls churn` | {few:,} runs | {10 * few:,} runs |", asked),
+        "",
+        *_rows("| what | value |", others),
+    ]
+
+
 def _real(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:  # noqa: ARG001 - as the others
     if peers.wanted:
         corpus.fetch(corpus.CORPUS)
@@ -201,6 +248,7 @@ PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "extremes": _extremes,
     "log": _log,
     "registry": _registry,
+    "experiments": _experiments,
 }
 """The tables, by the marks between which they stand in the page."""
 

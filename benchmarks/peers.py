@@ -10,8 +10,10 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLACE = HERE.parent / ".venv-peers"
 
-
-INSTALLED = {"dvc": "bin/dvc", "mlflow": "bin/mlflow", "hf-xet": "bin/python"}
+INSTALLED = {
+    **{name: f"bin/{name}" for name in ("dvc", "mlflow")},
+    **dict.fromkeys(("hf-xet", "dvclive", "trackio", "aim"), "bin/python"),
+}
 """What is installed there, and what is run of each."""
 _DONE = PLACE / "installed"
 
@@ -25,17 +27,30 @@ def peer(name: str) -> str | None:
         return None
     if name not in INSTALLED:
         return shutil.which(name)
-    found = PLACE / INSTALLED[name]
-    if not _DONE.exists() or _DONE.read_text() != " ".join(INSTALLED):
+    tried, there = _read()
+    if tried != list(INSTALLED):
         _install()
-    return str(found) if _DONE.exists() else None
+        _, there = _read()
+    return str(PLACE / INSTALLED[name]) if name in there else None
+
+
+def _read() -> tuple[list[str], list[str]]:
+    """Return what was to be installed, and what of that could be."""
+    lines = _DONE.read_text().splitlines() if _DONE.exists() else []
+    tried, there = [line.split() for line in lines] if len(lines) == 2 else ([], [])
+    return tried, there
 
 
 def _install() -> None:
     if not PLACE.exists():
         subprocess.run([sys.executable, "-m", "venv", str(PLACE)], check=True)
-    pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q", *INSTALLED]
-    if subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode == 0:
-        site = next((PLACE / "lib").glob("python*/site-packages"))
-        subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)
-        _DONE.write_text(" ".join(INSTALLED))
+    pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q"]
+    # One by one: what cannot be had keeps no other away.
+    there = [
+        name
+        for name in INSTALLED
+        if subprocess.run([*pip, name], check=False, stderr=subprocess.DEVNULL).returncode == 0
+    ]
+    site = next((PLACE / "lib").glob("python*/site-packages"))
+    subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)
+    _DONE.write_text(f"{' '.join(INSTALLED)}\n{' '.join(there)}\n")

@@ -74,7 +74,8 @@ def flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
     {'optim.lr': 0.1, 'seed': 1}
     """
     for key, value in values.items():
-        if isinstance(value, Mapping) and value:
+        # Most are numbers, for which the first question takes a fifth of the time of the second.
+        if type(value) is not float and isinstance(value, Mapping) and value:
             yield from flat(value, f"{above}{key}.")
         else:
             yield f"{above}{key}", value

@@ -162,9 +162,11 @@ def fields_of(expression: Expression | None) -> list[Field]:
             return [expression.field]
 
 
-def _called(document: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+def _called(document: Mapping[str, Any], named: Mapping[str, str]) -> Mapping[str, Any]:
     """Return a document in which the experiment is called as it is now."""
     shown = named.get(document["experiment"], document["experiment"])
+    if shown == document["experiment"]:
+        return document
     version = document["ref"].rpartition("@")[2]
     return {**document, "experiment": shown, "ref": f"{EXPERIMENT}/{shown}@{version}"}
 
