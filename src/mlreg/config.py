@@ -15,15 +15,16 @@ import os
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.names import Entry
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
-from mlreg.registry.registry import Registry
-from mlreg.registry.results import Synced
 from mlreg.stores.small_file import replace_file
+
+if TYPE_CHECKING:
+    from mlreg.registry.results import Synced
 
 PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
@@ -264,6 +265,7 @@ class Config:
         url = self.remotes.get(name)
         if url is None:
             raise NotFoundError("no_remote", f"there is no remote {name}", fix="mlreg remote ls")
+        from mlreg.registry.registry import Registry
         from mlreg.registry.sync import forget
 
         forget(Registry(**self.get_registry_config()), name)
@@ -277,6 +279,7 @@ class Config:
             RefusedError: `not_empty`, the directory has another repository.
             NoRepositoryError: `no_repository` at the URL.
         """
+        from mlreg.registry.registry import Registry
         from mlreg.registry.sync import Sync
 
         full = full_url(url)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlreg import __version__
 from mlreg.cli import completing
+
+if TYPE_CHECKING:
+    from mlreg.registry.registry import Registry
 
 LOG = ["run", "log"]
 
@@ -77,10 +80,16 @@ def read_log(arguments: list[str]) -> Logged | None:
 
 def _log(asked: Logged) -> None:
     from mlreg.config import Config
-    from mlreg.registry.registry import Registry
-    from mlreg.registry.run_place import Place
+    from mlreg.registry.run_place import RUNS_DIRECTORY, Place
     from mlreg.registry.saying import read_values, say_metrics
 
     config = Config()
-    place = Place(Registry(lambda: config.repository, ""), config.runs)
+
+    def registry() -> Registry:
+        # Slow to import, and needed only to say what is wrong.
+        from mlreg.registry.registry import Registry
+
+        return Registry(lambda: config.repository, "")
+
+    place = Place(registry, config.runs or config.repository / RUNS_DIRECTORY)
     say_metrics(place, asked.run, [(read_values(asked.pairs), asked.step)])

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from mlreg.errors import NoRepositoryError
 from mlreg.formats.identity import KEY
-from mlreg.repository.repository import create_repository
-from mlreg.stores import open_store
 
 DIRECTORY = ".mlreg"
 """Where the repository of a project lies."""
@@ -20,6 +18,7 @@ def init(directory: Path, *, shared: bool) -> tuple[Path, bool]:
         directory: a project, whose repository becomes `.mlreg` in it.
         shared: make the directory itself the repository, to push to and clone from.
     """
+    from mlreg.repository.repository import create_repository
     from mlreg.stores.directory import DirectoryStore, make_directory
 
     store = DirectoryStore(directory if shared else directory / DIRECTORY)
@@ -68,6 +67,8 @@ def full_url(url: str) -> str:
     Raises:
         UsageError: `bad_url`, `unknown_scheme`.
     """
+    from mlreg.stores import open_store
+
     place = open_store(url).url
     inside = f"{place}/{DIRECTORY}"
     is_project = open_store(place).size(KEY) is None and open_store(inside).size(KEY) is not None

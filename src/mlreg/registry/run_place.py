@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlreg.errors import AccessError, NotFoundError, RefusedError
 from mlreg.formats.run import is_run_id
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_run, live_ids, read_live_run
-from mlreg.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from mlreg.registry.registry import Registry
 
 RUNS_DIRECTORY = "runs"
 """Where in a repository runs are kept while they live."""
@@ -25,10 +30,20 @@ def now() -> int:
 class Place:
     """A repository, and where its runs are kept while they live."""
 
-    def __init__(self, registry: Registry, runs: Path | None = None) -> None:
-        """Name both; nothing is read yet."""
-        self.registry = registry
+    def __init__(self, registry: Registry | Callable[[], Registry], runs: Path | None = None) -> None:
+        """Name both; nothing is read yet.
+
+        Args:
+            registry: a function is asked when it is needed.
+            runs: by default in the repository.
+        """
+        self._registry = registry
         self._runs = runs
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The repository, and who uses it."""
+        return self._registry() if callable(self._registry) else self._registry
 
     @property
     def is_local(self) -> bool:
