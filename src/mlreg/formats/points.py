@@ -37,9 +37,10 @@ def stretches(data: bytes) -> list[bytes | Points]:
     """
     parts = _LINE.split(data)
     *between, rest = parts[::_PARTS]
-    # Where other lines stand before a point.
-    heads = [at for at, text in enumerate(between) if not at or (len(text) != _CHECK and text[:-_CHECK] != b"\n")]
-    points = _points(parts) if len(between) >= _WORTH_IT * len(heads) and _are_whole(parts, heads) else None
+    # Mostly there is nothing but the check between two points.
+    more = [at for at, size in enumerate(map(len, between)) if size != _CHECK]
+    heads = [0, *(at for at in more if at and between[at][:-_CHECK] != b"\n")]
+    points = _points(parts) if len(between) >= _WORTH_IT * len(heads) and _are_whole(parts, more) else None
     if points is None:
         return [data]
     found: list[bytes | Points] = []
@@ -48,25 +49,32 @@ def stretches(data: bytes) -> list[bytes | Points]:
     return [*found, rest]
 
 
-def _are_whole(parts: list[bytes], heads: list[int]) -> bool:
-    """Tell whether each point stands in a line of its own, behind the check of what was written."""
-    between = parts[:-1:_PARTS]
-    if any(between[at][-_CHECK - 1 : -_CHECK] not in (b"", b"\n") for at in heads):
-        return False
-    stated = b"".join([text[-_CHECK:] for text in between])
-    return stated == pack(f">{len(between)}I", *map(crc32, parts[1::_PARTS])).hex().encode()
+def _are_whole(parts: list[bytes], more: list[int]) -> bool:
+    """Tell whether each point stands in a line of its own, behind the check of what was written.
+
+    Args:
+        parts: as the expression has cut them.
+        more: before which points there is more than a check, or less.
+    """
+    stated = parts[:-1:_PARTS]
+    for at in more:
+        if stated[at][-_CHECK - 1 : -_CHECK] not in (b"", b"\n"):
+            return False
+        stated[at] = stated[at][-_CHECK:]
+    return b"".join(stated) == pack(f">{len(stated)}I", *map(crc32, parts[1::_PARTS])).hex().encode()
 
 
 def _points(parts: list[bytes]) -> Points | None:
     """Return all points; None if one has a name that none has."""
+    spelled = parts[2::_PARTS]
     try:
-        names = {spelled: json.loads(spelled) for spelled in set(parts[2::_PARTS])}
+        names = {one: json.loads(one) for one in set(spelled)}
     except ValueError:
         return None
     if not all(map(is_name, names.values())):
         return None
     return Points(
-        [names[spelled] for spelled in parts[2::_PARTS]],
+        list(map(names.__getitem__, spelled)),
         array("q", map(int, parts[4::_PARTS])),
         array("q", map(int, parts[5::_PARTS])),
         array("d", map(float, parts[3::_PARTS])),

@@ -317,4 +317,4 @@ _TAKERS = {
 
 def is_same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON values
     """Tell whether two JSON values are the same: 1, 1.0 and true are not."""
-    return canonical.encode(one) == canonical.encode(other)
+    return one is other or canonical.encode(one) == canonical.encode(other)
