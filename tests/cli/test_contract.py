@@ -153,7 +153,7 @@ def test_an_answer_that_is_no_is_printed_as_any_other_and_has_a_code_of_its_own(
 
     assert (run.status, usual.status) == (ANSWER_IS_NO, 0)
     # The question is part of the document, if it was put in words.
-    words = {"gate": None, "failed": None, "passed": None}
+    words = {"gate": None, "failed": None, "reasons": None, "passed": None}
     assert {**run.document, **words} == {**usual.document, **words}
     assert ANSWER_IS_NO in COMMANDS[name].exit_codes
 

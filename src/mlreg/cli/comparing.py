@@ -11,11 +11,12 @@ import typer
 
 from mlreg.cli import comparison_views
 from mlreg.cli.options import REF, ExitCode, Where, answer, open_experiments, open_registry, register
-from mlreg.cli.output import Column, Mode, Printer, Style, View, warn
+from mlreg.cli.output import Column, Mode, Printer, Style, View, note, warn
 from mlreg.registry import comparing_runs, differences
 from mlreg.registry.comparing import PARTS
 from mlreg.registry.comparing import compare as compare_versions
 from mlreg.registry.comparing_runs import Question
+from mlreg.registry.comparisons import Comparison
 
 ID = re.compile(r"\b[0-9a-f]{64}\b")
 SHORT = 12
@@ -89,11 +90,18 @@ def compare(
     asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
     checked = [comparison_views.read_report(one) for one in report or ()]
     result = comparing_runs.compare(open_experiments().place, asked)
-    if out.mode is Mode.TEXT:
-        warn("; ".join(result.warnings))
     comparison_views.write_reports(result, checked)
     out.show("compare", result, comparison_views.table(result))
+    if out.mode is Mode.TEXT:
+        _remark(result)
     answer(result.passed)
+
+
+def _remark(result: Comparison) -> None:
+    for warning in result.warnings:
+        warn(warning)
+    for ref, reason in zip(result.failed, result.reasons, strict=True):
+        note(f"failed: {ref}: {reason}")
 
 
 def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlreg.cli.output import Column, View, safe
 from mlreg.cli.run_views import text
 from mlreg.errors import UsageError
-from mlreg.registry.comparisons import ComparedMetric, Comparison, GroupMetric
+from mlreg.registry.comparisons import ComparedMetric, Comparison, Group, GroupMetric
 
 BEST = "*"
 """What stands behind the best value."""
@@ -41,7 +41,7 @@ def _rows(result: Comparison) -> list[list[str]]:
 
 def _word(name: str) -> str:
     section, _, rest = name.partition(".")
-    return {"params": "param ", "inputs": "in ", "facts": ""}[section] + rest
+    return {"params": "param ", "inputs": "in ", "packages": "package ", "facts": ""}[section] + rest
 
 
 def _values(metric: ComparedMetric) -> Iterator[str]:
@@ -51,18 +51,28 @@ def _values(metric: ComparedMetric) -> Iterator[str]:
 
 
 def _groups(result: Comparison) -> tuple[list[Column], list[list[str]]]:
-    metrics = [metric.name for metric in result.metrics]
-    columns = [*(Column(key.upper()) for key in result.group_by), Column("RUNS"), *map(Column, metrics)]
+    names = [metric.name for metric in result.metrics]
+    columns = [*(Column(key.upper()) for key in result.group_by), Column("RUNS"), *map(Column, names)]
+    best = {metric.name: _best_mean(result.groups, metric) for metric in result.metrics}
     rows = []
     for group in result.groups:
-        found = {metric.name: _spread(metric) for metric in group.metrics}
-        rows.append([*map(text, group.values), str(len(group.runs)), *(found.get(name, "") for name in metrics)])
+        found = {
+            metric.name: _spread(metric, len(group.runs)) + BEST * (metric.mean == best[metric.name])
+            for metric in group.metrics
+        }
+        rows.append([*map(text, group.values), str(len(group.runs)), *(found.get(name, "") for name in names)])
     return columns, rows
 
 
-def _spread(metric: GroupMetric) -> str:
-    """Return the mean, the deviation, and where the mean lies with 95 %."""
-    return f"{metric.mean:.4g} ±{metric.std:.2g} [{metric.low:.4g}, {metric.high:.4g}]"
+def _best_mean(groups: Sequence[Group], metric: ComparedMetric) -> float | None:
+    means = [one.mean for group in groups for one in group.metrics if one.name == metric.name]
+    return (min if metric.better == "min" else max)(means) if metric.better and len(means) > 1 else None
+
+
+def _spread(metric: GroupMetric, runs: int) -> str:
+    """Return the mean, the deviation, where the mean lies with 95 %, and of how many runs, if not of all."""
+    of = f" of {metric.runs}" if metric.runs < runs else ""
+    return f"{metric.mean:.4g} ±{metric.std:.2g} [{metric.low:.4g}, {metric.high:.4g}]{of}"
 
 
 # Reports, as files.
@@ -103,8 +113,9 @@ def markdown(result: Comparison) -> Iterator[str]:
         yield from _markdown_table([column.heading for column in columns], rows)
     if result.gate:
         yield ""
-        failed = ", ".join(f"`{ref}`" for ref in result.failed)
-        yield f"**{'Failed' if failed else 'Passed'}:** `{_cell(result.gate)}`{f': {failed}' if failed else ''}"
+        yield f"**{'Passed' if result.passed else 'Failed'}:** <code>{_cell(result.gate)}</code>"
+        for ref, reason in zip(result.failed, result.reasons, strict=True):
+            yield f"- {_cell(ref)}: <code>{_cell(reason)}</code>"
 
 
 def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -114,13 +125,17 @@ def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> It
         yield f"| {' | '.join(map(_cell, row))} |"
 
 
+_MARKS = {ord(mark): f"&#{ord(mark)};" for mark in r"\|`*_[]~"}
+"""What Markdown would obey, and what stands for it."""
+
+
 def _cell(value: str) -> str:
-    r"""Return text that is only text, in a cell too.
+    """Return text that is only text, in a cell too.
 
     >>> _cell("a|b <i>")
-    'a\\|b &lt;i&gt;'
+    'a&#124;b &lt;i&gt;'
     """
-    return html.escape(safe(value)).replace("|", "\\|").replace("`", "&#96;").replace("[", "&#91;")
+    return html.escape(safe(value), quote=False).translate(_MARKS)
 
 
 def junit(result: Comparison) -> Iterator[str]:
@@ -130,11 +145,12 @@ def junit(result: Comparison) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield f'<testsuites {counts}><testsuite name="mlreg compare" {counts}>'
     places = {run.ref: place for place, run in enumerate(result.runs)}
+    reasons = dict(zip(result.failed, result.reasons, strict=True))
     for run in tested:
         told = "\n".join(f"{row[0]}: {row[places[run.ref] + 1]}" for row in _rows(result))
         yield f"<testcase classname={_attribute(run.ref.partition('@')[0])} name={_attribute(run.ref)}>"
-        if run.ref in result.failed:
-            yield f"<failure message={_attribute(result.gate)}>{html.escape(_safe_lines(told))}</failure>"
+        if reason := reasons.get(run.ref):
+            yield f"<failure message={_attribute(reason)}>{html.escape(_safe_lines(told))}</failure>"
         yield f"<system-out>{html.escape(_safe_lines(told))}</system-out></testcase>"
     yield "</testsuite></testsuites>"
 

@@ -267,7 +267,9 @@ def _table(view: View) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in view.columns:
         is_right = column.style in (Style.SIZE, Style.COUNT)
-        table.add_column(column.heading, justify="right" if is_right else "left", overflow="fold")
+        # A heading may be what someone called a run.
+        heading = Text(_encodable(safe(column.heading)))
+        table.add_column(heading, justify="right" if is_right else "left", overflow="fold")
     for row in view.terminal_rows or view.rows:
         cells = zip(view.columns, row, strict=True)
         # Text, not markup: a name in brackets is a name.

@@ -38,8 +38,9 @@ MAX_DEPTH = 50
 MAX_NODES = 1000
 """Tests, values, `not` and parentheses of one expression."""
 MAX_SORT_KEYS = 16
-EXAMPLE = "meta.metrics.map > 0.9 and labels.team = 'vision'"
-SORT_EXAMPLE = "-meta.metrics.map,name"
+EXAMPLE, SORT_EXAMPLE = "meta.metrics.map > 0.9 and labels.team = 'vision'", "-meta.metrics.map,name"
+EXAMPLE_OF_RUNS, SORT_EXAMPLE_OF_RUNS = "metrics.auc > 0.9 and labels.team = 'vision'", "-metrics.auc,started"
+"""What is proposed where fields are not those of versions."""
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">="]
 Value = str | int | float | bool
@@ -205,7 +206,7 @@ def parse_expression(text: str, fields: Collection[str]) -> Expression:
     try:
         return _Parser(text, fields).expression()
     except _Fault as fault:
-        fix = fault.fix or f"write it like {EXAMPLE}"
+        fix = fault.fix or f"write it like {EXAMPLE if 'meta' in fields else EXAMPLE_OF_RUNS}"
         raise UsageError("bad_expression", f"{quoted(text)} is not an expression", why=str(fault), fix=fix) from fault
 
 
@@ -218,7 +219,7 @@ def parse_sort(text: str, fields: Collection[str]) -> tuple[SortKey, ...]:
     try:
         return _Parser(text, fields).sort_keys()
     except _Fault as fault:
-        fix = fault.fix or f"write it like {SORT_EXAMPLE}"
+        fix = fault.fix or f"write it like {SORT_EXAMPLE if 'meta' in fields else SORT_EXAMPLE_OF_RUNS}"
         raise UsageError("bad_sort", f"{quoted(text)} is nothing to sort by", why=str(fault), fix=fix) from fault
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -9,11 +10,12 @@ from typing import Any, Literal, NamedTuple
 from mlreg.errors import NotFoundError
 from mlreg.formats.annotation import about_entry, facts_of
 from mlreg.formats.names import Entry
-from mlreg.formats.run import check_name
+from mlreg.formats.run import check_name, id_in
 from mlreg.formats.transaction import Transaction
 from mlreg.operations.annotate import annotate
+from mlreg.operations.naming import meant
 from mlreg.operations.run_facts import as_number
-from mlreg.operations.run_index import RunIndex
+from mlreg.operations.run_index import RunIndex, asked
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
@@ -35,8 +37,8 @@ class Goal(NamedTuple):
 
 
 def goal_of(view: View, entry: Entry) -> Goal | None:
-    """Return the goal that was declared for an experiment."""
-    stated = facts_of(view.annotations(about_entry(entry))).get(FACT)
+    """Return the goal that was declared for an experiment, under whatever name it has or had."""
+    stated = facts_of(view.annotations(about_entry(meant(view, entry)))).get(FACT)
     if not isinstance(stated, Mapping):
         return None
     metric, direction = stated.get("metric"), stated.get("direction")
@@ -66,19 +68,24 @@ def best_run(repository: Repository, entry: Entry) -> str:
         raise NotFoundError(
             "no_goal", f"{entry} has no goal, and so no best run", fix=f"mlreg exp set-goal {entry.name} METRIC max"
         )
-    index = RunIndex(repository)
-    values, status, ids = index.column(f"metrics.{goal.metric}"), index.column("status"), index.column("id")
-    best: tuple[float, str] | None = None
-    for number in reversed(index.numbers([entry.name])):
-        value = as_number(values.get(number))
-        if value is None or value != value or status.get(number) != "finished":
-            continue
-        if best is None or goal.is_better(value, best[0]):
-            best = (value, ids[number])
+    best = asked(repository, lambda index: best_in(index, entry, goal))
     if best is None:
         why = f"its goal is {goal.direction} {goal.metric}, and no finished run has that metric"
         raise NotFoundError("no_best", f"{entry} has no best run", why=why, fix=f"mlreg run ls {entry.name}")
-    return best[1]
+    return id_in(best)
+
+
+def best_in(index: RunIndex, entry: Entry, goal: Goal) -> str | None:
+    """Return the version of the best finished run of an experiment; None if none has a value of the metric."""
+    values, status = index.column(f"metrics.{goal.metric}"), index.column("status")
+    best: tuple[float, int] | None = None
+    for number in reversed(index.numbers([entry.name])):
+        value = as_number(values.get(number))
+        if value is None or math.isnan(value) or status.get(number) != "finished":
+            continue
+        if best is None or goal.is_better(value, best[0]):
+            best = (value, number)
+    return str(index.documents([best[1]])[0]["ref"]).rpartition("@")[2] if best else None
 
 
 def better_of(name: str) -> str:

@@ -91,8 +91,16 @@ def facts_of_run(document: Mapping[str, Any]) -> dict[str, Any]:
         # The range of a metric with one point is that point.
         facts.update((f"{end}.{name}", value) for name, value in document["metrics"].items())
         facts.update((f"{end}.{name}", one.get(end)) for name, one in document["ranges"].items())
-    facts.update((f"inputs.{one['role']}", one["ref"]) for one in document["inputs"])
+    facts.update(_inputs(document["inputs"]))
     return facts
+
+
+def _inputs(inputs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the refs of inputs by role: a list, where there are several in one."""
+    found: dict[str, list[str]] = {}
+    for one in inputs:
+        found.setdefault(f"inputs.{one['role']}", []).append(one["ref"])
+    return {role: refs if len(refs) > 1 else refs[0] for role, refs in found.items()}
 
 
 def as_number(value: object) -> float | None:

@@ -7,10 +7,13 @@ to date whenever it is asked, and never trusted beyond the slot that it was buil
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
+from mlreg.errors import UnavailableError
 from mlreg.formats.annotation import about_version, facts_of
 from mlreg.formats.names import EXPERIMENT, Entry, RefName, known_ref_name, version_ref
 from mlreg.formats.run import id_in, is_run_version
@@ -24,7 +27,7 @@ AT_ONCE = 1000
 """Runs that are indexed in one step."""
 
 _LAYOUT = Layout(
-    1,
+    2,
     """
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE runs(number INTEGER PRIMARY KEY, experiment TEXT, id TEXT, document TEXT);
@@ -34,13 +37,30 @@ _LAYOUT = Layout(
     """,
 )
 _BOOLEAN, _PLAIN, _JSON = 0, 1, 2
-_TABLES = ("state", "runs", "keys", "facts")
-
-_Position = tuple[int | None, str | None]
-"""A slot of the log, and what it is called."""
 
 RunName = tuple[str, str]
 """Experiment, as the log names it, and id of a run."""
+_Answer = TypeVar("_Answer")
+
+
+def asked(repository: Repository, question: Callable[[RunIndex], _Answer]) -> _Answer:
+    """Return what the index answers to a question, all of it about one state; one that is damaged is made anew.
+
+    Args:
+        repository: refreshed.
+        question: only reads; it may be asked twice.
+    """
+    try:
+        return _asked(repository, question)
+    except UnavailableError as error:
+        if error.code != "view_damaged":
+            raise
+    return _asked(repository, question)
+
+
+def _asked(repository: Repository, question: Callable[[RunIndex], _Answer]) -> _Answer:
+    with closing(RunIndex(repository)) as index:
+        return index.look(question)
 
 
 class RunIndex:
@@ -63,6 +83,10 @@ class RunIndex:
 
     # Questions.
 
+    def look(self, question: Callable[[RunIndex], _Answer]) -> _Answer:
+        """Return the answer to a question about the state of this moment, whatever others index meanwhile."""
+        return self._db.look(lambda: question(self))
+
     def column(self, key: str) -> dict[int, Any]:
         """Return one fact of all runs that have it, by the number of the run: `metrics.auc`."""
         rows = self._db.rows(
@@ -77,20 +101,17 @@ class RunIndex:
 
     def numbers(self, experiments: Collection[str]) -> list[int]:
         """Return the numbers of the runs of some experiments, the newest first."""
-        marks = ",".join("?" * len(experiments))
-        query = f"SELECT number FROM runs WHERE experiment IN ({marks}) ORDER BY id DESC"
-        return [row[0] for row in self._db.rows(query, tuple(experiments))]
+        query = "SELECT number FROM runs WHERE experiment IN (SELECT value FROM json_each(?)) ORDER BY id DESC"
+        return [row[0] for row in self._db.rows(query, (json.dumps(list(experiments)),))]
 
-    def documents(self, numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
-        """Return what is known of runs, by their numbers; one that was removed meanwhile is not among them."""
+    def documents(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Return what is known of runs, in the order of their numbers as they are given."""
         found: dict[int, str] = {}
         for start in range(0, len(numbers), AT_ONCE):
             some = tuple(numbers[start : start + AT_ONCE])
             query = f"SELECT number, document FROM runs WHERE number IN ({','.join('?' * len(some))})"
             found.update(self._db.rows(query, some))
-        # All at once takes less time than one after the other.
-        read = json.loads(f"[{','.join(found.values())}]")
-        return dict(zip(found, read, strict=True))
+        return [json.loads(found[number]) for number in numbers]
 
     def named(self, beginning: str) -> list[RunName]:
         """Return the runs whose ids begin so, of all experiments."""
@@ -100,68 +121,60 @@ class RunIndex:
     # Keeping up.
 
     def _refresh(self) -> None:
-        while not self._is_up_to_date():
-            continue
-
-    def _is_up_to_date(self) -> bool:
-        """Index what is new; False if another process did so at the same time, and it is to be done again."""
         view = self._repository.log.view
-        position = view.position
-        newest = (position.number, view.slot_id(position.number))
-        known = self._position()
-        if known == newest:
-            return True
-        since = int(known[0] or 0)
+        number = view.position.number
+        here, known = (number, view.slot_id(number)), self._state()
+        if known == here:
+            return
         # What a slot is called tells whether this is the log that the index was built from.
-        if since and view.slot_id(since) != known[1]:
-            self._db.step(self._clear)
-            since, known = 0, self._position()
-        changed = iter(sorted(self._changed(since)))
-        while some := list(islice(changed, AT_ONCE)):
-            self._take(some)
-        return self._db.step(lambda: self._settle(known, newest))
+        since = known[0] if view.slot_id(known[0]) == known[1] else 0
+        changed = self._changed(since) | (set() if since else self._indexed())
+        names = iter(sorted(changed))
+        while some := list(islice(names, AT_ONCE)):
+            self._unless_newer(known, number, partial(self._write, some, self._documents(some)))
+        self._unless_newer(known, number, partial(self._write_state, *here))
 
-    def _settle(self, known: _Position, newest: _Position) -> bool:
-        """Note up to where the log is indexed now."""
-        is_alone = self._position() == known
-        # Of what two wrote at a time, the older may have come last: both begin again where both began.
-        reached = newest if is_alone else known
-        self._db.run_for_each(
-            "INSERT OR REPLACE INTO state VALUES(?, ?)", zip(("number", "slot"), reached, strict=True)
-        )
-        return is_alone
+    def _unless_newer(self, known: tuple[int, str], number: int, change: Callable[[], None]) -> None:
+        """Change the index, but not if another process has meanwhile brought it further than this one can."""
 
-    def _position(self) -> _Position:
-        return self._state("number"), self._state("slot")
+        def step() -> None:
+            now = self._state()
+            if now == known or now[0] <= number:
+                change()
 
-    def _state(self, key: str) -> Any:  # noqa: ANN401 - SQLite's own
-        row = self._db.row("SELECT value FROM state WHERE key = ?", (key,))
-        return row[0] if row else None
+        self._db.step(step)
 
-    def _clear(self) -> None:
-        for table in _TABLES:
-            self._db.run(f"DELETE FROM {table}")
+    def _state(self) -> tuple[int, str]:
+        """Return the slot that the index was built at, and what that slot is called."""
+        found = dict(self._db.rows("SELECT key, value FROM state"))
+        return int(found.get("number") or 0), str(found.get("slot") or "")
+
+    def _write_state(self, number: int, slot: str) -> None:
+        self._db.run_for_each("INSERT OR REPLACE INTO state VALUES(?, ?)", [("number", number), ("slot", slot)])
+
+    def _indexed(self) -> set[RunName]:
+        return {(row[0], row[1]) for row in self._db.rows("SELECT experiment, id FROM runs")}
 
     def _changed(self, since: int) -> set[RunName]:
         """Return the runs that were sealed, removed or spoken of since a slot."""
         names = map(known_ref_name, self._repository.log.view.names_since(since, f"version/{EXPERIMENT}/"))
         return {(name.entry.name, id_in(name.leaf)) for name in names if name and _is_run(name)}
 
-    def _take(self, runs: Sequence[RunName]) -> None:
-        """Index runs as they are now, and forget those that are not there any more."""
+    def _documents(self, runs: Sequence[RunName]) -> dict[RunName, Mapping[str, Any]]:
+        """Return what is known of runs now; those that are not there any more are left out."""
         view = self._repository.log.view
         newest = {run: ref for run in runs if (ref := self._newest(run))}
         targets = {
             run: found.target for run, ref in newest.items() if (found := version_of(view, *ref)) and found.target
         }
         commits = read_commits(self._repository, targets.values())
-        documents = {}
+        documents: dict[RunName, Mapping[str, Any]] = {}
         for run, target in targets.items():
             commit = commits[target]
             about = about_version(version_ref(*newest[run]), commit.content())
             stated = facts_of(view.annotations(about), {"metadata": commit.metadata})
             documents[run] = sealed_document(commit, stated)
-        self._db.step(lambda: self._write(runs, documents))
+        return documents
 
     def _newest(self, run: RunName) -> tuple[Entry, str] | None:
         """Return entry and version that a run was sealed as last and that was not removed."""
@@ -172,14 +185,14 @@ class RunIndex:
                 return entry, version
         return None
 
-    def _write(self, runs: Sequence[RunName], documents: Mapping[RunName, Mapping[str, Any]]) -> None:
-        # Who asks at the same time knows a run by its number, which it keeps.
-        numbers = {run: self._number(*run) or None for run in runs}
+    def _write(self, runs: Iterable[RunName], documents: Mapping[RunName, Mapping[str, Any]]) -> None:
+        # A step that was undone has taken the keys back that it had made.
+        self._keys.clear()
         for run in runs:
             self._forget(run)
         for (experiment, run_id), document in documents.items():
-            row = (numbers[experiment, run_id], experiment, run_id, json.dumps(document, ensure_ascii=False))
-            self._db.run("INSERT INTO runs(number, experiment, id, document) VALUES(?, ?, ?, ?)", row)
+            text = json.dumps(document, ensure_ascii=False)
+            self._db.run("INSERT INTO runs(experiment, id, document) VALUES(?, ?, ?)", (experiment, run_id, text))
             number = self._number(experiment, run_id)
             rows = [(self._key(key), number, *_stored(value)) for key, value in facts_of_run(document).items()]
             self._db.run_for_each("INSERT OR REPLACE INTO facts VALUES(?, ?, ?, ?)", rows)

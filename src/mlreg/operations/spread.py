@@ -29,7 +29,7 @@ class Spread(NamedTuple):
 
 
 def spread_of(values: Sequence[float]) -> Spread | None:
-    """Return how finite values spread; None if there are none.
+    """Return how finite values spread; None if there are none, or if they spread further than a double reaches.
 
     >>> spread_of([1.0, 2.0, 3.0])
     Spread(runs=3, mean=2.0, std=1.0, low=-0.48413786777955137, high=4.484137867779552)
@@ -37,14 +37,18 @@ def spread_of(values: Sequence[float]) -> Spread | None:
     if not values or not all(map(math.isfinite, values)):
         return None
     count = len(values)
-    # The squares of very large and very small values are no doubles; a power of two changes no digit.
-    unit = 2.0 ** (math.frexp(max(map(abs, values)))[1] - 1)
-    mean = math.fsum(value / unit for value in values) / count
+    # Powers of two change no digit, and keep sums and squares of any doubles within doubles.
+    scale = math.frexp(max(map(abs, values)))[1]
+    small = [math.ldexp(value, -scale) for value in values]
+    mean = math.fsum(small) / count
     if count == 1:
         return Spread(1, values[0], 0.0, values[0], values[0])
-    std = math.sqrt(math.fsum((value / unit - mean) ** 2 for value in values) / (count - 1))
+    std = math.sqrt(math.fsum((value - mean) ** 2 for value in small) / (count - 1))
     half = quantile(count - 1) * std / math.sqrt(count)
-    return Spread(count, mean * unit, std * unit, (mean - half) * unit, (mean + half) * unit)
+    try:
+        return Spread(count, *(math.ldexp(value, scale) for value in (mean, std, mean - half, mean + half)))
+    except OverflowError:
+        return None
 
 
 def quantile(freedom: int) -> float:

@@ -80,7 +80,9 @@ class Comparison(NamedTuple):
     gate: str
     """What no run may be; empty if nothing was asked."""
     failed: tuple[str, ...]
-    """Refs of the runs that are what they may not be."""
+    """Refs of the runs that are what they may not be, or of which it cannot be told."""
+    reasons: tuple[str, ...]
+    """Why each of them failed: the gate, or the metrics in it that are missing or NaN."""
 
     @property
     def passed(self) -> bool:

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.annotation import facts_of
-from mlreg.formats.expression import And, Expression, Field, Not, Or, SortKey, parse_expression, parse_sort
+from mlreg.formats.commit import Commit
+from mlreg.formats.expression import And, Compare, Expression, Field, Not, Or, SortKey, parse_expression, parse_sort
 from mlreg.formats.journal import NOT_FINITE
-from mlreg.formats.matching import selected, sorted_by
+from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.run import OUR_WORDS, Series
 from mlreg.formats.series import FILE, decode_series
-from mlreg.operations.best_run import Goal, best_run, goal_of, set_goal
+from mlreg.operations.best_run import Goal, best_in, goal_of, set_goal
 from mlreg.operations.history import files_of, read_commit
 from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import called, meant
 from mlreg.operations.run_facts import FIELDS, facts_of_run, live_document, sealed_document
-from mlreg.operations.run_index import RunIndex
+from mlreg.operations.run_index import RunIndex, asked
 from mlreg.registry.describe import statements_of
 from mlreg.registry.resolve import entries_of
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo, info_of
+from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
 _WORDS = (*FIELDS, *OUR_WORDS)
-_NUMBERS = ("metrics.", "min.", "max.")
+NUMBERS = ("metrics.", "min.", "max.")
+"""What the names of facts begin with that are numbers, perhaps not finite ones."""
+_Row = Mapping[str, Any]
+"""The facts of a run that a question asks for."""
+
+
+class _Found(NamedTuple):
+    """A run that is looked at."""
+
+    number: int
+    """In the index; negative if it is not sealed."""
+    facts: _Row
 
 
 def search(place: Place, experiment: str = "", where: str = "", sort: str = "", limit: int = 0) -> list[RunInfo]:
@@ -35,91 +49,129 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
 
     Arguments and errors as `ExperimentRegistry.list_runs`.
     """
-    wanted = keyed(parse_expression(where, _WORDS)) if where else None
     keys = tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS)) if sort else ()
-    # Before the log: a run that is sealed meanwhile is found in both, and not in neither.
-    running = place.live()
-    view = place.registry.repository.log.refresh()
-    named = _experiments(running, view, experiment)
-    index = RunIndex(place.registry.repository)
-    live = _live_documents(running, named)
-    by = [key.field.parts[0] for key in keys]
-    columns = _columns(index, live, {*by, *(field.parts[0] for field in fields_of(wanted))})
-    found = _numbers(index, named, live)
-    fitting = selected(wanted, found, columns) if wanted else found
-    ordered = sorted_by(fitting, keys, lambda run: {key: _sortable(key, columns[key].get(run)) for key in by})
-    shown = ordered[: limit or None]
-    sealed = index.documents([number for number in shown if number > 0])
-    documents = (sealed.get(number) if number > 0 else live[-1 - number] for number in shown)
-    return [info_of(_called(document, named)) for document in documents if document]
+    return _fitting(place, experiment, _wanted(where), keys, limit)
 
 
 def best_first(place: Place, experiment: str, where: str = "", top: int = 0) -> list[RunInfo]:
     """Return the runs of an experiment that fit, or only so many of them, the best ones by its goal.
+
+    Of the best ones, each has finished and has a value of the metric, as `exp/NAME@best` has.
 
     Raises:
         NotFoundError: `no_goal`, and there is no best one; and as `search`.
     """
     if not top:
         return search(place, experiment, where)
-    entry = Entry(EXPERIMENT, experiment)
-    goal = goal_of(place.registry.repository.log.refresh(), entry)
+    view = place.registry.repository.log.refresh()
+    goal = goal_of(view, experiment_named(experiment)) if experiment else None
     if goal is None:
+        what = f"{experiment_named(experiment)} has no goal" if experiment else "experiments have no goal together"
         fix = f"mlreg exp set-goal {experiment or 'EXPERIMENT'} METRIC max"
-        raise NotFoundError("no_goal", f"{entry} has no goal, and so no best runs", fix=fix)
-    metric = "`" + goal.metric.replace("`", "``") + "`"
-    return search(place, experiment, where, f"{'-' * (goal.direction == 'max')}metrics.{metric}", top)
+        raise NotFoundError("no_goal", f"{what}, and so no best runs", fix=fix)
+    metric = Field((f"metrics.{goal.metric}",))
+    asked_for = [one for one in (_wanted(where),) if one]
+    is_known = (Compare(_key(Field(("status",))), "=", "finished"), Compare(metric, ">=", -math.inf))
+    return _fitting(place, experiment, And((*asked_for, *is_known)), (SortKey(metric, goal.direction == "max"),), top)
 
 
-def _experiments(live: Sequence[LiveRun], view: View, name: str) -> dict[str, str]:
-    """Return the experiments that are meant, as the log names them, and what they are called."""
+def _wanted(where: str) -> Expression | None:
+    return keyed(parse_expression(where, _WORDS)) if where else None
+
+
+def _fitting(
+    place: Place, experiment: str, wanted: Expression | None, keys: Sequence[SortKey], limit: int
+) -> list[RunInfo]:
+    scene = _look(place)
+    named = _chosen(scene, experiment)
+    live = [live_document(run) for name, run in reversed(scene.live) if name in named]
+    needed = {field.parts[0] for field in (*fields_of(wanted), *(key.field for key in keys))}
+
+    def question(index: RunIndex) -> list[dict[str, Any]]:
+        found = _rows(index, named, live, needed)
+        fitting = [one for one in found if wanted is None or matches(wanted, one.facts)]
+        ordered = sorted_by(fitting, keys, lambda one: _sortable(one.facts))[: limit or None]
+        sealed = iter(index.documents([one.number for one in ordered if one.number > 0]))
+        return [next(sealed) if one.number > 0 else live[-one.number - 1] for one in ordered]
+
+    documents = asked(place.registry.repository, question)
+    return [info_of(_called(document, scene.called)) for document in documents]
+
+
+class _Scene(NamedTuple):
+    """What there is at a moment."""
+
+    view: View
+    live: list[tuple[str, LiveRun]]
+    """The runs that are not sealed, each behind its experiment, as the log names it; the oldest first."""
+    called: dict[str, str]
+    """What experiments are called, by their names in the log, and by those that runs were started under."""
+    known: dict[str, str]
+    """The experiments, as the log names them, and what they are called."""
+
+
+def _look(place: Place) -> _Scene:
+    view = place.registry.repository.log.refresh()
     known = {entry.name: shown.name for entry, shown in entries_of(view, f"{EXPERIMENT}/*").items()}
-    known |= {run.state.experiment: run.state.experiment for run in live if run.state.experiment not in known}
+    called = dict(known)
+    live = []
+    for run in place.live():
+        name = run.state.experiment
+        owner = meant(view, Entry(EXPERIMENT, name)).name if name else ""
+        live.append((owner, run))
+        called[name] = known.setdefault(owner, owner)
+    return _Scene(view, live, called, known)
+
+
+def experiment_named(experiment: str) -> Entry:
+    """Return the experiment that a user names, with `exp/` or without; raises `bad_name`."""
+    return Entry.parse(f"{EXPERIMENT}/{experiment.removeprefix(f'{EXPERIMENT}/')}")
+
+
+def _chosen(scene: _Scene, name: str) -> dict[str, str]:
+    """Return the experiments that are meant, all of them without a name, as `_Scene.known` has them."""
     if not name:
-        return known
-    entry = meant(view, Entry.parse(f"{EXPERIMENT}/{name.removeprefix(f'{EXPERIMENT}/')}"))
-    if entry.name in known:
-        return {entry.name: known[entry.name]}
+        return scene.known
+    entry = meant(scene.view, experiment_named(name))
+    if entry.name in scene.known:
+        return {entry.name: scene.known[entry.name]}
     from difflib import get_close_matches
 
-    near = get_close_matches(name, known.values(), n=3)
+    near = get_close_matches(name, scene.known.values(), n=3)
     fix = (*(f"mlreg run ls {one}" for one in near), "mlreg exp ls")
     raise NotFoundError("ref_not_found", f"there is no experiment {name}", fix=fix)
 
 
-def _live_documents(live: Sequence[LiveRun], named: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the runs that are not sealed, the newest first."""
-    return [live_document(run) for run in reversed(live) if run.state.experiment in named]
-
-
-def _numbers(index: RunIndex, named: Mapping[str, str], live: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the numbers of all runs: those of runs that are not sealed, which are negative, then of the others."""
+def _rows(
+    index: RunIndex, named: Mapping[str, str], live: Sequence[Mapping[str, Any]], needed: set[str]
+) -> list[_Found]:
+    """Return all runs with the facts that are needed of them."""
+    columns = {key: index.column(key) for key in needed}
     # A sealed run that goes on is shown as it goes on.
     shadowed = {document["id"] for document in live}
     ids = index.column("id") if shadowed else {}
-    sealed = [number for number in index.numbers(list(named)) if not shadowed or ids.get(number) not in shadowed]
-    return [*(-1 - at for at in range(len(live))), *sealed]
+    rows = [
+        _Found(-1 - at, {key: comparable(key, facts.get(key)) for key in needed})
+        for at, facts in enumerate(map(facts_of_run, live))
+    ]
+    sealed = (number for number in index.numbers(list(named)) if not shadowed or ids.get(number) not in shadowed)
+    rows.extend(
+        _Found(number, {key: comparable(key, column.get(number)) for key, column in columns.items()})
+        for number in sealed
+    )
+    return rows
 
 
-def _columns(index: RunIndex, live: Sequence[Mapping[str, Any]], keys: set[str]) -> dict[str, dict[int, Any]]:
-    """Return the facts that are asked for, each by the number of the run that has it."""
-    facts = [(-1 - at, facts_of_run(document)) for at, document in enumerate(live)]
-    found = {}
-    for key in keys:
-        column = index.column(key) | {number: one[key] for number, one in facts if key in one}
-        found[key] = {run: _finite(value) for run, value in column.items()} if key.startswith(_NUMBERS) else column
-    return found
+def comparable(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return a fact so that infinities compare as numbers; NaN, which compares with nothing, stays a word."""
+    if isinstance(value, str) and value in ("Infinity", "-Infinity") and key.startswith(NUMBERS):
+        return NOT_FINITE[value]
+    return value
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON values
-    """Return a value of a metric so that infinities compare as numbers; NaN, which compares with nothing, stays."""
-    is_infinite = isinstance(value, str) and value in ("Infinity", "-Infinity")
-    return NOT_FINITE[value] if is_infinite else value
-
-
-def _sortable(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
-    """Return a fact so that what is no number comes last, wherever large ones are."""
-    return None if value == "NaN" and key.startswith(_NUMBERS) else value
+def _sortable(facts: _Row) -> _Row:
+    """Return facts in which what is no number comes last, wherever large ones are."""
+    return {key: None if value == "NaN" and key.startswith(NUMBERS) else value for key, value in facts.items()}
 
 
 def key_of(text: str) -> str:
@@ -190,12 +242,19 @@ def sealed(place: Place, text: str) -> RunInfo:
     Raises:
         NotFoundError: `ref_not_found`, `ref_ambiguous`, `not_a_run`.
     """
-    repository, _, target = place.registry.find(ref_of(text))
+    repository, ref, target = place.registry.find(ref_of(text))
     if target.entry.kind != EXPERIMENT:
         raise NotFoundError("not_a_run", f"{target} is no run", fix="mlreg run ls")
-    view, commit = repository.log.view, read_commit(repository, target.commit_id)
-    stated = facts_of(statements_of(view, target.entry, target.version).about(commit), {"metadata": commit.metadata})
-    return info_of(_called(sealed_document(commit, stated), {target.entry.name: target.called.name}))
+    found = sealed_run(repository, read_commit(repository, target.commit_id))
+    return found._replace(ref=f"{ref.remote}::{found.ref}") if ref.remote else found
+
+
+def sealed_run(repository: Repository, commit: Commit) -> RunInfo:
+    """Return the sealed run that a commit is."""
+    view, entry = repository.log.view, Entry.parse(commit.entry)
+    said = statements_of(view, entry, commit.version).about(commit)
+    document = sealed_document(commit, facts_of(said, {"metadata": commit.metadata}))
+    return info_of(_called(document, {entry.name: called(view, entry).name}))
 
 
 def ref_of(text: str) -> str:
@@ -222,29 +281,25 @@ def metrics(place: Place, text: str) -> dict[str, Series]:
 
 def experiments(place: Place) -> list[ExperimentInfo]:
     """Return the experiments, sorted by name."""
-    running = place.live()
-    view = place.registry.repository.log.refresh()
-    index = RunIndex(place.registry.repository)
-    started = index.column("started")
-    found = []
-    for name, shown in sorted(_experiments(running, view, "").items(), key=lambda item: item[1]):
-        numbers = index.numbers([name])
-        live = [run for run in running if run.state.experiment == name]
-        times = [*(started.get(number, "") for number in numbers[:1]), *(live_document(run)["started"] for run in live)]
-        goal = goal_of(view, Entry(EXPERIMENT, name))
-        told = f"{goal.direction} {goal.metric}" if goal else ""
-        best = _best(place, Entry(EXPERIMENT, name), shown) if goal else ""
-        found.append(
-            ExperimentInfo(f"{EXPERIMENT}/{shown}", len(numbers), len(live), told, best, max(times, default=""))
-        )
-    return found
+    scene = _look(place)
+    by_name = sorted(scene.known.items(), key=lambda item: item[1])
+    return asked(place.registry.repository, lambda index: [_stands(scene, index, *names) for names in by_name])
 
 
-def _best(place: Place, entry: Entry, shown: str) -> str:
-    try:
-        return f"{EXPERIMENT}/{shown}@{best_run(place.registry.repository, entry)}"
-    except NotFoundError:
-        return ""
+def _stands(scene: _Scene, index: RunIndex, name: str, shown: str) -> ExperimentInfo:
+    entry, numbers = Entry(EXPERIMENT, name), index.numbers([name])
+    live = [live_document(run)["started"] for owner, run in scene.live if owner == name]
+    newest = index.documents(numbers[:1])
+    goal = goal_of(scene.view, entry)
+    best = best_in(index, entry, goal) if goal else None
+    return ExperimentInfo(
+        ref=f"{EXPERIMENT}/{shown}",
+        runs=len(numbers),
+        live=len(live),
+        goal=f"{goal.direction} {goal.metric}" if goal else "",
+        best=f"{EXPERIMENT}/{shown}@{best}" if best else "",
+        time=max((*(document["started"] for document in newest), *live), default=""),
+    )
 
 
 def declare_goal(place: Place, experiment: str, metric: str, direction: str) -> GoalInfo:
@@ -255,7 +310,7 @@ def declare_goal(place: Place, experiment: str, metric: str, direction: str) -> 
     if direction not in ("min", "max"):
         raise UsageError("bad_direction", f"a goal is min or max, not {quoted(direction)}", fix=("use min", "use max"))
     view = place.registry.repository.log.refresh()
-    entry = meant(view, Entry.parse(f"{EXPERIMENT}/{experiment.removeprefix(f'{EXPERIMENT}/')}"))
+    entry = meant(view, experiment_named(experiment))
     goal = Goal(metric, "max" if direction == "max" else "min")
     done = set_goal(place.registry.repository, entry, goal, place.registry.author)
     return GoalInfo(str(called(view, entry)), metric, direction, done is not None)

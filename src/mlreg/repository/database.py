@@ -86,13 +86,18 @@ class Database:
             UnavailableError: `view_damaged`; everything was lost, and what follows begins empty.
         """
         with self._lock:
-            return self._twice(lambda: self._step(action))
+            return self._twice(lambda: self._step(action, "BEGIN IMMEDIATE"))
 
-    def _step(self, action: Callable[[], _Result]) -> _Result:
+    def look(self, action: Callable[[], _Result]) -> _Result:
+        """Do an action that only reads on one state of the rows, whatever others write meanwhile; errors as `step`."""
+        with self._lock:
+            return self._twice(lambda: self._step(action, "BEGIN"))
+
+    def _step(self, action: Callable[[], _Result], begin: str) -> _Result:
         self.settle()
         try:
             self._is_stepping = True
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute(begin)
             result = action()
             self._connection.execute("COMMIT")
             return result
