@@ -108,6 +108,8 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "exp set-goal": (["exp", "set-goal", "churn", "loss", "min"], "exp-goal"),
     "compare": (["compare", "--exp", "churn"], "compare"),
     "compare groups": (["compare", "--exp", "churn", "--group-by", "params.lr"], "compare"),
+    "blame": (["blame", "exp/churn@best", "-m", "auc", "--direction", "min"], "blame"),
+    "blame version": (["blame", "net@production", "-m", "map"], "blame"),
     "import mlflow": (["import", "mlflow", "foreign/mlruns"], "import"),
     "import tensorboard": (["import", "tensorboard", "foreign/events"], "import"),
     "import wandb": (["import", "wandb", "foreign/wandb"], "import"),
@@ -292,6 +294,10 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "a bad gate": (["compare", "--exp", "churn", "--fail-if", "metrics.auc <"], 2, "bad_expression"),
     "no such report": (["compare", "--exp", "churn", "--report", "pdf=x"], 2, "bad_report"),
     "no baseline": (["compare", "exp/churn@best", "--baseline", "model/net"], 2, "no_baseline"),
+    "nothing to blame": (["blame", "exp/nothing", "-m", "auc"], 4, "ref_not_found"),
+    "no metric to blame for": (["blame", "exp/churn", "-m", "nothing"], 4, "no_such_metric"),
+    "no way to fall": (["blame", "exp/churn", "-m", "auc", "--direction", "up"], 2, "bad_direction"),
+    "a note on a run that is open": (["note", "add", f"run/{OPEN}", "x"], 4, "ref_not_found"),
     "nothing to note": (["note", "add", "model/nothing", "x"], 4, "ref_not_found"),
     **{
         f"nothing to import from {tool}": (["import", tool, "nowhere"], 4, "file_missing")

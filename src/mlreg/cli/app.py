@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plotting": ("plot",),
     "reporting": ("report",),
     "importing": ("import",),
-    "comparing": ("diff", "compare"),
+    "comparing": ("diff", "compare", "blame"),
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "waiting": ("wait",),

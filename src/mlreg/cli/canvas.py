@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 _BLANK = 0x2800
+_LARGEST = sys.float_info.max
 
 
 class Scale(NamedTuple):
@@ -16,30 +18,35 @@ class Scale(NamedTuple):
     low: float
     high: float
     is_log: bool = False
+    """Whether `low` and `high` are the logarithms of values."""
 
     @classmethod
     def over(cls, values: Iterable[float], *, is_log: bool = False) -> Scale:
         """Return the scale that all values fit on; on a logarithmic one, those above 0 do."""
         fitting = [value for value in values if math.isfinite(value) and (value > 0 or not is_log)]
-        low, high = min(fitting, default=0.0), max(fitting, default=1.0)
+        ends = min(fitting, default=1.0 if is_log else 0.0), max(fitting, default=10.0 if is_log else 1.0)
+        low, high = map(math.log10, ends) if is_log else ends
         if low == high:
-            pad = abs(low) / 2 or 0.5
-            low, high = (low / 2, high * 2) if is_log and low else (low - pad, high + pad)
+            pad = 0.5 if is_log else abs(low) / 2 or 0.5
+            low, high = max(low - pad, -_LARGEST), min(high + pad, _LARGEST)
         return cls(low, high, is_log)
 
     def place(self, value: float) -> float | None:
         """Return where a value lies; None if it is on no such scale."""
         if not math.isfinite(value) or (self.is_log and value <= 0):
             return None
-        if self.is_log:
-            return (math.log(value) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        return (value - self.low) / (self.high - self.low)
+        found = math.log10(value) if self.is_log else value
+        if math.isinf(self.high - self.low):
+            return (found / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        return (found - self.low) / (self.high - self.low)
 
     def value(self, place: float) -> float:
         """Return the value at a place."""
-        if self.is_log:
-            return math.exp(math.log(self.low) + place * (math.log(self.high) - math.log(self.low)))
-        return self.low + place * (self.high - self.low)
+        found = self.low * (1 - place) + self.high * place
+        try:
+            return 10.0**found if self.is_log else found
+        except OverflowError:
+            return _LARGEST
 
 
 class Canvas:

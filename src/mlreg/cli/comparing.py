@@ -1,4 +1,4 @@
-"""Comparing: diff, compare."""
+"""Comparing: diff, compare, blame."""
 
 from __future__ import annotations
 
@@ -97,6 +97,35 @@ def compare(
     answer(result.passed)
 
 
+def blame(
+    out: Printer,
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A run, or a version with metrics.")],
+    metric: Annotated[str, typer.Option("-m", "--metric", metavar="NAME", help="The metric that got worse.")],
+    direction: Annotated[
+        str, typer.Option("--direction", metavar="min|max", help="Which values are better, if nothing says so.")
+    ] = "",
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", min=0, metavar="N", help="At most so many falls; 0 for all.")
+    ] = 3,
+) -> None:
+    """Say what changed where a metric got worse: data, code, params, packages, base model.
+
+    Looked at are the finished runs of the experiment, or the versions of the entry, up to this one. The largest fall
+    comes first, and of what changed there what changed in no step that did no harm. A version has its own metrics,
+    or those of the run that made it.
+
+    Examples:
+
+      mlreg blame exp/churn@latest -m auc
+
+      mlreg blame model/churn@production -m latency --direction min -n 1
+    """
+    result = open_experiments().blame(ref, metric.removeprefix("metrics."), direction=direction, limit=limit)
+    out.show("blame", result, comparison_views.blamed(result))
+    if out.mode is Mode.TEXT:
+        note(comparison_views.basis(result))
+
+
 def _remark(result: Comparison) -> None:
     for warning in result.warnings:
         warn(warning)
@@ -191,3 +220,4 @@ def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
     register(app)(diff)
     register(app)(compare)
+    register(app)(blame)

@@ -6,10 +6,10 @@ import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mlreg.cli.output import Column, View, safe
+from mlreg.cli.output import Column, Style, View, count_of, safe
 from mlreg.cli.run_views import text
 from mlreg.errors import UsageError
-from mlreg.registry.comparisons import ComparedMetric, Comparison, Group, GroupMetric
+from mlreg.registry.comparisons import Blame, ComparedMetric, Comparison, Fall, Group, GroupMetric, Suspect
 
 BEST = "*"
 """What stands behind the best value."""
@@ -72,7 +72,49 @@ def _best_mean(groups: Sequence[Group], metric: ComparedMetric) -> float | None:
 def _spread(metric: GroupMetric, runs: int) -> str:
     """Return the mean, the deviation, where the mean lies with 95 %, and of how many runs, if not of all."""
     of = f" of {metric.runs}" if metric.runs < runs else ""
+    if metric.runs == 1:
+        return f"{metric.mean:.4g}{of}"
     return f"{metric.mean:.4g} ±{metric.std:.2g} [{metric.low:.4g}, {metric.high:.4g}]{of}"
+
+
+# Blame.
+
+
+def blamed(result: Blame) -> View:
+    """Each fall: between which runs, by how much, and what changed, a line each; `-q` prints what is worse."""
+    refs = [fall.after for fall in result.falls]
+    if not result.falls:
+        alone = f"nothing before {result.ref} has {result.metric}, so nothing can be compared"
+        fine = f"{result.metric} never got worse up to {result.ref}"
+        return View((), (), refs, alone if result.looked_at == 1 else fine)
+    columns = (Column(""), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG), Column("SPEAKS AGAINST IT"))
+    rows = [row for fall in result.falls for row in _fall(fall, result.metric, str)]
+    shown = [row for fall in result.falls for row in _fall(fall, result.metric, _short)]
+    return View(columns, rows, refs, terminal_rows=shown)
+
+
+def _fall(fall: Fall, metric: str, spelled: Callable[[str], str]) -> Iterator[tuple[str, str, str, str]]:
+    yield "run" if fall.after.startswith("exp/") else "version", spelled(fall.before), spelled(fall.after), ""
+    by = "" if fall.delta is None else f" ({fall.delta:+.4g})"
+    yield f"metric {metric}", text(fall.value_before), text(fall.value_after) + by, ""
+    for one in fall.suspects:
+        yield _word(one.name), text(one.before), text(one.after), _alibi(one)
+    if not fall.suspects:
+        yield "nothing that is known changed", "", "", ""
+
+
+def _alibi(suspect: Suspect) -> str:
+    elsewhere = count_of(suspect.changed_elsewhere, "other step") + " without harm"
+    as_good = count_of(suspect.as_good, "good run") + " with this value"
+    return ", ".join(words for words in (elsewhere, as_good) if not words.startswith("0 "))
+
+
+def basis(result: Blame) -> str:
+    """Say what was looked at, and what was taken for worse."""
+    worse = f"{'smaller' if result.better == 'max' else 'larger'} values of {result.metric} are worse"
+    by = {"option": "", "goal": ", as the goal says", "name": ", as its name says"}[result.better_by]
+    without = f"; {result.passed_over} without it were passed over" if result.passed_over else ""
+    return f"{worse}{by}; looked at {result.looked_at} that have it{without}"
 
 
 # Reports, as files.

@@ -54,6 +54,7 @@ def _many(*types: type) -> Schema:
 
 SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
+    "blame": _one(comparisons.Blame),
     "cat": _one(results.Content),
     "completion": _one(Completion),
     "compare": _one(comparisons.Comparison),
@@ -170,6 +171,7 @@ COMMANDS: dict[str, Contract] = {
     "run ls": Contract(("run-ls",), READS),
     "run show": Contract(("run",), READS),
     "compare": Contract(("compare",), WRITES, no="a run is what it must not be, with --fail-if"),
+    "blame": Contract(("blame",), READS),
     "plot": Contract(("plot", "plot-table"), READS),
     "import mlflow": Contract(("import",), WRITES),
     "import tensorboard": Contract(("import",), WRITES),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -20,7 +19,10 @@ from mlreg.registry.measured import (
     SURROUNDINGS,
     Measured,
     better_in,
+    comparable_facts,
+    differing,
     goals_of,
+    mark,
     measured,
     of_run,
     spelled_out,
@@ -67,7 +69,7 @@ def compare(place: Place, question: Question) -> Comparison:
     keys = [key_of(key) for key in question.group_by]
     runs = spelled_out(_runs(place, question))
     baseline = _baseline(place, runs, question)
-    facts = [run.facts for run in runs]
+    facts = comparable_facts(runs)
     warnings = _warnings(runs)
     if warnings and question.is_strict:
         raise RefusedError("not_comparable", "the metrics cannot be compared", why="; ".join(warnings))
@@ -80,7 +82,7 @@ def compare(place: Place, question: Question) -> Comparison:
         metrics=tuple(metrics),
         surroundings=tuple(_differing(facts, SURROUNDINGS)),
         group_by=tuple(question.group_by),
-        groups=tuple(_groups(runs, keys, [metric.name for metric in metrics])),
+        groups=tuple(_groups([run.ref for run in runs], facts, keys, [metric.name for metric in metrics])),
         warnings=tuple(warnings),
         gate=question.gate,
         failed=tuple(runs[number].ref for number in failed),
@@ -122,22 +124,11 @@ def _baseline(place: Place, runs: Sequence[Measured], question: Question) -> int
 
 
 def _differing(facts: Sequence[Mapping[str, Any]], prefixes: tuple[str, ...], pattern: str = "*") -> list[ComparedFact]:
-    keys = sorted({key for some in facts for key in some if key.startswith(prefixes)})
     return [
         ComparedFact(key, tuple(some.get(key) for some in facts))
-        for key in keys
-        if fnmatchcase(key.partition(".")[2], pattern) and len({mark(some.get(key)) for some in facts}) > 1
+        for key in differing(facts, prefixes)
+        if fnmatchcase(key.partition(".")[2], pattern)
     ]
-
-
-def mark(value: Any) -> str:  # noqa: ANN401 - a JSON value
-    """Return a text that equal values have in common, and no others.
-
-    >>> mark(1) == mark(1.0), mark(1) == mark(True), mark(1) == mark("1")
-    (True, False, False)
-    """
-    is_whole = isinstance(value, float) and value.is_integer()
-    return json.dumps(int(value) if is_whole else value, sort_keys=True)
 
 
 def _metrics(
@@ -186,25 +177,28 @@ def _warnings(runs: Sequence[Measured]) -> list[str]:
     return found
 
 
-def _groups(runs: Sequence[Measured], keys: Sequence[str], metrics: Sequence[str]) -> list[Group]:
+def _groups(
+    refs: Sequence[str], facts: Sequence[Mapping[str, Any]], keys: Sequence[str], metrics: Sequence[str]
+) -> list[Group]:
     """Return the runs with equal values of some facts, in the order of these; those that lack one come last."""
     if not keys:
         return []
-    grouped: dict[tuple[str, ...], list[Measured]] = {}
-    for run in runs:
-        grouped.setdefault(tuple(mark(run.facts.get(key)) for key in keys), []).append(run)
+    grouped: dict[tuple[str, ...], list[int]] = {}
+    for place, own in enumerate(facts):
+        grouped.setdefault(tuple(mark(own.get(key)) for key in keys), []).append(place)
     order = [SortKey(Field((key,))) for key in keys]
     return [
         Group(
-            tuple(some[0].facts.get(key) for key in keys),
-            tuple(run.ref for run in some),
-            tuple(found for metric in metrics if (found := _group_metric(metric, some))),
+            tuple(facts[places[0]].get(key) for key in keys),
+            tuple(refs[place] for place in places),
+            tuple(_group_metrics([facts[place] for place in places], metrics)),
         )
-        for some in sorted_by(grouped.values(), order, lambda some: some[0].facts)
+        for places in sorted_by(grouped.values(), order, lambda places: facts[places[0]])
     ]
 
 
-def _group_metric(name: str, runs: Iterable[Measured]) -> GroupMetric | None:
-    numbers = [as_number(run.facts.get(f"{METRICS}{name}")) for run in runs]
-    spread = spread_of([number for number in numbers if number is not None and math.isfinite(number)])
-    return GroupMetric(name, *spread) if spread else None
+def _group_metrics(facts: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> Iterator[GroupMetric]:
+    for name in metrics:
+        numbers = [as_number(own.get(f"{METRICS}{name}")) for own in facts]
+        if spread := spread_of([number for number in numbers if number is not None and math.isfinite(number)]):
+            yield GroupMetric(name, *spread)

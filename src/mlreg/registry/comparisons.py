@@ -1,4 +1,4 @@
-"""What `compare` answers: frozen values, which `--json` prints as they are.
+"""What `compare` and `blame` answer: frozen values, which `--json` prints as they are.
 
 Lists of values are in the order of the runs; null stands where a run has none. Numbers that are not finite are
 texts, as JSON has none.
@@ -94,3 +94,47 @@ class Comparison(NamedTuple):
         """Ref of the run that is best in the first metric of which it is known what is better; else empty."""
         known = next((metric for metric in self.metrics if metric.best), None)
         return self.runs[known.best[0]].ref if known else ""
+
+
+class Suspect(NamedTuple):
+    """Something that changed when a metric got worse."""
+
+    name: str
+    """`params.lr`, `inputs.train`, `facts.code.commit`, `packages.numpy`."""
+    before: Any
+    after: Any
+    changed_elsewhere: int
+    """Other steps in which it changed, and was not changed back, and the metric did not get worse."""
+    as_good: int
+    """Runs with the same value as after, whose metric is no worse than before."""
+
+
+class Fall(NamedTuple):
+    """A step from one run, or version, to the next in which a metric got worse."""
+
+    before: str
+    """Ref."""
+    after: str
+    value_before: Any
+    value_after: Any
+    delta: float | None
+    """From before to after; null where one of both is no finite number."""
+    suspects: tuple[Suspect, ...]
+    """All that changed and is known, the most suspicious first."""
+
+
+class Blame(NamedTuple):
+    """Where a metric got worse on the way to a run or a version, and what changed there."""
+
+    ref: str
+    metric: str
+    better: str
+    """`min` or `max`."""
+    better_by: str
+    """Who says so: `option`, `goal` of the experiment, or `name` of the metric."""
+    looked_at: int
+    """Finished runs, or versions, up to this one that have the metric, this one too."""
+    passed_over: int
+    """Those that do not have it."""
+    falls: tuple[Fall, ...]
+    """The largest first; of equal ones, the last. One to NaN is larger than all others."""

@@ -24,6 +24,7 @@ from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
+    from mlreg.registry.comparisons import Blame, Comparison
 
 ARTIFACTS = "artifacts"
 INTERVAL = 60
@@ -293,3 +294,59 @@ class ExperimentRegistry:
             NotFoundError: `run_missing`, `ref_not_found`, `ref_ambiguous`.
         """
         return searching_runs.metrics(self.place, run)
+
+    # Judging.
+
+    def compare(
+        self,
+        *refs: str,
+        experiment: str = "",
+        top: int = 0,
+        where: str = "",
+        metrics: str = "*",
+        params: str = "*",
+        baseline: str = "",
+        group_by: Sequence[str] = (),
+        gate: str = "",
+        is_strict: bool = False,
+    ) -> Comparison:
+        """Compare runs, and other versions that have metrics.
+
+        Args:
+            refs: of runs and versions; the first is the baseline.
+            experiment: whose runs are compared, instead or besides.
+            top: only so many of them, the best ones; 0 for all.
+            where: as for `list_runs`.
+            metrics: pattern of the metrics that are shown, as in a shell.
+            params: pattern of the params.
+            baseline: ref of the run that others are compared with.
+            group_by: facts, `params.lr`, by which runs are put together.
+            gate: what no run may be, `metrics.auc < baseline - 0.01`.
+            is_strict: whether warnings are errors.
+
+        Raises:
+            UsageError: `nothing_to_compare`, `no_baseline`, `bad_expression`, `bad_sort`.
+            NotFoundError: `ref_not_found`, `ref_ambiguous`, `no_goal`.
+            RefusedError: `not_comparable`.
+        """
+        from mlreg.registry.comparing_runs import Question, compare
+
+        asked = Question(refs, experiment, top, where, metrics, params, baseline, group_by, gate, is_strict)
+        return compare(self.place, asked)
+
+    def blame(self, ref: str, metric: str, *, direction: str = "", limit: int = 0) -> Blame:
+        """Return where a metric got worse on the way to a run or a version, and what changed there.
+
+        Args:
+            ref: of a run, whose experiment's earlier runs are looked at, or of a version of a model.
+            metric: its name.
+            direction: `min` or `max`, which is better; by default what the goal or the name says.
+            limit: the most falls that are returned, the largest ones; 0 for all.
+
+        Raises:
+            NotFoundError: `ref_not_found`, `ref_ambiguous`, `no_such_metric`.
+            UsageError: `bad_direction`, `no_direction`.
+        """
+        from mlreg.registry.blaming import blame
+
+        return blame(self.place, ref, metric, direction, limit)

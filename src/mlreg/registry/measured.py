@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -24,7 +25,6 @@ RUN = "run"
 """Role in which a run is an input of what it made."""
 ENVIRONMENT = "facts.environment"
 PACKAGE = "packages."
-"""What the names of facts begin with that tell of a package of the environment."""
 SURROUNDINGS = ("facts.code.", ENVIRONMENT, "facts.python", "facts.platform", "facts.command", PACKAGE, "inputs.")
 """What the names of facts begin with that tell what a run ran in and what it used."""
 _OF_A_RUN = (METRICS, "params.", "min.", "max.", *SURROUNDINGS)
@@ -45,6 +45,8 @@ class Measured(NamedTuple):
     facts: Mapping[str, Any]
     """By dotted keys as expressions name them."""
     inputs: tuple[InputInfo, ...]
+    packages: Mapping[str, str] = {}
+    """Of its environment, if they are known: versions by name."""
 
 
 def measured(place: Place, text: str) -> Measured:
@@ -108,20 +110,49 @@ def better_in(goals: Mapping[str, str], metric: str) -> str:
 
 
 def spelled_out(runs: Sequence[Measured]) -> list[Measured]:
-    """Return runs with facts that differ if, and only if, what they are of differs.
+    """Return runs with the packages of their environments, where these differ, and with inputs among their facts.
 
-    An input is told by its id, with one name, however it was called when it was used. An environment is its
-    packages, `packages.numpy`, if there are several and the lists of all are here; otherwise the id of its list.
+    An input is told by its id, with one name, however it was called when it was used.
     """
     names: dict[str, str] = {}
     for one in (one for run in runs for one in run.inputs):
         names.setdefault(one.id, one.ref)
-    named = [run._replace(facts={**run.facts, **_inputs(run.inputs, names)}) for run in runs]
     environments = {str(run.facts.get(ENVIRONMENT, "")): run.repository for run in runs}
     packages = {name: _packages(where, name) for name, where in environments.items()} if len(environments) > 1 else {}
-    if not packages or not all(packages.values()):
-        return named
-    return [_with_packages(run, packages[str(run.facts.get(ENVIRONMENT, ""))]) for run in named]
+    return [
+        run._replace(
+            facts={**run.facts, **_inputs(run.inputs, names)},
+            packages=packages.get(str(run.facts.get(ENVIRONMENT, "")), {}),
+        )
+        for run in runs
+    ]
+
+
+def comparable_facts(runs: Sequence[Measured]) -> list[Mapping[str, Any]]:
+    """Return the facts of runs that were spelled out: packages, `packages.numpy`, or else ids of environments."""
+    if not all(run.packages for run in runs):
+        return [run.facts for run in runs]
+    return [
+        {key: value for key, value in run.facts.items() if key != ENVIRONMENT}
+        | {f"{PACKAGE}{name}": version for name, version in run.packages.items()}
+        for run in runs
+    ]
+
+
+def differing(facts: Sequence[Mapping[str, Any]], prefixes: tuple[str, ...]) -> list[str]:
+    """Return the facts that are not the same in all of several, sorted."""
+    keys = {key for some in facts for key in some if key.startswith(prefixes)}
+    return sorted(key for key in keys if len({mark(some.get(key)) for some in facts}) > 1)
+
+
+def mark(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    """Return a text that equal values have in common, and no others.
+
+    >>> mark(1) == mark(1.0), mark(1) == mark(True), mark(1) == mark("1")
+    (True, False, False)
+    """
+    is_whole = isinstance(value, float) and value.is_integer()
+    return json.dumps(int(value) if is_whole else value, sort_keys=True)
 
 
 def _inputs(inputs: Iterable[InputInfo], names: Mapping[str, str]) -> dict[str, str]:
@@ -129,11 +160,6 @@ def _inputs(inputs: Iterable[InputInfo], names: Mapping[str, str]) -> dict[str, 
     for one in inputs:
         found.setdefault(f"inputs.{one.role}", []).append(f"{names[one.id]} {one.id[:12]}")
     return {key: ", ".join(sorted(some)) for key, some in found.items()}
-
-
-def _with_packages(run: Measured, packages: Mapping[str, str]) -> Measured:
-    kept = {key: value for key, value in run.facts.items() if key != ENVIRONMENT}
-    return run._replace(facts=kept | {f"{PACKAGE}{name}": version for name, version in packages.items()})
 
 
 def _packages(repository: Repository, environment: str) -> dict[str, str]:

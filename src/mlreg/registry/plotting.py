@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.journal import spelled
+from mlreg.formats.run import Series
 from mlreg.operations.curves import smoothed, thinned
 from mlreg.operations.run_facts import as_number
 from mlreg.registry.run_place import Place
@@ -41,6 +43,8 @@ class Curve(NamedTuple):
     """That there are, of which the ones here are those that are drawn."""
     not_finite: int
     """Points that are NaN or infinite, and not drawn."""
+    last: Any
+    """The last value, whether it is drawn or not."""
 
 
 class Table(NamedTuple):
@@ -82,20 +86,24 @@ def curves(place: Place, chosen: Chosen, metric: str, axis: str = STEP, smoothin
     if not 0 <= smoothing < 1:
         raise UsageError("bad_smoothing", f"{smoothing} is no weight", why="it is 0 or more, and less than 1")
     runs = chosen_runs(place, chosen)
-    found = [_curve(place, run, metric, axis, smoothing) for run in runs if metric in run.metrics]
+    # A metric that was stated afterwards has a value and no points.
+    found = [
+        _curve(run, series, axis, smoothing)
+        for run in runs
+        if metric in run.metrics and (series := metrics(place, run.ref if run.sealed else run.id).get(metric))
+    ]
     if not found:
-        known = sorted({name for run in runs for name in run.metrics})
+        known = sorted({name for run in runs for name in run.metrics} - {metric})
         raise NotFoundError(
             "no_such_metric",
-            f"no run that is drawn has a metric {metric!r:.80}",
-            why=f"their metrics are {', '.join(known[:20]) or 'none'}",
+            f"no run that is drawn has points of a metric {metric!r:.80}",
+            why=f"their other metrics are {', '.join(known[:20]) or 'none'}",
             fix=tuple(f"use -m {name}" for name in known[:3]),
         )
     return found
 
 
-def _curve(place: Place, run: RunInfo, metric: str, axis: str, smoothing: float) -> Curve:
-    series = metrics(place, run.ref if run.sealed else run.id)[metric]
+def _curve(run: RunInfo, series: Series, axis: str, smoothing: float) -> Curve:
     start = series.times[0]
     x = [float(step) for step in series.steps] if axis == STEP else [(time - start) / 1000 for time in series.times]
     values = list(series.values)
@@ -109,6 +117,7 @@ def _curve(place: Place, run: RunInfo, metric: str, axis: str, smoothing: float)
         smooth=tuple(smooth[at] for at in drawn) if smooth else (),
         points=len(values),
         not_finite=sum(not math.isfinite(value) for value in values),
+        last=spelled(values[-1]),
     )
 
 

@@ -110,7 +110,13 @@ def _run(view: View, beginning: str, families: Sequence[str]) -> Target:
     if len(found) > 1:
         fix = tuple(f"run/{run}" for run in list(found)[:5])
         raise NotFoundError("ref_ambiguous", f"{len(found)} runs have an id that begins with {beginning}", fix=fix)
-    raise NotFoundError("ref_not_found", f"there is no sealed run {beginning}", fix="mlreg run ls")
+    raise _not_sealed(beginning)
+
+
+def _not_sealed(run: str) -> NotFoundError:
+    why = "a run that is open has no version yet: it gets one when it is finished, or adopted"
+    fix = ("mlreg run ls", f"mlreg run finish --run {run}", f"mlreg run adopt {run}")
+    return NotFoundError("ref_not_found", f"there is no sealed run {run}", why=why, fix=fix)
 
 
 def resolve_entry(view: View, ref: Ref) -> Entry:
@@ -131,7 +137,10 @@ def resolve_entry(view: View, ref: Ref) -> Entry:
             fix=tuple(f"write {called(view, entry)}" for entry in found),
         )
     wanted = Entry(ref.kind, ref.name) if ref.kind else ref.name
-    raise NotFoundError("ref_not_found", f"there is no entry {wanted}", fix=_near(view, ref.name))
+    is_open = ref.kind == EXPERIMENT
+    why = "an experiment becomes an entry when its first run is finished, or adopted" if is_open else ""
+    fix = ("mlreg run ls",) * is_open + _near(view, ref.name)
+    raise NotFoundError("ref_not_found", f"there is no entry {wanted}", why=why, fix=fix)
 
 
 def _near(view: View, name: str) -> tuple[str, ...]:
@@ -171,6 +180,8 @@ def _select(view: View, entry: Entry, selector: str) -> Target:
         return _version_with(view, entry, tagged.target)
     if is_id_prefix(selector):
         return _by_id(view, selector, entry)
+    if entry.kind == EXPERIMENT and not found and is_run_version(selector):
+        raise _not_sealed(selector)
     shown = called(view, entry)
     if found:
         raise NotFoundError(
