@@ -38,6 +38,8 @@ _LAYOUT = Layout(
 )
 _BOOLEAN, _PLAIN, _JSON = 0, 1, 2
 
+_Position = tuple[int, str]
+"""A slot of the log, and what it is called."""
 RunName = tuple[str, str]
 """Experiment, as the log names it, and id of a run."""
 _Answer = TypeVar("_Answer")
@@ -121,36 +123,35 @@ class RunIndex:
     # Keeping up.
 
     def _refresh(self) -> None:
+        while not self._is_up_to_date():
+            continue
+
+    def _is_up_to_date(self) -> bool:
+        """Index what is new; False if another process did so at the same time, and it is to be done again."""
         view = self._repository.log.view
         number = view.position.number
-        here, known = (number, view.slot_id(number)), self._state()
-        if known == here:
-            return
+        newest, known = (number, view.slot_id(number)), self._position()
+        if known == newest:
+            return True
         # What a slot is called tells whether this is the log that the index was built from.
         since = known[0] if view.slot_id(known[0]) == known[1] else 0
-        changed = self._changed(since) | (set() if since else self._indexed())
-        names = iter(sorted(changed))
-        while some := list(islice(names, AT_ONCE)):
-            self._unless_newer(known, number, partial(self._write, some, self._documents(some)))
-        self._unless_newer(known, number, partial(self._write_state, *here))
+        changed = iter(sorted(self._changed(since) | (set() if since else self._indexed())))
+        while some := list(islice(changed, AT_ONCE)):
+            self._db.step(partial(self._write, some, self._documents(some)))
+        return self._db.step(lambda: self._settle(known, newest))
 
-    def _unless_newer(self, known: tuple[int, str], number: int, change: Callable[[], None]) -> None:
-        """Change the index, but not if another process has meanwhile brought it further than this one can."""
+    def _settle(self, known: _Position, newest: _Position) -> bool:
+        """Note up to where the log is indexed now."""
+        is_alone = self._position() == known
+        # Of what two wrote at a time, the older may have come last: both begin again where both began.
+        reached = newest if is_alone else min(known, self._position())
+        rows = zip(("number", "slot"), reached, strict=True)
+        self._db.run_for_each("INSERT OR REPLACE INTO state VALUES(?, ?)", rows)
+        return is_alone
 
-        def step() -> None:
-            now = self._state()
-            if now == known or now[0] <= number:
-                change()
-
-        self._db.step(step)
-
-    def _state(self) -> tuple[int, str]:
-        """Return the slot that the index was built at, and what that slot is called."""
+    def _position(self) -> _Position:
         found = dict(self._db.rows("SELECT key, value FROM state"))
         return int(found.get("number") or 0), str(found.get("slot") or "")
-
-    def _write_state(self, number: int, slot: str) -> None:
-        self._db.run_for_each("INSERT OR REPLACE INTO state VALUES(?, ?)", [("number", number), ("slot", slot)])
 
     def _indexed(self) -> set[RunName]:
         return {(row[0], row[1]) for row in self._db.rows("SELECT experiment, id FROM runs")}

@@ -111,7 +111,7 @@ def _direction(place: Place, way: Iterable[Measured], metric: str, asked: str) -
 def _no_metric(way: Sequence[Measured], metric: str) -> NotFoundError:
     known = sorted({key.removeprefix(METRICS) for run in way for key in run.facts if key.startswith(METRICS)})
     why = f"the metrics are {', '.join(known[:20]) or 'none'}"
-    fix = tuple(f"use -m {name}" for name in known[:3])
+    fix = tuple(f"use -m {name}" for name in known[:3]) or (f"mlreg show {way[-1].ref}",)
     return NotFoundError("no_such_metric", f"nothing up to {way[-1].ref} has a metric {metric!r:.80}", why=why, fix=fix)
 
 

@@ -111,11 +111,13 @@ class _Scene(NamedTuple):
 
 
 def _look(place: Place) -> _Scene:
+    # Before the log: a run that is sealed meanwhile is found in both, and not in neither.
+    running = place.live()
     view = place.registry.repository.log.refresh()
     known = {entry.name: shown.name for entry, shown in entries_of(view, f"{EXPERIMENT}/*").items()}
     called = dict(known)
     live = []
-    for run in place.live():
+    for run in running:
         name = run.state.experiment
         owner = meant(view, Entry(EXPERIMENT, name)).name if name else ""
         live.append((owner, run))
