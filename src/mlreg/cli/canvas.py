@@ -66,7 +66,8 @@ class Canvas:
     def line(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Set the dots from one place to another."""
         (x0, y0), (x1, y1) = start, end
-        steps = max(1, math.ceil(max(abs(x1 - x0) * self.columns * 2, abs(y1 - y0) * self.rows * 4)))
+        # Two for each dot: with one, roundings would leave gaps.
+        steps = max(1, 2 * math.ceil(max(abs(x1 - x0) * self.columns * 2, abs(y1 - y0) * self.rows * 4)))
         for number in range(steps + 1):
             share = number / steps
             self.dot(x0 + (x1 - x0) * share, y0 + (y1 - y0) * share)

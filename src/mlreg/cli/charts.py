@@ -59,7 +59,8 @@ def _framed(canvas: Canvas, across: Scale, up: Scale, axis: str) -> Iterator[str
     yield f"{'':>{margin}} └{'─' * canvas.columns}"
     low, high = _number(across.value(0)), _number(across.value(1))
     between = canvas.columns - len(low) - len(high)
-    yield f"{'':{margin + 2}}{low}{fitted(axis, between - 2):^{between}}{high}"
+    word = fitted(axis, between - 2)
+    yield f"{'':{margin + 2}}{low}{padded(' ' * ((between - _width(word)) // 2) + word, between)}{high}"
 
 
 def _number(value: float) -> str:

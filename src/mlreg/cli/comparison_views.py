@@ -189,16 +189,13 @@ def junit(result: Comparison) -> Iterator[str]:
     places = {run.ref: place for place, run in enumerate(result.runs)}
     reasons = dict(zip(result.failed, result.reasons, strict=True))
     for run in tested:
-        told = "\n".join(f"{row[0]}: {row[places[run.ref] + 1]}" for row in _rows(result))
+        rows = (safe(f"{row[0]}: {row[places[run.ref] + 1]}") for row in _rows(result))
+        told = html.escape("\n".join(rows))
         yield f"<testcase classname={_attribute(run.ref.partition('@')[0])} name={_attribute(run.ref)}>"
-        if reason := reasons.get(run.ref):
-            yield f"<failure message={_attribute(reason)}>{html.escape(_safe_lines(told))}</failure>"
-        yield f"<system-out>{html.escape(_safe_lines(told))}</system-out></testcase>"
+        if (reason := reasons.get(run.ref)) is not None:
+            yield f"<failure message={_attribute(reason)}>{told}</failure>"
+        yield f"<system-out>{told}</system-out></testcase>"
     yield "</testsuite></testsuites>"
-
-
-def _safe_lines(value: str) -> str:
-    return "\n".join(map(safe, value.split("\n")))
 
 
 def _attribute(value: str) -> str:

@@ -29,11 +29,11 @@ def add(registry: Registry, text: str, note: str) -> NoteInfo:
         note: Markdown, or plain text.
 
     Raises:
-        UsageError: `bad_note`, it is empty, or longer than 100,000 characters.
-        NotFoundError: `ref_not_found`.
+        UsageError: `bad_note`, it is empty, longer than 100,000 characters, or no text.
+        NotFoundError: `ref_not_found`; a run that is open has no notes yet.
     """
-    if not note.strip() or len(note) > MAX_CHARS:
-        why = f"a note has 1 to {MAX_CHARS} characters"
+    if not note.strip() or len(note) > MAX_CHARS or any("\ud800" <= character <= "\udfff" for character in note):
+        why = f"a note is text of 1 to {MAX_CHARS} characters"
         raise UsageError("bad_note", "this is no note", why=why, fix="register a long text as a file")
     subject = Subject.to_change(registry, text)
     note_id = os.urandom(_ID_BYTES).hex()
