@@ -113,7 +113,9 @@ class RunIndex:
             some = tuple(numbers[start : start + AT_ONCE])
             query = f"SELECT number, document FROM runs WHERE number IN ({','.join('?' * len(some))})"
             found.update(self._db.rows(query, some))
-        return [json.loads(found[number]) for number in numbers]
+        # All at once takes less time than one after the other.
+        read = dict(zip(found, json.loads(f"[{','.join(found.values())}]"), strict=True))
+        return [read[number] for number in numbers]
 
     def named(self, beginning: str) -> list[RunName]:
         """Return the runs whose ids begin so, of all experiments."""

@@ -12,7 +12,7 @@ from mlreg.formats.annotation import facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.expression import And, Compare, Expression, Field, Not, Or, SortKey, parse_expression, parse_sort
 from mlreg.formats.journal import NOT_FINITE
-from mlreg.formats.matching import matches, sorted_by
+from mlreg.formats.matching import selected, sorted_by
 from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.run import OUR_WORDS, Series
 from mlreg.formats.series import FILE, decode_series
@@ -32,16 +32,6 @@ from mlreg.repository.view import View
 _WORDS = (*FIELDS, *OUR_WORDS)
 NUMBERS = ("metrics.", "min.", "max.")
 """What the names of facts begin with that are numbers, perhaps not finite ones."""
-_Row = Mapping[str, Any]
-"""The facts of a run that a question asks for."""
-
-
-class _Found(NamedTuple):
-    """A run that is looked at."""
-
-    number: int
-    """In the index; negative if it is not sealed."""
-    facts: _Row
 
 
 def search(place: Place, experiment: str = "", where: str = "", sort: str = "", limit: int = 0) -> list[RunInfo]:
@@ -85,14 +75,16 @@ def _fitting(
     scene = _look(place)
     named = _chosen(scene, experiment)
     live = [live_document(run) for name, run in reversed(scene.live) if name in named]
-    needed = {field.parts[0] for field in (*fields_of(wanted), *(key.field for key in keys))}
+    by = [key.field.parts[0] for key in keys]
 
     def question(index: RunIndex) -> list[dict[str, Any]]:
-        found = _rows(index, named, live, needed)
-        fitting = [one for one in found if wanted is None or matches(wanted, one.facts)]
-        ordered = sorted_by(fitting, keys, lambda one: _sortable(one.facts))[: limit or None]
-        sealed = iter(index.documents([one.number for one in ordered if one.number > 0]))
-        return [next(sealed) if one.number > 0 else live[-one.number - 1] for one in ordered]
+        columns = _columns(index, live, {*by, *(field.parts[0] for field in fields_of(wanted))})
+        found = _numbers(index, named, live)
+        fitting = selected(wanted, found, columns) if wanted else found
+        ordered = sorted_by(fitting, keys, lambda run: {key: _sortable(key, columns[key].get(run)) for key in by})
+        shown = ordered[: limit or None]
+        sealed = iter(index.documents([number for number in shown if number > 0]))
+        return [next(sealed) if number > 0 else live[-1 - number] for number in shown]
 
     documents = asked(place.registry.repository, question)
     return [info_of(_called(document, scene.called)) for document in documents]
@@ -144,36 +136,34 @@ def _chosen(scene: _Scene, name: str) -> dict[str, str]:
     raise NotFoundError("ref_not_found", f"there is no experiment {name}", fix=fix)
 
 
-def _rows(
-    index: RunIndex, named: Mapping[str, str], live: Sequence[Mapping[str, Any]], needed: set[str]
-) -> list[_Found]:
-    """Return all runs with the facts that are needed of them."""
-    columns = {key: index.column(key) for key in needed}
+def _numbers(index: RunIndex, named: Mapping[str, str], live: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the numbers of all runs: those of runs that are not sealed, which are negative, then of the others."""
     # A sealed run that goes on is shown as it goes on.
     shadowed = {document["id"] for document in live}
     ids = index.column("id") if shadowed else {}
-    rows = [
-        _Found(-1 - at, {key: comparable(key, facts.get(key)) for key in needed})
-        for at, facts in enumerate(map(facts_of_run, live))
-    ]
-    sealed = (number for number in index.numbers(list(named)) if not shadowed or ids.get(number) not in shadowed)
-    rows.extend(
-        _Found(number, {key: comparable(key, column.get(number)) for key, column in columns.items()})
-        for number in sealed
-    )
-    return rows
+    sealed = [number for number in index.numbers(list(named)) if not shadowed or ids.get(number) not in shadowed]
+    return [*(-1 - at for at in range(len(live))), *sealed]
 
 
-def comparable(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
-    """Return a fact so that infinities compare as numbers; NaN, which compares with nothing, stays a word."""
-    if isinstance(value, str) and value in ("Infinity", "-Infinity") and key.startswith(NUMBERS):
-        return NOT_FINITE[value]
-    return value
+def _columns(index: RunIndex, live: Sequence[Mapping[str, Any]], keys: set[str]) -> dict[str, dict[int, Any]]:
+    """Return the facts that are asked for, each by the number of the run that has it."""
+    facts = [(-1 - at, facts_of_run(document)) for at, document in enumerate(live)]
+    found = {}
+    for key in keys:
+        column = index.column(key) | {number: one[key] for number, one in facts if key in one}
+        found[key] = {run: _finite(value) for run, value in column.items()} if key.startswith(NUMBERS) else column
+    return found
 
 
-def _sortable(facts: _Row) -> _Row:
-    """Return facts in which what is no number comes last, wherever large ones are."""
-    return {key: None if value == "NaN" and key.startswith(NUMBERS) else value for key, value in facts.items()}
+def _finite(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return a value of a metric so that infinities compare as numbers; NaN, which compares with nothing, stays."""
+    is_infinite = isinstance(value, str) and value in ("Infinity", "-Infinity")
+    return NOT_FINITE[value] if is_infinite else value
+
+
+def _sortable(key: str, value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """Return a fact so that what is no number comes last, wherever large ones are."""
+    return None if value == "NaN" and key.startswith(NUMBERS) else value
 
 
 def key_of(text: str) -> str:
