@@ -15,16 +15,19 @@ import pytest
 from blake3 import blake3
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tour.md", "docs/output.md")
+PAGES = ("README.md", "docs/tour.md", "docs/output.md", "docs/experiments.md")
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
-ID = re.compile(r"\b[0-9a-f]{32}(?:[0-9a-f]{32})?\b")
+ID = re.compile(r"\b(?:[0-9a-f]{32}(?:[0-9a-f]{32})?|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\b")
 
 # What differs from run to run, and what stands for it.
 DIFFERS = (
     (re.compile(r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z"), "<time>"),
+    (re.compile(r"<time>\t\d+\.\d\t"), "<time>\t<seconds>\t"),
     (re.compile(r"\b20\d\d\.\d\d\.\d\d\b"), "<day>"),
+    (re.compile(r"<day> [0-9a-f]{12}\b"), "<day> <id>"),
+    (re.compile(r"@[0-9a-f]{8}-[0-9a-f]{4}:"), "@<id>:"),
     (re.compile(r"\b\d+\.\d [kM]B"), "<size>"),
     (re.compile(r"(tags?,|objects? read) \(?[1-9]\d* B\)?"), r"\1 <size>"),
     (re.compile(r'"size": \d+'), '"size": <size>'),

@@ -31,7 +31,8 @@ class Captured(NamedTuple):
 
 def capture(command: Sequence[str]) -> Captured:
     """Return what a command is about to run in, in the present directory."""
-    facts: dict[str, Any] = {"command": list(command), "platform": platform.platform(terse=True)}
+    machine = {"host": platform.node(), "platform": platform.platform(terse=True)}
+    facts: dict[str, Any] = {"command": list(command), **machine}
     files: dict[str, bytes] = {}
     if code := _code():
         facts["code"], diff = code

@@ -25,7 +25,9 @@ RUN = "run"
 """Role in which a run is an input of what it made."""
 ENVIRONMENT = "facts.environment"
 PACKAGE = "packages."
-SURROUNDINGS = ("facts.code.", ENVIRONMENT, "facts.python", "facts.platform", "facts.command", PACKAGE, "inputs.")
+SURROUNDINGS = (
+    *("facts.code.", ENVIRONMENT, PACKAGE, "facts.python", "facts.platform", "facts.host", "facts.command", "inputs."),
+)
 """What the names of facts begin with that tell what a run ran in and what it used."""
 _OF_A_RUN = (METRICS, "params.", "min.", "max.", *SURROUNDINGS)
 
