@@ -79,7 +79,8 @@ def notes(registry: Registry, text: str = "") -> list[NoteInfo]:
         if subject is None or entry == subject.entry
         for one in _notes(shown.ref(entry, leaf), some)
     ]
-    return sorted(found, key=lambda one: (one.time, one.id))
+    # Those of one second stay in the order in which they follow each other.
+    return sorted(found, key=lambda one: one.time)
 
 
 def _named(about: str) -> tuple[Entry, str]:
