@@ -125,7 +125,9 @@ def test_a_run_that_a_process_went_on_with_is_that_processs_run(tmp_path: Path) 
     assert status(tmp_path, host=began, a=[start(2, **HERE)]) == "running"
 
 
-@pytest.mark.parametrize("began", [None, "another-kernel:4026531836:77", f"{HERE['began']}0:5"])
+@pytest.mark.parametrize(
+    "began", [None, "another-kernel:4026531836:77", f"{HERE['began']}0:5"], ids=["nothing", "kernel", "start"]
+)
 def test_of_a_process_that_cannot_be_seen_the_last_sign_of_life_counts(tmp_path: Path, began: str | None) -> None:
     """Containers of one host have its name and numbers of their own; some systems have no /proc."""
     assert status(tmp_path, a=[start(began=began)]) == "running"

@@ -117,7 +117,11 @@ def test_what_is_not_finite_is_kept_and_shown(registry: ExperimentRegistry, run:
     assert repr(points(registry, run)[0][1]) == repr(float(value))
 
 
-@pytest.mark.parametrize("value", ["0.5", b"1", None, [1], {}, 1j, 10**400, np.array([1, 2]), object()], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    ["0.5", b"1", None, [1], {}, 1j, 10**400, np.array([1, 2]), object()],
+    ids=lambda value: type(value).__name__,
+)
 def test_what_is_no_number_is_no_metric_and_nothing_of_the_call_is_logged(
     registry: ExperimentRegistry, run: Run, value: Any
 ) -> None:
