@@ -111,7 +111,7 @@ def down(repository: Repository, start: CommitId, limit: int | None = None) -> W
 
     Every version that the log ever named is looked at, removed ones too, and what those were made from.
     """
-    users = _users(repository)
+    users = users_of(repository)
     return walk(start, lambda front: {one: users.get(one, ()) for one in front}, limit)
 
 
@@ -119,8 +119,8 @@ def _inputs(commit: Commit) -> list[Link]:
     return [Link(item.commit, item.role) for item in commit.inputs]
 
 
-def _users(repository: Repository) -> dict[CommitId, list[Link]]:
-    """Return, for each commit that is an input, the commits that name it."""
+def users_of(repository: Repository) -> dict[CommitId, list[Link]]:
+    """Return, for each commit that is an input, the commits that name it: one pass over all commits."""
     users: dict[CommitId, list[Link]] = {}
     waiting = deque(dict.fromkeys(_named(repository.log.view)))
     seen = set(waiting)

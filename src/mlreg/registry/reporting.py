@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from mlreg.errors import MlregError, NotFoundError, UsageError
+from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.run import Series
 from mlreg.operations.best_run import better_of, goal_of
 from mlreg.operations.curves import thinned
 from mlreg.registry import noting, tracing
-from mlreg.registry.results import Graph, GraphNode, NoteInfo, VersionInfo
+from mlreg.registry.results import Graph, NoteInfo, VersionInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
 from mlreg.registry.searching_runs import best_first, find, metrics, ref_of
 
 MOST_POINTS = 4_000_000
 """In one report; of more, each curve is thinned so that no peak is lost."""
-MOST_RUNS_TRACED = 50
-"""Runs whose lineage is drawn: of more, a picture is of no use."""
+MOST_RUNS_TRACED = 500
+"""Runs whose lineage is looked for."""
 LEAST_POINTS = 100
 
 
@@ -41,8 +41,8 @@ class ReportCurve(NamedTuple):
 
     run: int
     """Which run of the report."""
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
+    steps: Sequence[int]
+    values: Sequence[float]
     points: int
     """That there are, of which the ones here are those that are drawn."""
     not_finite: int
@@ -63,6 +63,8 @@ class Report(NamedTuple):
     lineage: Graph
     asked: tuple[str, ...]
     """Ids of the versions whose lineage it is."""
+    untraced: int
+    """Runs whose lineage was not looked for."""
     notes: tuple[NoteInfo, ...]
 
 
@@ -89,7 +91,7 @@ def gather(place: Place, asked: Asked) -> Report:
     names = {name for run in runs for name in run.metrics}
     goals = _goals(place, runs)
     directions = {name: better for name in names if (better := goals.get(name) or better_of(name))}
-    graph, ids = _lineage(place, [*(run.ref for run in runs if run.sealed), *(version.ref for version in versions)])
+    graph, ids, untraced = _lineage(place, runs, versions)
     shown = {*(run.ref for run in runs), *(version.ref for version in versions)}
     entries = {ref.partition("@")[0] for ref in shown}
     return Report(
@@ -100,7 +102,8 @@ def gather(place: Place, asked: Asked) -> Report:
         directions=directions,
         cards=tuple(versions),
         lineage=graph,
-        asked=tuple(ids),
+        asked=ids,
+        untraced=untraced,
         notes=tuple(note for note in noting.notes(place.registry) if note.ref in shown | entries) if entries else (),
     )
 
@@ -166,34 +169,20 @@ def _points(run: RunInfo) -> int:
 
 
 def _curve(number: int, series: Series, most: int) -> ReportCurve:
-    drawn: Sequence[int] = range(len(series)) if len(series) <= most else thinned(series.values, most)
-    return ReportCurve(
-        run=number,
-        steps=tuple(series.steps[place] for place in drawn),
-        values=tuple(series.values[place] for place in drawn),
-        points=len(series),
-        not_finite=sum(not math.isfinite(value) for value in series.values),
+    steps: Sequence[int] = series.steps
+    values: Sequence[float] = series.values
+    if len(series) > most:
+        drawn = thinned(values, most)
+        steps, values = [steps[place] for place in drawn], [values[place] for place in drawn]
+    return ReportCurve(number, steps, values, len(series), sum(not math.isfinite(value) for value in series.values))
+
+
+def _lineage(
+    place: Place, runs: Iterable[RunInfo], versions: Iterable[VersionInfo]
+) -> tuple[Graph, tuple[str, ...], int]:
+    """Return what versions come from and what came of them, their ids, and how many runs are left out."""
+    sealed = [run.ref for run in runs if run.sealed]
+    graph, ids = tracing.around(
+        place.registry, dict.fromkeys([*(version.ref for version in versions), *sealed[:MOST_RUNS_TRACED]])
     )
-
-
-def _lineage(place: Place, refs: Sequence[str]) -> tuple[Graph, list[str]]:
-    """Return what versions come from, and what came of them, as one graph; and their ids."""
-    nodes: dict[str, GraphNode] = {}
-    edges: dict[Any, None] = {}
-    asked = []
-    for ref in refs[:MOST_RUNS_TRACED]:
-        for graph in _graphs(place, ref):
-            nodes |= {node.id: node for node in graph.nodes}
-            edges |= dict.fromkeys(graph.edges)
-        asked.append(str(place.registry.rev_parse(ref).commit_id))
-    return Graph(tuple(nodes.values()), tuple(edges)), asked
-
-
-def _graphs(place: Place, ref: str) -> Iterator[Graph]:
-    yield tracing.graph(place.registry, ref, direction="up")
-    try:
-        yield tracing.graph(place.registry, ref, direction="down", depth=1)
-    except MlregError as error:
-        # What came of it is found by reading all commits: one that is damaged stands in no report's way.
-        if error.code != "object_damaged":
-            raise
+    return graph, tuple(ids), len(sealed[MOST_RUNS_TRACED:])

@@ -7,6 +7,7 @@ RFC 3339 with milliseconds.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from mlreg.formats.run import OUR_WORDS
@@ -51,14 +52,19 @@ class RunInfo(NamedTuple):
 
 def facts(run: RunInfo, name: str) -> list[tuple[str, Any]]:
     """Return the params, labels or facts of a run by dotted names, sorted."""
-    return sorted(flat(getattr(run, name)))
+    return sorted(flat(getattr(run, name)), key=itemgetter(0))
+
+
+def all_facts(run: RunInfo) -> dict[str, Any]:
+    """Return all that expressions can ask of a run: `params.lr`, `metrics.auc`, `status`."""
+    return facts_of_run(document_of(run))
 
 
 def fact_of(run: RunInfo, field: str) -> Any:  # noqa: ANN401 - a JSON value
     """Return one fact of a run as expressions name it, `metrics.auc`; None if it has none."""
     first, dot, rest = field.partition(".")
     ours = OUR_WORDS.get(first, first)
-    return facts_of_run(document_of(run)).get(f"{ours}{dot if ours else ''}{rest}")
+    return all_facts(run).get(f"{ours}{dot if ours else ''}{rest}")
 
 
 def document_of(run: RunInfo) -> dict[str, Any]:

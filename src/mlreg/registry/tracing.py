@@ -7,12 +7,13 @@ from itertools import chain, islice
 from sys import maxsize
 from typing import Literal, Protocol
 
+from mlreg.errors import IntegrityError
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import known_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.ids import CommitId
 from mlreg.operations.history import newest_first
-from mlreg.operations.lineage import Walk, down, present_commits, state_of, up
+from mlreg.operations.lineage import Walk, down, present_commits, state_of, up, users_of, walk
 from mlreg.registry import results
 from mlreg.registry.describe import Shown
 from mlreg.registry.resolve import Target, entries_of, resolve_entry
@@ -81,6 +82,39 @@ def graph(registry: Finds, ref: str, *, direction: Direction = "up", depth: int 
     walk = WALKS[direction](repository, target.commit_id, depth)
     edges = dict.fromkeys(_edges(walk, direction))
     return results.Graph(tuple(_nodes(repository, walk.distances)), tuple(edges))
+
+
+def around(registry: Finds, refs: Iterable[str]) -> tuple[results.Graph, list[str]]:
+    """Return what versions were made from, however far, and what was made from them: as one graph, and their ids.
+
+    Raises:
+        NotFoundError: `ref_not_found`, `ref_ambiguous`, `version_removed`.
+        IntegrityError: `object_damaged`, a commit that they were made from cannot be read.
+    """
+    places: dict[int, tuple[Repository, list[CommitId]]] = {}
+    for ref in refs:
+        repository, _, target = registry.find(ref)
+        places.setdefault(id(repository), (repository, []))[1].append(target.commit_id)
+    nodes: dict[str, results.GraphNode] = {}
+    edges: dict[results.GraphEdge, None] = {}
+    for repository, ids in places.values():
+        above, below = [up(repository, commit_id) for commit_id in ids], _uses(repository, ids)
+        near = dict.fromkeys(chain(*(found.distances for found in (*above, *below))))
+        nodes |= {node.id: node for node in _nodes(repository, near)}
+        edges |= dict.fromkeys(edge for found in above for edge in _edges(found, "up"))
+        edges |= dict.fromkeys(edge for found in below for edge in _edges(found, "down"))
+    asked = [str(commit_id) for _, ids in places.values() for commit_id in ids]
+    return results.Graph(tuple(nodes.values()), tuple(edges)), asked
+
+
+def _uses(repository: Repository, ids: Iterable[CommitId]) -> list[Walk]:
+    """Return the walks from versions to what was made from them directly."""
+    try:
+        users = users_of(repository)
+    except IntegrityError:
+        # All commits are read for this: one that is damaged may have nothing to do with what is asked.
+        return []
+    return [walk(commit_id, lambda front: {one: users.get(one, ()) for one in front}, 1) for commit_id in ids]
 
 
 def _edges(walk: Walk, direction: Direction) -> Iterable[results.GraphEdge]:
