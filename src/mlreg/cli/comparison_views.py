@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mlreg.cli.output import Column, Style, View, count_of, safe
+from mlreg.cli.output import Column, Style, View, count_of, safe, save
 from mlreg.cli.run_views import text
 from mlreg.errors import UsageError
 from mlreg.registry.comparisons import Blame, ComparedMetric, Comparison, Fall, Group, GroupMetric, Suspect
@@ -123,7 +123,7 @@ def basis(result: Blame) -> str:
 def write_reports(result: Comparison, reports: Sequence[tuple[str, Path]]) -> None:
     """Write a comparison to files, each in its form."""
     for form, path in reports:
-        path.write_text("".join(f"{line}\n" for line in FORMS[form](result)), encoding="utf-8")
+        save("".join(f"{line}\n" for line in FORMS[form](result)), path)
 
 
 def read_report(report: str) -> tuple[str, Path]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg import __version__
 from mlreg.cli.allocating import keep_memory
 from mlreg.cli.answers import Failure
-from mlreg.errors import MlregError, UsageError
+from mlreg.errors import MlregError, UsageError, explain
 from mlreg.registry.results import fields_of
 
 if TYPE_CHECKING:
@@ -193,6 +195,27 @@ def write_text(text: str) -> None:
         return
     for line in text.splitlines():
         _write(safe(line))
+
+
+def save(text: str, path: Path) -> int:
+    """Write text to a file that was named, and return its bytes.
+
+    Raises:
+        UsageError: `bad_place`, it is a directory, or lies in none. AccessError, NoSpaceError: as they say.
+    """
+    data = text.encode()
+    try:
+        path.write_bytes(data)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        if path.is_dir():
+            raise UsageError("bad_place", f"{path} is a directory", fix="name a file in it") from error
+        fix = f"mkdir -p {shlex.quote(str(path.parent))}"
+        raise UsageError(
+            "bad_place", f"there is no directory {path.parent} to write {path.name} into", fix=fix
+        ) from error
+    except OSError as error:
+        raise explain(error, str(path)) from error
+    return len(data)
 
 
 def note(text: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from mlreg.cli import charts
 from mlreg.cli.options import Limit, Where, open_experiments, register
-from mlreg.cli.output import Printer, View
+from mlreg.cli.output import Printer, View, save
 from mlreg.errors import UsageError
 from mlreg.registry.plotting import STEP, Chosen, Curve, Table, curves, table
 
@@ -109,7 +109,7 @@ def _write(path: Path, picture: str, title: str) -> None:
 
     if path.suffix not in (".svg", ".html"):
         raise UsageError("bad_picture", f"{path} is neither .svg nor .html", fix=f"--out {path.with_suffix('.svg')}")
-    path.write_text(svg.page(picture, title) if path.suffix == ".html" else picture, encoding="utf-8")
+    save(svg.page(picture, title) if path.suffix == ".html" else picture, path)
 
 
 def add_commands(tree: typer.Typer) -> None:

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import Where, open_experiments, register
-from mlreg.cli.output import Printer, View, size_of
-from mlreg.errors import explain
+from mlreg.cli.output import Printer, View, save, size_of
 from mlreg.registry import reporting
 from mlreg.registry.reporting import Asked, Report, Reported
 
@@ -42,12 +41,7 @@ def report(
 def _write(path: Path, found: Report) -> Reported:
     from mlreg.web.report import page
 
-    text = page(found)
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise explain(error, str(path)) from error
-    return reporting.reported(found, str(path), len(text.encode()))
+    return reporting.reported(found, str(path), save(page(found), path))
 
 
 def add_commands(tree: typer.Typer) -> None:
