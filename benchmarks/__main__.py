@@ -18,6 +18,7 @@ from pathlib import Path
 
 import mlreg
 from benchmarks import (
+    chromium,
     corpus,
     experiments,
     extremes,
@@ -25,6 +26,7 @@ from benchmarks import (
     peers,
     real_files,
     registry_speed,
+    report,
     startup,
     tuned,
     versions,
@@ -237,6 +239,19 @@ def _extremes(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     return "Very many, and very large", _rows("| `add` of | s | a second | peak MB | stored MB |", lines)
 
 
+def _report(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    rows = report.measure(clock, work, mlreg, scale)
+    lines = []
+    for row in rows:
+        seconds = ["" if some is None else f"{some:.2f}" for some in (row.opening, row.curves)]
+        sizes = f"{row.compressed / 1e6:.2f} | {row.size / 1e6:.2f} | {1.5 * row.compressed / 1e6 + 0.2:.2f}"
+        lines.append(f"| {row.title} | {sizes} | {row.writing:.2f} | {' | '.join(seconds)} |")
+    head = "| report on | points alone, deflated MB | file MB | at most MB | written s | opened s | curves drawn s |"
+    without = chromium.missing()
+    note = f"Opened in Chromium, median of {report.ROUNDS}" if not without else f"Not opened: {without}"
+    return "Reports", [f"{note}; all are noise, which does not compress.", "", *_rows(head, lines)]
+
+
 PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "startup": _startup,
     "weights": _weights,
@@ -249,6 +264,7 @@ PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "log": _log,
     "registry": _registry,
     "experiments": _experiments,
+    "report": _report,
 }
 """The tables, by the marks between which they stand in the page."""
 

@@ -5,23 +5,17 @@ Whatever a test does, its pages say nothing on the console, throw nothing, and a
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import chromium
 from mlreg.registry import ExperimentRegistry
 from mlreg.registry.places import init
 from tests.web import projects
 from tests.web.projects import ANN, Project
-
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
-]
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 Visit = Callable[..., Any]
 """Opens a file in a page of the browser; further arguments are those of `Browser.new_page`."""
@@ -30,14 +24,10 @@ Visit = Callable[..., Any]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Start Chromium, once for a module: what drives it holds the thread's event loop as long as it runs."""
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    with driver.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
-        yield started
-        started.close()
+    if reason := chromium.missing():
+        pytest.skip(reason)
+    with chromium.started() as found:
+        yield found
 
 
 @pytest.fixture
