@@ -33,6 +33,8 @@ def unpacked(head: dict[str, Any], data: bytes) -> Iterator[tuple[int, list[int]
                 steps.append(step)
         else:
             steps = [run["first"] + number * run["stride"] for number in range(run["count"])]
+            # JavaScript adds these up, and has no larger integers.
+            assert all(abs(one) < 2**53 for one in steps)
         yield run["run"], steps, [next(values) for _ in steps]
     assert [*values, *moves] == []
 

@@ -39,5 +39,8 @@ function runBoxes() {
 }
 
 function versionBoxes() {
-  return report.cards.slice(0, 2).map((card) => ["version", plain(card.ref), [card.tags.map(plain).join(", "), card.deprecated ? "deprecated" : ""]]);
+  return report.cards.slice(0, 2).map(({ ref, tags, deprecated }) => {
+    const [entry, version] = ref.split("@");
+    return [plain(entry), cut(plain(version), 24), [tags.map(plain).join(", "), deprecated ? "deprecated" : ""]];
+  });
 }

@@ -3,7 +3,7 @@
 function addCards() {
   if (!report.cards.length) return;
   const card = ({ ref, fields, body }) => make("article", { class: "card" }, make("h3", {}, plain(ref)),
-    make("dl", {}, ...fields.flatMap(([name, value]) => [make("dt", {}, plain(name)), make("dd", {}, shown(revived(value)))])),
+    make("dl", {}, ...fields.flatMap(([name, value]) => [make("dt", {}, cut(plain(name), 120)), make("dd", {}, shown(revived(value)))])),
     body ? make("div", { class: "prose" }, ...prose(body)) : null);
   addSection("cards", report.cards.length > 1 ? "Cards" : "Card", ...report.cards.map(card));
 }
