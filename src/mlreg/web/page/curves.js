@@ -26,7 +26,7 @@ function addCurves() {
     for (const chart of charts) chart.refresh();
   });
   const none = make("p", { class: "soft" }, "No run is chosen.");
-  const legend = make("div", { class: "legend", role: "list", "aria-label": "chosen runs" });
+  const legend = make("div", { class: "legend", role: "group", "aria-label": "chosen runs" });
   addSection("curves", "Curves",
     make("div", { class: "bar" },
       make("label", {}, "smoothing", smoothing, amount), make("label", {}, log, "logarithmic"), metrics.length > MANY_METRICS ? finder() : null,
@@ -61,7 +61,7 @@ function finder() {
 
 function fillLegend(legend) {
   const { runs } = choice;
-  const entry = (run) => lifts(make("button", { type: "button", role: "listitem", "data-run": run.number, title: "leave out", onclick: () => { choice.lift(null); choice.toggle(run); } }, swatch(run), run.name), run);
+  const entry = (run) => lifts(make("button", { type: "button", "data-run": run.number, title: "leave out", onclick: () => { choice.lift(null); choice.toggle(run); } }, swatch(run), run.name), run);
   const rest = runs.length - MOST_IN_LEGEND;
   legend.replaceChildren(...runs.slice(0, MOST_IN_LEGEND).map(entry), rest > 0 ? make("span", { class: "soft" }, `and ${rest} more`) : "");
 }

@@ -70,7 +70,7 @@ function drawnLineage(boxes, edges) {
   dagre.layout(graph);
   const { width, height } = graph.graph();
   const tip = makeSvg("marker", { id: "arrow", viewBox: "0 0 8 8", refX: 8, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" }, makeSvg("path", { d: "M0 0L8 4L0 8z", class: "arrow" }));
-  const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `lineage: ${counted(boxes.length, "box").replace("boxs", "boxes")}` }, makeSvg("defs", {}, tip));
+  const svg = makeSvg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `lineage: ${counted(graph.edges().length, "link")}` }, makeSvg("defs", {}, tip));
   for (const edge of graph.edges()) {
     const { points, x, y, role } = graph.edge(edge);
     svg.append(makeSvg("path", { d: `M${points.map((point) => `${point.x.toFixed(1)} ${point.y.toFixed(1)}`).join("L")}`, class: "edge", "marker-end": "url(#arrow)" }),
