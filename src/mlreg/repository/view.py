@@ -432,7 +432,8 @@ class View:
         """Yield the live packs whose index is not in the view yet, those first that a slot near to `near` added."""
         query = f"SELECT {_PACK} FROM packs WHERE kind = ? AND content IS NULL AND state = 0"
         # What is looked for is mostly in a pack of the very slot, which is found without a look at all others.
-        yield from map(_pack, self._db.rows(f"{query} AND number = ?", (kind, near)))
+        if near:
+            yield from map(_pack, self._db.rows(f"{query} AND number = ?", (kind, near)))
         others = f"{query} AND number != ? ORDER BY abs(number - ?)"
         yield from map(_pack, self._db.rows(others, (kind, near, near)))
 
