@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import ConflictError
+from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
@@ -71,3 +72,39 @@ def test_two_versions_of_one_name_are_both_kept_by_the_commands_of_the_error(
     assert [item.id for item in kept.inputs] == [item.id for item in mine.inputs]
     assert there.verify().problems == ()
     assert bob.verify().problems == ()
+
+
+def test_a_run_that_went_on_in_two_places_is_kept_twice_by_the_commands_of_the_error(
+    origin: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = {}
+    for name in ("ann", "bob"):
+        place, _ = init(tmp_path / name, shared=False)
+        people[name] = ExperimentRegistry(place, name, tmp_path / "cache", {"origin": str(origin)})
+    with people["ann"].start_experiment("churn", tags={"team": "a"}) as run:
+        run.log_metric("loss", 1)
+    Sync(people["ann"].registry, "origin").push()
+    Sync(people["bob"].registry, "origin").pull()
+    for name, value in (("ann", 2), ("bob", 3)):
+        with people[name].resume(run.id) as again:
+            again.log_metric("loss", value)
+    Sync(people["ann"].registry, "origin").push()
+
+    with pytest.raises(ConflictError) as caught:
+        Sync(people["bob"].registry, "origin").push()
+
+    assert caught.value.code == "version_conflict"
+    monkeypatch.chdir(tmp_path / "bob")
+    monkeypatch.setenv("MLREG_AUTHOR", "bob")
+    assert call("remote", "add", "origin", os.fspath(origin)).status == 0
+    for words in map(shlex.split, caught.value.fix[-1].partition(": ")[2].split(" && ")):
+        done = call(*words[1:])
+        assert done.status == 0, (words, done.err)
+    there = ExperimentRegistry(origin, "")
+    found = {
+        version: [point.value for point in there.get_metrics(f"{run.ref}{version}")["loss"].points()]
+        for version in ("", "+2", "+3")
+    }
+    assert found == {"": [1], "+2": [1, 2], "+3": [1, 3]}
+    assert there.get_run(f"{run.ref}+3").labels == {"team": "a"}
+    assert [info.ref for info in there.list_runs()] == [f"{run.ref}+3"]

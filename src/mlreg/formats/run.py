@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from mlreg.errors import UsageError
@@ -63,6 +63,18 @@ def is_run_version(text: str) -> bool:
 def id_in(version: str) -> str:
     """Return the id of the run that a version is."""
     return version.partition("+")[0]
+
+
+def next_version(run: str, present: Sequence[str]) -> str:
+    """Return under which name a run is sealed next: `ID`, `ID+2`, `ID+3`.
+
+    Args:
+        run: its id.
+        present: the names under which it was sealed, the last one last.
+    """
+    if not present:
+        return run
+    return f"{run}+{int(present[-1].partition('+')[2] or 1) + 1}"
 
 
 def began(run: str) -> int:

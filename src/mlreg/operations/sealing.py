@@ -16,7 +16,7 @@ from mlreg.formats import canonical
 from mlreg.formats.annotation import about_version, facts_of, merge_patch
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
-from mlreg.formats.run import RunState, Series
+from mlreg.formats.run import RunState, Series, next_version
 from mlreg.formats.run_summary import brief, summary
 from mlreg.formats.series import FILE, decode_series, encode_series
 from mlreg.formats.versions import RUNS
@@ -109,13 +109,6 @@ def _register(repository: Repository, new: NewVersion, more: More) -> Recorded:
         except ConflictError as error:
             if error.code != "collected_meanwhile":
                 raise
-
-
-def next_version(run: str, present: Sequence[str]) -> str:
-    """Return under which name a run is sealed next, if it was under some before: `ID`, `ID+2`, `ID+3`."""
-    if not present:
-        return run
-    return f"{run}+{int(present[-1].partition('+')[2] or 1) + 1}"
 
 
 def _new_version(repository: Repository, run: LiveRun, author: str) -> NewVersion:

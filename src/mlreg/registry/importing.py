@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from mlreg.errors import ConflictError, UnavailableError
 from mlreg.formats.names import EXPERIMENT, Entry
+from mlreg.formats.run import next_version
 from mlreg.formats.run_summary import summary
 from mlreg.importers.foreign import ForeignModel, ForeignRun, ForeignVersion, Importer
 from mlreg.operations.history import latest_of, sealed_versions, tags_of, version_of
 from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, Recorded
-from mlreg.operations.sealing import next_version, run_version
+from mlreg.operations.sealing import run_version
 from mlreg.registry import annotating
 from mlreg.registry.registry import Registry
 

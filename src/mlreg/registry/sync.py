@@ -13,9 +13,19 @@ from typing import Any, NamedTuple
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError
 from mlreg.formats.annotation import ABOUT_ENTRY, version_in
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import Entry, RefName, known_ref_name, parse_ref_name, remote_ref, tag_ref, version_ref
+from mlreg.formats.names import (
+    EXPERIMENT,
+    Entry,
+    RefName,
+    known_ref_name,
+    parse_ref_name,
+    remote_ref,
+    tag_ref,
+    version_ref,
+)
 from mlreg.formats.pack import Sort
 from mlreg.formats.ref import parse_ref
+from mlreg.formats.run import id_in, next_version
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange
 from mlreg.formats.versions import AUTO, VersionFormat, order
@@ -334,13 +344,10 @@ class _Union:
 
     def _steps_out(self, ref: RefState, mine: Commit) -> str:
         """Return the commands after which both versions are in both places, and nothing is lost."""
-        from datetime import date
-
         name = self._parse(ref.name)
         here = self._sender if self._is_push else self._receiver
         taken = {**versions_of(self._sender.log.view, name.entry), **versions_of(self._view, name.entry)}
-        newest_first = sorted(taken, key=order, reverse=True)
-        free = self._format_of(name.entry).next(newest_first, AUTO, date.fromisoformat(mine.time[:10]))
+        free = self._free(name, sorted(taken, key=order), mine)
         tags = "".join(
             f" --tag {tag}"
             for tag, found in tags_of(here.log.view, name.entry).items()
@@ -349,6 +356,15 @@ class _Union:
         shown = f"{name.entry}@{name.leaf}"
         copy = f"mlreg copy {shown} --version {free}{tags}"
         return f"{copy} && mlreg rm {shown} && mlreg pull {self._remote} && mlreg push {self._remote}"
+
+    def _free(self, name: RefName, taken: Sequence[str], mine: Commit) -> str:
+        """Return a name that a version may get: taken are the ones of its entry, the newest last."""
+        from datetime import date
+
+        if name.entry.kind == EXPERIMENT:
+            run = id_in(name.leaf)
+            return next_version(run, [version for version in taken if id_in(version) == run])
+        return self._format_of(name.entry).next(taken[::-1], AUTO, date.fromisoformat(mine.time[:10]))
 
     def tags(self, agreed: dict[str, CommitId | None], *, force: bool) -> Iterator[Move]:
         """Yield the tags that are to move at the receiver.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from mlreg.formats.run import (
     is_run_id,
     is_run_version,
     is_same,
+    next_version,
     run_id,
 )
 from tests.unit.formats.journals import RUN, json_values, lines, point, records, times
@@ -107,6 +109,14 @@ def test_a_run_that_was_sealed_again_has_a_number(number: int) -> None:
 )
 def test_other_suffixes_are_none(suffix: str) -> None:
     assert not is_run_version(RUN + suffix)
+
+
+@pytest.mark.parametrize(
+    ("present", "following"),
+    [([], RUN), ([RUN], f"{RUN}+2"), ([RUN, f"{RUN}+2"], f"{RUN}+3"), ([f"{RUN}+9"], f"{RUN}+10")],
+)
+def test_versions_of_a_run_are_counted_from_the_last(present: Sequence[str], following: str) -> None:
+    assert next_version(RUN, present) == following
 
 
 # Names.

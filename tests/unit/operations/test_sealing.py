@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from mlreg.operations.live_runs import read_live_run
 from mlreg.operations.naming import rename
 from mlreg.operations.record import remove
 from mlreg.operations.register import Recorded
-from mlreg.operations.sealing import LONG, MAX_LABELS, MAX_MESSAGE, next_version, seal
+from mlreg.operations.sealing import LONG, MAX_LABELS, MAX_MESSAGE, seal
 from mlreg.repository.repository import Repository
 from mlreg.stores.faulty import Fault, FaultyStore, fail_at
 from mlreg.stores.memory import MemoryStore
@@ -371,11 +370,3 @@ def test_nothing_is_taken_away_before_it_is_a_version(tmp_path: Path) -> None:
             is_done = True
         assert (versions(repository_in(store)), run.directory.exists()) == ([RUN], False)
     assert call > 5
-
-
-@pytest.mark.parametrize(
-    ("present", "following"),
-    [([], RUN), ([RUN], f"{RUN}+2"), ([RUN, f"{RUN}+2"], f"{RUN}+3"), ([f"{RUN}+9"], f"{RUN}+10")],
-)
-def test_versions_of_a_run_are_counted_from_the_last(present: Sequence[str], following: str) -> None:
-    assert next_version(RUN, present) == following
