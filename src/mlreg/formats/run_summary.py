@@ -9,6 +9,10 @@ from typing import Any
 from mlreg.formats.journal import spelled
 from mlreg.formats.run import MAX_NAME_CHARS, NEVER, RunState, Series, Status, is_same
 
+LONG = "run.json"
+"""The file in which the metadata of a run stands that is too long for a commit."""
+REST = "rest"
+"""Says in such a commit, as a fact of the run, where the rest is."""
 _BRIEF = ("ended", "name", "seconds", "started", "status")
 """Facts that still stand in the commit of a run that has too many."""
 
@@ -98,4 +102,5 @@ def brief(metadata: Mapping[str, Any]) -> dict[str, Any]:
     run = {name: value for name, value in metadata["run"].items() if name in _BRIEF}
     if "name" in run:
         run["name"] = str(run["name"])[:MAX_NAME_CHARS]
+    run[REST] = LONG
     return {"metrics": {}, "params": {}, "ranges": {}, "run": run}

@@ -19,6 +19,7 @@ from mlreg.formats.names import EXPERIMENT, Entry, RefName, known_ref_name, vers
 from mlreg.formats.run import id_in, is_run_version
 from mlreg.operations.history import read_commits, sealed_versions, version_of
 from mlreg.operations.run_facts import facts_of_run, sealed_document
+from mlreg.operations.run_metadata import metadata_of
 from mlreg.repository.database import Database, Layout
 from mlreg.repository.repository import Repository
 
@@ -175,7 +176,7 @@ class RunIndex:
         for run, target in targets.items():
             commit = commits[target]
             about = about_version(version_ref(*newest[run]), commit.content())
-            stated = facts_of(view.annotations(about), {"metadata": commit.metadata})
+            stated = facts_of(view.annotations(about), {"metadata": metadata_of(self._repository, commit)})
             documents[run] = sealed_document(commit, stated)
         return documents
 

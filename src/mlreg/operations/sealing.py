@@ -17,7 +17,7 @@ from mlreg.formats.annotation import about_version, facts_of, merge_patch
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import RunState, Series, next_version
-from mlreg.formats.run_summary import brief, summary
+from mlreg.formats.run_summary import LONG, brief, summary
 from mlreg.formats.series import FILE, decode_series, encode_series
 from mlreg.formats.versions import RUNS
 from mlreg.ids import CommitId
@@ -27,11 +27,10 @@ from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.run_files import files_of_run
+from mlreg.operations.run_metadata import metadata_of
 from mlreg.operations.scanning import Source
 from mlreg.repository.repository import Repository
 
-LONG = "run.json"
-"""Where the facts of a run stand that are too long for a commit."""
 MAX_LABELS = 512 * 1024
 """Bytes of all labels of a run; the longest ones beyond that are facts of the run, and no labels."""
 MAX_MESSAGE = 10_000
@@ -205,16 +204,11 @@ def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
     read = repository.objects.read_whole
     files = {file.path: file for file in files_of(repository, commit)}
     kept = [file for path, file in files.items() if path not in (FILE, LONG)]
-    series, long = files.get(FILE), files.get(LONG)
+    series = files.get(FILE)
     return Earlier(
-        _json(b"".join(read(long.id, long.size))) if long else commit.metadata,
+        metadata_of(repository, commit),
         decode_series(b"".join(read(series.id, series.size))) if series else {},
         tuple(Source(file.path, partial(read, file.id, file.size), file.mode) for file in kept),
         commit.inputs,
         labels if isinstance(labels, dict) else {},
     )
-
-
-def _json(data: bytes) -> Mapping[str, Any]:
-    found = canonical.decode(data, len(data))
-    return found if isinstance(found, dict) else {}

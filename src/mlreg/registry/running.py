@@ -11,6 +11,7 @@ from mlreg.formats.run import check_status
 from mlreg.operations.clearing import tidy
 from mlreg.operations.live_runs import LiveRun, read_live_run
 from mlreg.operations.run_facts import live_document, sealed_document
+from mlreg.operations.run_metadata import metadata_of
 from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import RunInfo, info_of
 from mlreg.registry.searching_runs import sealed
@@ -128,8 +129,8 @@ def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
     if live.state.resumes:
         # It has labels from before, too.
         return sealed(place, f"{done.commit.entry}@{done.commit.version}")
-    labels = merge_patch({}, live.state.labels)
-    return info_of(sealed_document(done.commit, {"metadata": done.commit.metadata, "labels": labels}))
+    stated = {"metadata": metadata_of(registry.repository, done.commit), "labels": merge_patch({}, live.state.labels)}
+    return info_of(sealed_document(done.commit, stated))
 
 
 def _sealed_by_others(place: Place, run: str, more: More | None, error: NotFoundError) -> RunInfo:

@@ -22,6 +22,7 @@ from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import called, meant
 from mlreg.operations.run_facts import FIELDS, facts_of_run, live_document, sealed_document
 from mlreg.operations.run_index import RunIndex, asked
+from mlreg.operations.run_metadata import metadata_of
 from mlreg.registry.describe import statements_of
 from mlreg.registry.resolve import entries_of
 from mlreg.registry.run_place import Place
@@ -245,7 +246,7 @@ def sealed_run(repository: Repository, commit: Commit) -> RunInfo:
     """Return the sealed run that a commit is."""
     view, entry = repository.log.view, Entry.parse(commit.entry)
     said = statements_of(view, entry, commit.version).about(commit)
-    document = sealed_document(commit, facts_of(said, {"metadata": commit.metadata}))
+    document = sealed_document(commit, facts_of(said, {"metadata": metadata_of(repository, commit)}))
     return info_of(_called(document, {entry.name: called(view, entry).name}))
 
 

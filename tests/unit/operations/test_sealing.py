@@ -13,6 +13,7 @@ from mlreg.formats import canonical
 from mlreg.formats.annotation import about_version, facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry
+from mlreg.formats.run_summary import LONG
 from mlreg.formats.series import FILE, decode_series
 from mlreg.operations.annotate import annotate
 from mlreg.operations.history import files_of, read_commit, version_of, versions_of
@@ -20,7 +21,7 @@ from mlreg.operations.live_runs import read_live_run
 from mlreg.operations.naming import rename
 from mlreg.operations.record import remove
 from mlreg.operations.register import Recorded
-from mlreg.operations.sealing import LONG, MAX_LABELS, MAX_MESSAGE, seal
+from mlreg.operations.sealing import MAX_LABELS, MAX_MESSAGE, seal
 from mlreg.repository.repository import Repository
 from mlreg.stores.faulty import Fault, FaultyStore, fail_at
 from mlreg.stores.memory import MemoryStore

@@ -264,6 +264,25 @@ def test_a_thing_that_is_too_long_to_be_said_is_refused_and_the_run_goes_on(run:
     assert run.finish().params == {"text": "short"}
 
 
+def test_a_run_of_which_more_is_known_than_a_commit_holds_is_shown_found_and_resumed_whole(
+    registry: ExperimentRegistry, run: Run
+) -> None:
+    long = {f"p{number}": "x" * 600_000 for number in range(3)}
+    for name, value in long.items():
+        run.log_param(name, value)
+    run.log_metrics({"auc": 0.5})
+
+    info = run.finish()
+
+    (found,) = registry.list_runs(where="metrics.auc > 0.4")
+    assert info.params == found.params == registry.get_run(run.id).params == long
+    assert info == found == registry.get_run(run.id)
+    with registry.resume(run.id) as again:
+        assert code_of(lambda: again.log_param("p0", 1)) == "param_differs"
+        again.log_param("p3", 1)
+    assert registry.get_run(run.id).params == {**long, "p3": 1}
+
+
 # Files.
 
 
