@@ -24,8 +24,11 @@ from mlreg.codecs.planes import Shape
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.commit import Commit
 from mlreg.formats.identity import Identity
+from mlreg.formats.journal import line_of, read_journal
 from mlreg.formats.pack import TRAILER_SIZE, PackIndex, Sort, decode_trailer
 from mlreg.formats.recipe import Recipe
+from mlreg.formats.run import RunState
+from mlreg.formats.series import decode_series, encode_series
 from mlreg.formats.snapshot import Snapshot
 from mlreg.formats.transaction import Transaction
 from mlreg.formats.tree import Node
@@ -95,6 +98,13 @@ def exact(kind: type[Any]) -> Check:
 WORDS = b"".join(struct.pack("<f", number / 7) for number in range(600))
 PLAINS = (b"the same words again and again, " * 40, WORDS, WORDS[:1001], b"", bytes(5000))
 BASE = bytes(reversed(WORDS))
+SAID = [
+    {"start": {"experiment": "churn", "format": 1, "run": "01a20c4f-b500-7000-8203-040506070809"}, "time": 0},
+    *({"metrics": {"loss": number / 7, "auc": "NaN"}, "step": number, "time": number} for number in range(20)),
+    {"params": {"lr": 0.1, "layers": [1, 2]}, "time": 20},
+    {"end": {"status": "failed", "reason": "no memory"}, "time": 21},
+]
+"""What a journal says."""
 
 
 def decoding(codec: Codec) -> Check:
@@ -125,9 +135,25 @@ def as_tensors(kind: TensorFormat) -> Check:
     return check
 
 
+def as_series(data: bytes) -> None:
+    assert encode_series(decode_series(data)) == data
+
+
+def as_journal(data: bytes) -> None:
+    # A check of 32 bits may be met by chance, once in many times the age of this test.
+    assert all(record in SAID for record in read_journal(data).records)
+
+
 def differences() -> list[bytes]:
     shapes = [Shape(width, is_rotated=False) for width in (1, 2, 4, 8)]
     return [bytes(DIFFERENCE.encode(WORDS, bytes(32), BASE, shape)) for shape in shapes]
+
+
+def series() -> list[bytes]:
+    state = RunState("")
+    for record in SAID:
+        state.take(record)
+    return [encode_series(state.metrics), encode_series({})]
 
 
 def encoded(codec: Codec) -> list[bytes]:
@@ -146,6 +172,8 @@ TARGETS: dict[str, tuple[Check, Callable[[], list[bytes]]]] = {
     "recipe": (exact(Recipe), lambda: objects(Sort.RECIPE)),
     "tree": (exact(Node), lambda: objects(Sort.TREE)),
     "commit": (exact(Commit), lambda: objects(Sort.COMMIT)),
+    "series": (as_series, series),
+    "journal": (as_journal, lambda: [b"".join(map(line_of, SAID))]),
     DIFFERENCE.name: (as_difference, differences),
     **{codec.name: (decoding(codec), partial(encoded, codec)) for codec in CODECS},
     **{kind.name: (as_tensors(kind), partial(samples, kind)) for kind in FORMATS},

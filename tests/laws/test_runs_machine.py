@@ -43,6 +43,12 @@ class Content(NamedTuple):
     records: int
     """How much was said in all: a version in which more was said is another one."""
 
+    def is_part_of(self, other: Content) -> bool:
+        known = dict(other.values)
+        return set(self.seeds) <= set(other.seeds) and all(
+            set(some) <= set(known.get(name, ())) for name, some in self.values
+        )
+
 
 @dataclass
 class Live:
@@ -221,7 +227,9 @@ class RunsOfTwoPeople(RuleBasedStateMachine):
         live, versions = self.live[person][run], self.sealed[person].setdefault(run, [])
         content = live.content(versions)
         assert content
-        if content not in versions:
+        # A copy that was made while the run lived is a part of it, and no version of its own.
+        is_part = content.status == "crashed" and live.resumes is None
+        if content not in versions and not (is_part and any(map(content.is_part_of, versions))):
             versions.append(content)
         if not live.writers:
             del self.live[person][run]

@@ -1,4 +1,4 @@
-"""The metadata of a sealed run, also of one that has more than a commit holds."""
+"""The metadata and the metrics of a sealed run, also of one that has more than a commit holds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 from mlreg.errors import MlregError
 from mlreg.formats import canonical
 from mlreg.formats.commit import Commit
+from mlreg.formats.run import Series
 from mlreg.formats.run_summary import LONG, REST
+from mlreg.formats.series import FILE, decode_series
 from mlreg.operations.history import files_of
 from mlreg.repository.repository import Repository
 
@@ -29,3 +31,13 @@ def metadata_of(repository: Repository, commit: Commit) -> Mapping[str, Any]:
     except MlregError:
         return commit.metadata
     return found if isinstance(found, dict) else commit.metadata
+
+
+def metrics_of(repository: Repository, commit: Commit) -> dict[str, Series]:
+    """Return the points of all metrics of a run.
+
+    Raises:
+        IntegrityError: `bad_series`, or what reading a file raises.
+    """
+    file = next((one for one in files_of(repository, commit) if one.path == FILE), None)
+    return decode_series(b"".join(repository.objects.read_whole(file.id, file.size))) if file else {}

@@ -18,16 +18,18 @@ from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import RunState, Series, next_version
 from mlreg.formats.run_summary import LONG, brief, summary
-from mlreg.formats.series import FILE, decode_series, encode_series
+from mlreg.formats.series import FILE, encode_series
+from mlreg.formats.snapshot import RefState
 from mlreg.formats.versions import RUNS
 from mlreg.ids import CommitId
 from mlreg.operations.clearing import take_away
 from mlreg.operations.history import files_of, read_commit, sealed_versions, version_of
+from mlreg.operations.known_part import is_known
 from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.run_files import files_of_run
-from mlreg.operations.run_metadata import metadata_of
+from mlreg.operations.run_metadata import metadata_of, metrics_of
 from mlreg.operations.scanning import Source
 from mlreg.repository.repository import Repository
 
@@ -73,13 +75,27 @@ def seal(repository: Repository, run: LiveRun, author: str, more: More = nothing
     new = _new_version(repository, run, author)
     for _ in range(_ATTEMPTS):
         view = repository.log.refresh()
-        present = sealed_versions(view, meant(view, new.entry), run.state.id)
+        entry = meant(view, new.entry)
+        present = sealed_versions(view, entry, run.state.id)
+        if known := _known(repository, [version_of(view, entry, version) for version in present], run):
+            take_away(run)
+            return known
         # What it was sealed as before it went on may be all that is in this directory: a copy of it.
         for version in (*reversed(present), next_version(run.state.id, present)):
             if done := _sealed(repository, replace(new, version=version), more):
                 take_away(run)
                 return done
     raise UnavailableError("run_sealed", f"run {run.state.id} is being sealed by others", fix="do it again")
+
+
+def _known(repository: Repository, sealed: Sequence[RefState | None], run: LiveRun) -> Recorded | None:
+    """Return the version that holds all that is known of a run which no one ended; None if there is none."""
+    if run.status != "crashed" or run.state.resumes:
+        return None
+    for ref in reversed(sealed):
+        if ref and ref.target and is_known(repository, commit := read_commit(repository, ref.target), run):
+            return Recorded(ref.target, commit, is_changed=False)
+    return None
 
 
 def add_more(repository: Repository, run: CommitId, more: More) -> None:
@@ -202,12 +218,10 @@ def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
     commit = read_commit(repository, found.target)
     labels = facts_of(view.annotations(about_version(found.name, commit.content()))).get("labels")
     read = repository.objects.read_whole
-    files = {file.path: file for file in files_of(repository, commit)}
-    kept = [file for path, file in files.items() if path not in (FILE, LONG)]
-    series = files.get(FILE)
+    kept = [file for file in files_of(repository, commit) if file.path not in (FILE, LONG)]
     return Earlier(
         metadata_of(repository, commit),
-        decode_series(b"".join(read(series.id, series.size))) if series else {},
+        metrics_of(repository, commit),
         tuple(Source(file.path, partial(read, file.id, file.size), file.mode) for file in kept),
         commit.inputs,
         labels if isinstance(labels, dict) else {},

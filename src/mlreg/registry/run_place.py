@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlreg.errors import AccessError, NotFoundError, RefusedError
+from mlreg.formats.names import quoted
 from mlreg.formats.run import is_run_id
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_run, live_ids, read_live_run
@@ -103,7 +104,9 @@ class Place:
             if not self.directory.is_dir():
                 # Whoever is in the wrong directory learns that, and not that a run is missing.
                 _ = self.registry.repository
-            raise NotFoundError("run_missing", f"no run {text} is open", why="it may be sealed", fix="mlreg run ls")
+            raise NotFoundError(
+                "run_missing", f"no run {quoted(text)} is open", why="it may be sealed", fix="mlreg run ls"
+            )
         return found[0]
 
     def find(self, text: str) -> LiveRun:

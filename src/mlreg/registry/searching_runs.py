@@ -15,14 +15,13 @@ from mlreg.formats.journal import NOT_FINITE
 from mlreg.formats.matching import selected, sorted_by
 from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.run import OUR_WORDS, Series
-from mlreg.formats.series import FILE, decode_series
 from mlreg.operations.best_run import Goal, best_in, goal_of, set_goal
-from mlreg.operations.history import files_of, read_commit
+from mlreg.operations.history import read_commit
 from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import called, meant
 from mlreg.operations.run_facts import FIELDS, facts_of_run, live_document, sealed_document
 from mlreg.operations.run_index import RunIndex, asked
-from mlreg.operations.run_metadata import metadata_of
+from mlreg.operations.run_metadata import metadata_of, metrics_of
 from mlreg.registry.describe import statements_of
 from mlreg.registry.resolve import entries_of
 from mlreg.registry.run_place import Place
@@ -264,9 +263,7 @@ def metrics(place: Place, text: str) -> dict[str, Series]:
         if error.code != "run_missing":
             raise
     repository, _, target = place.registry.find(ref_of(text))
-    files = {file.path: file for file in files_of(repository, read_commit(repository, target.commit_id))}
-    file = files.get(FILE)
-    return decode_series(b"".join(repository.objects.read_whole(file.id, file.size))) if file else {}
+    return metrics_of(repository, read_commit(repository, target.commit_id))
 
 
 # Experiments.
