@@ -6,9 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from mlreg.errors import AccessError, NoSpaceError
+from mlreg.formats.journal import read_journal
+from mlreg.registry.experiment import ExperimentRegistry
+from mlreg.registry.places import init
+from mlreg.registry.runs_here import RUNS_HERE
 
 
 @pytest.fixture
@@ -61,3 +68,83 @@ def test_a_disk_that_may_only_be_read_is_read_and_not_written(disk: Path, tmp_pa
     refused = mlreg(disk, "tag", "model/net@latest", "production")
     assert (refused.returncode, refused.stdout) == (7, "")
     assert refused.stderr.startswith("error[access_denied]: ")
+
+
+def fill(disk: Path) -> Path:
+    """Take all room on a disk, and return the file that holds it."""
+    file = disk / "filling"
+    with file.open("wb", buffering=0) as filling, suppress(OSError):
+        while True:
+            # Single bytes, at the end, so that none is left.
+            if filling.write(bytes(4096)) < 4096:
+                filling.write(b"x")
+    return file
+
+
+@pytest.mark.filterwarnings("ignore:.*waits in memory:RuntimeWarning")
+def test_a_full_disk_in_the_middle_of_a_run_loses_nothing_and_stops_no_training(disk: Path) -> None:
+    registry = ExperimentRegistry(disk / "registry", "Ann")
+    run = registry.start_experiment("churn")
+    for number in range(100):
+        run.log_metric("loss", number)
+
+    filling = fill(disk)
+    for number in range(100, 2000):
+        run.log_metric("loss", number)
+    run.log_param("text", "x" * 100_000)
+    with pytest.raises(NoSpaceError):
+        run.log_bytes(bytes(100_000), "large")
+    for _ in range(2):
+        with pytest.raises(NoSpaceError):
+            run.finish()
+    run.log_metric("loss", 2000)
+    filling.unlink()
+    run.log_text("there is room again", "note.txt")
+    info = run.finish()
+
+    assert [point.value for point in registry.get_metrics(run.id)["loss"].points()] == list(map(float, range(2001)))
+    assert (info.status, info.params) == ("finished", {"text": "x" * 100_000})
+    files = [file.path for file in registry.registry.files(info.ref)]
+    assert files == ["artifacts/note.txt", "metrics.safetensors"]
+    assert list((disk / "registry" / "runs").iterdir()) == []
+    assert registry.registry.verify().problems == ()
+
+
+@pytest.mark.filterwarnings("ignore:.*waits in memory:RuntimeWarning")
+def test_of_a_process_that_dies_on_a_full_disk_all_is_kept_for_which_there_was_room(disk: Path) -> None:
+    registry = ExperimentRegistry(disk / "registry", "Ann")
+    run = registry.start_experiment("churn")
+    run.log_metric("loss", 1)
+    filling = fill(disk)
+    for number in range(2, 2000):
+        run.log_metric("loss", number)
+    run._journal.abandon()
+    RUNS_HERE.discard(run)
+    filling.unlink()
+    again = ExperimentRegistry(disk / "registry", "Ann")
+    (journal,) = run.directory.glob("*.journal")
+    reading = read_journal(journal.read_bytes())
+    kept = [record["metrics"]["loss"] for record in reading.records if "metrics" in record]
+
+    assert kept == list(map(float, range(1, len(kept) + 1)))
+    assert again.get_run(run.id).metrics == {"loss": kept[-1]}
+
+
+def test_runs_that_may_only_be_read_are_shown_and_sealed_elsewhere(disk: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        run = ExperimentRegistry(disk / "registry", "Ann").start_experiment("churn")
+        run.log_metric("loss", number)
+        run.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    there = ExperimentRegistry(disk / "registry", "Bob")
+    here = ExperimentRegistry(tmp_path / "registry", "Bob", runs=disk / "registry" / "runs")
+    init(tmp_path / "registry", shared=True)
+
+    assert [info.status for info in there.list_runs()] == ["crashed"] * 2
+    for refused in (lambda: there.start_experiment("churn"), lambda: there.adopt(run.id), lambda: there.resume(run.id)):
+        with pytest.raises(AccessError):
+            refused()
+    for _ in range(2):
+        assert {info.metrics["loss"] for info in here.adopt_all(crashed=True)} == {0.0, 1.0}
+    assert len(here.registry.versions("exp/churn")) == 2
+    assert here.registry.verify().problems == ()
