@@ -40,7 +40,8 @@ def spread_of(values: Sequence[float]) -> Spread | None:
     # Powers of two change no digit, and keep sums and squares of any doubles within doubles.
     scale = math.frexp(max(map(abs, values)))[1]
     small = [math.ldexp(value, -scale) for value in values]
-    mean = math.fsum(small) / count
+    # Rounding must not lead out of the values: equal ones do not spread.
+    mean = min(max(math.fsum(small) / count, min(small)), max(small))
     if count == 1:
         return Spread(1, values[0], 0.0, values[0], values[0])
     std = math.sqrt(math.fsum((value - mean) ** 2 for value in small) / (count - 1))

@@ -58,3 +58,8 @@ def test_any_doubles_have_a_finite_spread_around_a_mean_among_them_or_none(value
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 def test_values_that_are_not_finite_have_no_spread(odd: float) -> None:
     assert spread_of([1.0, odd]) is None
+
+
+@given(st.floats(-1e300, 1e300), st.integers(1, 9))
+def test_equal_values_do_not_spread(value: float, count: int) -> None:
+    assert spread_of([value] * count) == (count, value, 0, value, value)
