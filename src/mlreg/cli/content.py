@@ -14,6 +14,8 @@ from mlreg.cli.options import (
     REF,
     Bump,
     DryRun,
+    Exclude,
+    Include,
     Inputs,
     Message,
     Meta,
@@ -34,7 +36,8 @@ from mlreg.config import Config
 from mlreg.errors import UsageError
 from mlreg.formats.names import Entry
 from mlreg.registry import results
-from mlreg.registry.getting import Getting
+from mlreg.registry.composing import Parts
+from mlreg.registry.getting import Getting, Patterns
 from mlreg.registry.reading import read
 from mlreg.registry.stamps import keep_stamp_out, write_stamp
 
@@ -56,6 +59,17 @@ def add(
     tag: Tags = None,
     message: Message = "",
     older: Older = False,
+    include: Include = None,
+    exclude: Exclude = None,
+    taken: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="REF[:PATH]", help="Files of another version, under their paths."),
+    ] = None,
+    onto: Annotated[str, typer.Option("--onto", metavar="REF", help="A version whose files it has, too.")] = "",
+    at: Annotated[str, typer.Option("--at", metavar="SUBDIR", help="Where in the version the files go.")] = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Files of --onto go that are at --at, and are not put there again.")
+    ] = False,
     reread: Annotated[
         bool, typer.Option("--reread", help="Read files, too, that look as when they were added.")
     ] = False,
@@ -63,7 +77,8 @@ def add(
 ) -> None:
     """Register files as a version of an entry.
 
-    A directory stands for what is in it. The same files and metadata again are no new version.
+    A directory stands for what is in it; what its file .mlregignore says is left out. The same files and
+    metadata again are no new version. Of files of other versions no byte is read.
 
     Examples:
 
@@ -72,14 +87,19 @@ def add(
       mlreg add model/detector out/ --bump minor --in data=data/frames@latest --meta metrics.map=0.93
 
       mlreg add data/frames frames/ --bump date --tag golden
+
+      mlreg add data/frames new/ --onto data/frames@latest --at monday --bump date
+
+      mlreg add data/small --from data/frames@latest:train --include '*1.jpg' --version 2026.11.30
     """
     config = Config()
     registry = registry_of(config)
-    named = _named(paths or (), config, entry, stamp)
+    named = paths or () if taken else _named(paths or (), config, entry, stamp)
     with out.progress(f"add {entry}") as report:
         result = registry.add(
             entry,
             named,
+            parts=Parts(include or (), exclude or (), taken or (), at, onto, replace),
             version=version,
             bump=bump,
             metadata=read_metadata(meta or (), meta_file or (), card),
@@ -142,6 +162,8 @@ def get(
     out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help=f"{REF}[:PATH]")],
     directory: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="By default named like the entry.")] = None,
+    include: Include = None,
+    exclude: Exclude = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove files in DIR that are not part of it.")] = False,
     stamp: Stamp = None,
     dry_run: DryRun = False,
@@ -154,8 +176,10 @@ def get(
       mlreg get model/detector@production out/
 
       mlreg get model/detector@1.0.0:tokenizer out/
+
+      mlreg get data/frames@latest out/ --include '*.csv' --include train/
     """
-    getting = _getting(ref, directory, stamp if delete else None)
+    getting = _getting(ref, directory, stamp if delete else None, Patterns(include or (), exclude or ()))
     result = getting.preview(delete=delete) if dry_run else _get(out, ref, getting, delete, yes)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
     if not dry_run:
@@ -163,11 +187,11 @@ def get(
     out.show("get", result, views.got(result))
 
 
-def _getting(ref: str, directory: Path | None, endangered: Path | None) -> Getting:
+def _getting(ref: str, directory: Path | None, endangered: Path | None, patterns: Patterns) -> Getting:
     registry = open_registry()
     target = directory or _target_of(Config(), registry.rev_parse(ref).called)
     keep_stamp_out(endangered, [target], "--delete removes it there")
-    return Getting(registry, ref, target)
+    return Getting(registry, ref, target, patterns)
 
 
 def _get(out: Printer, ref: str, getting: Getting, delete: bool, yes: bool) -> results.Got:
@@ -184,18 +208,23 @@ def _target_of(config: Config, entry: Entry) -> Path:
 def cat(
     out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF:PATH[#TENSOR]", help=f"{REF}:PATH, or a tensor in it")],
+    span: Annotated[
+        str, typer.Option("--range", metavar="A-B", help="Bytes A to B, from 0; A- is the rest, -N the last N.")
+    ] = "",
 ) -> None:
     """Print the bytes of one file of a version, or of one tensor in it, which `mlreg show --tensors` lists.
 
-    Of a tensor only those pieces are read that it lies in.
+    Of a tensor, and of a range, only those pieces are read that it lies in.
 
     Examples:
 
       mlreg cat model/detector@production:config.json
 
       mlreg cat 'model/detector@production:model.safetensors#head.weight' >head.bin
+
+      mlreg cat data/frames@latest:table.csv --range 0-999
     """
-    found = read(open_registry(), ref)
+    found = read(open_registry(), ref, span)
     if out.mode is output.Mode.TEXT:
         output.write_bytes(found.parts)
     else:

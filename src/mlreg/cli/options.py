@@ -45,6 +45,12 @@ Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="T
 ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the answer is no.")]
 
+Include = Annotated[
+    list[str] | None, typer.Option("--include", metavar="PATTERN", help="Only files like '*.csv', train/; repeatable.")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", metavar="PATTERN", help="No files like '*.tmp', raw/; repeatable.")
+]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask; off a terminal nothing is ever asked.")]
 Stamp = Annotated[

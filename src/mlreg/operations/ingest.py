@@ -6,10 +6,11 @@ Each byte is read once. Nothing that the repository holds already is encoded aga
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, pairwise
+from pathlib import Path
 
 from blake3 import blake3
 
@@ -24,7 +25,7 @@ from mlreg.formats.tree import Child, File, build
 from mlreg.ids import ContentId, ObjectId
 from mlreg.operations.cutting import Piece, pieces_of_file, pieces_of_stream
 from mlreg.operations.remembering import Remembered
-from mlreg.operations.scanning import Source, size_in
+from mlreg.operations.scanning import Source, Stored, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
 from mlreg.repository.pool import Pool
 from mlreg.repository.repository import Repository
@@ -55,13 +56,15 @@ def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source]
     Args:
         repository: refreshed, with the indexes of all packs taken up.
         writer: takes what the repository does not hold.
-        sources: in any order. One with a stamp is not read if it had this one when it was last added.
+        sources: in any order. One with a stamp is not read if it had this one when it was last added, and what
+            the repository has already is not read either.
         report: told about progress.
 
     Raises:
         ConflictError: `file_changed`, a file was written to while it was read.
         NotFoundError: `file_missing`, AccessError: `access_denied`.
         RefusedError: `unsafe_path`, `colliding_paths`.
+        IntegrityError: `object_missing`, of what should be here already.
     """
     ordered = sorted(sources, key=lambda source: source.path)
     remembered = Remembered(repository.notes, ordered)
@@ -100,16 +103,27 @@ class _Files:
         self._objects = repository.objects
         self._writer = writer
         self._report = report
-        self._known = known if known and repository.objects.is_whole() else {}
+        self._known = known if known and self._has_all else {}
+
+    @cached_property
+    def _has_all(self) -> bool:
+        """Whether what indexes list can be relied on: no pack was lost."""
+        return self._objects.is_whole()
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
         if not self._objects.holds(sort, object_id):
             self._writer.add(sort, object_id, data)
 
     def take(self, source: Source) -> File:
+        origin = source.content
+        if isinstance(origin, Stored):
+            if known := self._stored(source, origin):
+                return known
+            # Reading it says what is missing.
+            origin = partial(self._objects.read_whole, *origin)
         if source.path in self._known and (known := self._held(source)):
             return known
-        pieces = _pieces_of(source)
+        pieces = _pieces_of(origin)
         first = next(pieces, Piece(b"", None))
         second = next(pieces, None)
         if second is None:
@@ -120,10 +134,20 @@ class _Files:
             return File(source.path, source.mode, len(first.data), content)
         return self._take_large(source, chain((first, second), pieces))
 
+    def _stored(self, source: Source, content: Stored) -> File | None:
+        """Return a file with bytes that the repository has, if no pack of it was lost."""
+        if content.size and not (self._has_all and self._holds(content.id)):
+            return None
+        self._report(content.size)
+        return File(source.path, source.mode, content.size, content.id)
+
+    def _holds(self, content: ContentId) -> bool:
+        return any(self._objects.holds(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+
     def _held(self, source: Source) -> File | None:
         """Return a file that looks as it did, if the repository has what it held."""
         content, size = self._known[source.path], size_in(source.stamp)
-        if size and not any(self._objects.holds(sort, content) for sort in (Sort.PIECE, Sort.RECIPE)):
+        if size and not self._holds(content):
             return None
         self._report(size)
         return File(source.path, source.mode, size, content)
@@ -176,10 +200,8 @@ def _ahead(pieces: Iterator[Piece], whole: blake3) -> Iterator[Piece]:
             yield piece
 
 
-def _pieces_of(source: Source) -> Iterator[Piece]:
-    if callable(source.content):
-        return pieces_of_stream(source.content())
-    return pieces_of_file(source.content)
+def _pieces_of(content: str | Path | Callable[[], Iterable[Buffer]]) -> Iterator[Piece]:
+    return pieces_of_stream(content()) if callable(content) else pieces_of_file(content)
 
 
 def shape_of_piece(piece: Piece) -> Shape | None:

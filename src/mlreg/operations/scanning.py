@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,13 +13,23 @@ from mlreg.codecs.codec import Buffer
 from mlreg.errors import AccessError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.paths import check_path
 from mlreg.formats.tree import Mode
+from mlreg.ids import ContentId
+from mlreg.operations.selecting import IGNORE_FILE, Patterns, Selection
 
-OWN_DIRECTORY = ".mlreg"
-
+OWN = (".mlreg", IGNORE_FILE)
+"""Names of what is no part of a version."""
+NO_PATTERNS = Patterns()
 
 _STAMP = struct.Struct("<5Q")
 STAMP_SIZE = _STAMP.size
 _MASK = (1 << 64) - 1
+
+
+class Stored(NamedTuple):
+    """What a file holds that the repository has already."""
+
+    id: ContentId
+    size: int
 
 
 class Source(NamedTuple):
@@ -27,8 +37,8 @@ class Source(NamedTuple):
 
     path: str
     """Where it stands in the tree."""
-    content: str | Path | Callable[[], Iterable[Buffer]]
-    """A file on disk, or what yields its bytes."""
+    content: str | Path | Callable[[], Iterable[Buffer]] | Stored
+    """A file on disk, what yields its bytes, or what need not be read."""
     mode: Mode = Mode.FILE
     stamp: bytes = b""
     """What `stamp_of` says of a file when it was found; empty if it is not from a disk."""
@@ -45,48 +55,78 @@ def named_path(path: str | Path) -> Path:
     return Path(path)
 
 
-def sources_below(paths: Iterable[Path]) -> list[Source]:
+def sources_below(paths: Iterable[Path], patterns: Patterns = NO_PATTERNS) -> list[Source]:
     """Return the files that one or several paths stand for; those of each path in the order of their places.
 
     A single directory stands for what is in it; a single file, or each of several paths, for itself
-    under its own name. A link to a file stands for that file; the directory `.mlreg` is passed over.
+    under its own name. A link to a file stands for that file; the directory `.mlreg` is passed over, and what
+    the file `.mlregignore` of a directory that was named says.
+
+    Args:
+        paths: that someone named.
+        patterns: of the files that are meant, by their places in the tree.
 
     Raises:
+        UsageError: `bad_pattern`.
         NotFoundError: `file_missing`.
         RefusedError: `special_file` (a device, a pipe, a link to a directory); `unsafe_path`, of a directory.
         UsageError: `nothing_to_add`.
     """
-    named = list(paths)
+    named, selection = list(paths), Selection(patterns)
     found: list[Source] = []
     for path in named:
         absolute = path.absolute()
         status = _status(absolute)
         place = "" if len(named) == 1 else absolute.name
         if stat.S_ISDIR(status.st_mode) and not (place and absolute.is_symlink()):
-            found.extend(_below(str(absolute), place))
-        else:
+            ignored = _ignored(absolute)
+            found.extend(_below(str(absolute), place, (selection, ignored) if ignored else (selection,), len(place)))
+        elif selection.takes(absolute.name):
             found.append(_source(str(absolute), absolute.name, status))
     if not found:
-        raise UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}")
+        why = "the patterns leave nothing" if any(patterns) else ""
+        raise UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}", why=why)
     return found
 
 
-def _below(directory: str, place: str) -> Iterator[Source]:
+def _ignored(directory: Path) -> Selection | None:
+    """Return what the ignore file of a directory leaves in; None if it has none.
+
+    Raises:
+        UsageError: `bad_pattern`, also of a file that is no text.
+    """
+    path = directory / IGNORE_FILE
+    try:
+        return Selection.of_file(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("bad_pattern", f"{path} cannot be read", why=str(error), fix="mend or remove it") from error
+
+
+def _below(directory: str, place: str, selections: Sequence[Selection], top: int) -> Iterator[Source]:
+    """Yield the files of a directory; `top` is where their places begin as the ignore file has them."""
     if place:
         check_path(place)  # which also bounds how deep this goes
     for entry in _entries(directory):
         name = f"{place}/{entry.name}" if place else entry.name
         if entry.is_dir(follow_symlinks=False):
-            yield from _below(entry.path, name)
-        else:
+            if _all(selections, Selection.enters, name, top):
+                yield from _below(entry.path, name, selections, top)
+        elif _all(selections, Selection.takes, name, top):
             yield _source(entry.path, name, _status(entry))
+
+
+def _all(selections: Sequence[Selection], question: Callable[[Selection, str], bool], name: str, top: int) -> bool:
+    own, *ignored = selections
+    return question(own, name) and all(question(one, name[top:].lstrip("/")) for one in ignored)
 
 
 def _entries(directory: str) -> list[os.DirEntry[str]]:
     """Return what is in a directory, in the order in which the paths of all files below come."""
     try:
         with os.scandir(directory) as entries:
-            return sorted((entry for entry in entries if entry.name != OWN_DIRECTORY), key=_order)
+            return sorted((entry for entry in entries if entry.name not in OWN), key=_order)
     except OSError as error:
         raise AccessError("access_denied", f"{directory} cannot be read", why=error.strerror or "") from error
 

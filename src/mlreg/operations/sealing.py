@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, NotFoundError, UnavailableError, UsageError
@@ -30,7 +29,7 @@ from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.run_files import files_of_run
 from mlreg.operations.run_metadata import metadata_of, metrics_of
-from mlreg.operations.scanning import Source
+from mlreg.operations.scanning import Source, Stored
 from mlreg.repository.repository import Repository
 
 MAX_LABELS = 512 * 1024
@@ -217,12 +216,11 @@ def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
         raise NotFoundError("version_missing", f"{entry} has no run {version}", fix=f"mlreg run ls {entry.name}")
     commit = read_commit(repository, found.target)
     labels = facts_of(view.annotations(about_version(found.name, commit.content()))).get("labels")
-    read = repository.objects.read_whole
     kept = [file for file in files_of(repository, commit) if file.path not in (FILE, LONG)]
     return Earlier(
         metadata_of(repository, commit),
         metrics_of(repository, commit),
-        tuple(Source(file.path, partial(read, file.id, file.size), file.mode) for file in kept),
+        tuple(Source(file.path, Stored(file.id, file.size), file.mode) for file in kept),
         commit.inputs,
         labels if isinstance(labels, dict) else {},
     )

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from mlreg.errors import NotFoundError
 from mlreg.formats.ref import Ref
 from mlreg.formats.tree import File
 from mlreg.operations import history
 from mlreg.operations.checkout import checkout, remove_strays, strays, survey
+from mlreg.operations.scanning import NO_PATTERNS
+from mlreg.operations.selecting import Patterns, Selection
 from mlreg.registry import results
 from mlreg.registry.describe import version_info
 from mlreg.registry.resolve import Target
 from mlreg.repository.repository import Repository
+
+__all__ = ["Finds", "Getting", "Patterns"]
 
 
 class Finds(Protocol):
@@ -29,20 +34,31 @@ class Finds(Protocol):
 class Getting:
     """One version, and the directory it is to be written to."""
 
-    def __init__(self, registry: Finds, text: str, directory: Path) -> None:
+    def __init__(self, registry: Finds, text: str, directory: Path, patterns: Patterns = NO_PATTERNS) -> None:
         """Find the version.
 
         Args:
             registry: where refs begin.
             text: a ref; with a path, only that file or directory.
             directory: which need not be there.
+            patterns: of the files that are written; others of the version are left as they are, there or not.
 
         Raises:
-            NotFoundError: `path_not_found`, and what else a ref may raise.
+            NotFoundError: `path_not_found`, no file fits the patterns; and what else a ref may raise.
+            UsageError: `bad_pattern`.
         """
         self._repository, ref, self._target = registry.find(text)
         self._directory = directory
-        self._files = registry.files_of(self._repository, self._target, ref.path)
+        self._all = registry.files_of(self._repository, self._target, ref.path)
+        selection = Selection(patterns)
+        self._files = [file for file in self._all if selection.takes(file.path)] if any(patterns) else self._all
+        if self._all and not self._files:
+            raise NotFoundError(
+                "path_not_found",
+                f"{self._target} has no such file",
+                why="the patterns leave none",
+                fix=f"mlreg ls {text}",
+            )
 
     def get(self, report: Callable[[int], None], *, delete: bool) -> results.Got:
         """Write the files; those that are right already are not touched.
@@ -56,7 +72,7 @@ class Getting:
             RefusedError: `in_the_way`, `target_is_a_repository`.
         """
         done = checkout(self._repository, self._files, self._directory, report)
-        removed = remove_strays(self._files, self._directory) if delete else 0
+        removed = remove_strays(self._all, self._directory) if delete else 0
         return self._got(done.written, done.unchanged, removed, done.size)
 
     def preview(self, *, delete: bool) -> results.Got:
@@ -67,7 +83,7 @@ class Getting:
 
     def strays(self) -> list[str]:
         """Return the paths of the files in the directory that are not part of the version, sorted."""
-        return sorted(strays(self._files, self._directory))
+        return sorted(strays(self._all, self._directory))
 
     def _got(self, written: int, unchanged: int, removed: int, size: int) -> results.Got:
         commit = history.read_commit(self._repository, self._target.commit_id)

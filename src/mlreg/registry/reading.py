@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mlreg.codecs.codec import Buffer
 from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.names import quoted
 from mlreg.formats.ref import TENSOR, Ref
 from mlreg.formats.tree import File
 from mlreg.operations import history
@@ -28,25 +29,51 @@ class Content(NamedTuple):
     """Each verified when it is yielded."""
 
 
-def read(registry: Finds, text: str) -> Content:
+def read(registry: Finds, text: str, span: str = "") -> Content:
     """Find the bytes of a file, or of one of its tensors, of which only those pieces are read that it lies in.
 
     Args:
         registry: where refs begin.
         text: a ref with the path of a file, perhaps with `#` and the name of a tensor behind it.
+        span: which bytes of it, as in a range of HTTP: `0-99`, `100-`, `-100`; all if empty.
 
     Raises:
         NotFoundError: `path_not_found`, `tensor_not_found`.
-        UsageError: `no_path`.
+        UsageError: `no_path`, `bad_range`.
     """
     repository, ref, target = registry.find(text)
     file, name = _file(registry, repository, ref, target)
     shown = f"{target}:{file.path}"
-    if name is None:
+    if name is None and not span:
         return Content(shown, repository.objects.read_whole(file.id, file.size))
     stored = StoredFile(repository.objects, file)
-    tensor = _tensor(stored, name, shown)
-    return Content(f"{shown}{TENSOR}{name}", stored.pieces(tensor.start, tensor.end))
+    start, end = 0, file.size
+    if name is not None:
+        tensor = _tensor(stored, name, shown)
+        shown, start, end = f"{shown}{TENSOR}{name}", tensor.start, tensor.end
+    first, last = _range(span, end - start)
+    return Content(shown, stored.pieces(start + first, start + last))
+
+
+def _range(text: str, size: int) -> tuple[int, int]:
+    """Return where a range of bytes begins and ends; what is behind the end is none.
+
+    >>> _range("0-99", 1000), _range("990-", 1000), _range("-10", 1000), _range("", 1000)
+    ((0, 100), (990, 1000), (990, 1000), (0, 1000))
+    """
+    first, dash, last = text.partition("-")
+    if not text:
+        return 0, size
+    if (
+        not dash
+        or not (first or last)
+        or not all(not one or (one.isascii() and one.isdigit()) for one in (first, last))
+    ):
+        raise UsageError("bad_range", f"{quoted(text)} is no range of bytes", fix=("--range 0-99", "--range=-100"))
+    if not first:
+        return max(0, size - int(last)), size
+    start = min(int(first), size)
+    return start, max(start, min(int(last) + 1, size)) if last else size
 
 
 def _file(registry: Finds, repository: Repository, ref: Ref, target: Target) -> tuple[File, str | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from mlreg.stores import open_store
 if TYPE_CHECKING:
     from mlreg.operations.register import Batch, NewVersion
     from mlreg.operations.scanning import Source
+    from mlreg.registry.composing import Parts
 
 COPIED = ("labels", "deprecated")
 """Facts about a version that a copy of it has, too."""
@@ -211,6 +212,7 @@ class Registry:
         tags: Sequence[str] = (),
         may_be_older: bool = False,
         reread: bool = False,
+        parts: Parts | None = None,
         report: Report = silent,
     ) -> results.Added:
         """Register files as a version of an entry.
@@ -226,13 +228,14 @@ class Registry:
             tags: tags that point to it from the same moment on.
             may_be_older: whether it may be older than another version of its line.
             reread: whether to read files, too, that by size and times are as they were when they were last added.
+            parts: patterns of the files that are meant, and what else the version is put together of.
             report: told about progress.
         """
-        from mlreg.operations.scanning import named_path, sources_below
+        from mlreg.registry.composing import Parts, compose
 
-        chosen = [named_path(path) for path in paths]
-        form = "file" if len(chosen) == 1 and chosen[0].is_file() else "directory"
-        found = sources_below(chosen)
+        chosen = parts or Parts()
+        found = compose(self, paths, chosen)
+        form = "file" if len(paths) == 1 and not any(chosen) and Path(paths[0]).is_file() else "directory"
         return self.register(
             entry,
             [source._replace(stamp=b"") for source in found] if reread else found,
@@ -341,12 +344,11 @@ class Registry:
             report: told about progress.
         """
         from mlreg.operations.register import NewVersion
-        from mlreg.operations.scanning import Source
+        from mlreg.operations.scanning import Source, Stored
 
         repository, ref, target = self.find(text)
         refuse_remote(ref)
         commit = history.read_commit(repository, target.commit_id)
-        read = repository.objects.read_whole
         named = Entry.parse(entry) if entry else target.entry
         files = self.files_of(repository, target, ref.path)
         said = statements_of(repository.log.view, target.entry, target.version).about(commit)
@@ -355,7 +357,7 @@ class Registry:
         new = NewVersion(
             entry=named,
             versions=self.format_of(named),
-            sources=[Source(file.path, partial(read, file.id, file.size), file.mode) for file in files],
+            sources=[Source(file.path, Stored(file.id, file.size), file.mode) for file in files],
             form=commit.form,
             author=self.author,
             version=version,

@@ -1,0 +1,92 @@
+"""What a version is put together of: files from a disk, files of other versions, and the version they go onto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mlreg.errors import UsageError
+from mlreg.formats.paths import check_path
+from mlreg.formats.tree import File
+from mlreg.operations.scanning import Source, Stored, named_path, sources_below
+from mlreg.operations.selecting import Patterns, Selection
+from mlreg.registry.getting import Finds
+
+
+class Parts(NamedTuple):
+    """What to put together, besides files from a disk."""
+
+    include: Sequence[str] = ()
+    """Patterns as in `.gitignore`: only files that fit one are taken."""
+    exclude: Sequence[str] = ()
+    """Files that fit one are left out."""
+    taken: Sequence[str] = ()
+    """Refs, with or without a path, whose files are taken under the paths that they have there."""
+    at: str = ""
+    """The directory of the version below which all of these go."""
+    onto: str = ""
+    """Ref of a version whose files the new one has, too, unless others take their places."""
+    replaces: bool = False
+    """Whether files of that version go that are at `at` and are not put there again."""
+
+    @property
+    def patterns(self) -> Patterns:
+        """What is taken, and what is left out."""
+        return Patterns(self.include, self.exclude)
+
+
+def compose(registry: Finds, paths: Sequence[str | Path], parts: Parts) -> list[Source]:
+    """Return the files of a version that is to be registered; of those of other versions no byte is read.
+
+    Args:
+        registry: of the other versions.
+        paths: a directory stands for what is in it; a file, or each of several paths, for itself.
+        parts: as it says.
+
+    Raises:
+        NotFoundError: `file_missing`, `path_not_found`, `ref_not_found`.
+        UsageError: `nothing_to_add`, `bad_pattern`, `remote_input`, `no_base`.
+        RefusedError: `special_file`, `unsafe_path`.
+    """
+    if parts.replaces and not parts.onto:
+        raise UsageError("no_base", "there is nothing to replace files of", fix="--onto REF")
+    found: list[Source] = []
+    if paths or not parts.taken:
+        found.extend(sources_below(map(named_path, paths), parts.patterns))
+    found.extend(_taken(registry, parts))
+    if parts.at:
+        check_path(parts.at)
+        found = [source._replace(path=f"{parts.at}/{source.path}") for source in found]
+    return list(_put_onto(registry, parts, found)) if parts.onto else found
+
+
+def _taken(registry: Finds, parts: Parts) -> Iterator[Source]:
+    selection = Selection(parts.patterns)
+    for text in parts.taken:
+        chosen = [file for file in _files(registry, text) if selection.takes(file.path)]
+        if not chosen:
+            raise UsageError("nothing_to_add", f"the patterns leave nothing of {text}", fix=f"mlreg ls {text}")
+        yield from _stored(chosen)
+
+
+def _put_onto(registry: Finds, parts: Parts, found: Sequence[Source]) -> Iterator[Source]:
+    new = {source.path for source in found}
+    kept = (file for file in _files(registry, parts.onto) if file.path not in new)
+    yield from _stored(file for file in kept if not (parts.replaces and _is_below(file.path, parts.at)))
+    yield from found
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return not directory or path == directory or path.startswith(f"{directory}/")
+
+
+def _stored(files: Iterable[File]) -> Iterator[Source]:
+    return (Source(file.path, Stored(file.id, file.size), file.mode) for file in files)
+
+
+def _files(registry: Finds, text: str) -> list[File]:
+    repository, ref, target = registry.find(text)
+    if ref.remote is not None:
+        raise UsageError("remote_input", f"{text} is not here yet", fix=f"mlreg pull {ref.remote} {ref.name}")
+    return registry.files_of(repository, target, ref.path)
