@@ -21,7 +21,6 @@ from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, Refuse
 from mlreg.formats.names import Entry
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
-from mlreg.stores.small_file import replace_file
 
 if TYPE_CHECKING:
     from mlreg.registry.results import Synced
@@ -32,6 +31,8 @@ REMOTES = "remotes."
 SCHEMA = "metadata_schema"
 RUN = "MLREG_RUN"
 """The variable that tells a process which run it is part of."""
+RUN_REPOSITORY = "MLREG_RUN_REPOSITORY"
+"""The variable that tells it where the repository of that run is; it counts where there is no other."""
 
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
@@ -45,6 +46,7 @@ KEYS: dict[str, str] = {
     "registry.experiment.storage_path": "where runs are kept while they live; by default in the repository",
     "registry.experiment.tracking_interval": "seconds between system metrics of a run; 60 by default",
     "registry.experiment.artifact_storage": "where the files that were logged stand in a run; `artifacts/` by default",
+    "registry.experiment.code_diff": "whether `run exec` keeps how the code differs from its commit; true by default",
     "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
     "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
     "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
@@ -58,6 +60,7 @@ The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
+_SWITCHES = ("access_control", "code_diff")
 _PLACES = ("storage_path", SCHEMA)
 
 
@@ -96,7 +99,12 @@ class Config:
         for path in self._shared_files():
             if path.is_file() and (place := read_settings(path).get("repository")):
                 return repository_of(path.parent.absolute() / place)
-        return find_repository(self.directory.absolute())
+        try:
+            return find_repository(self.directory.absolute())
+        except NoRepositoryError:
+            if place := self.environment.get(RUN_REPOSITORY):
+                return repository_of(Path(place))
+            raise
 
     @property
     def cache(self) -> Path:
@@ -171,6 +179,11 @@ class Config:
         """Where runs are kept while they live; None for in the repository."""
         place = self._from_files("registry.experiment.storage_path")
         return Path(place) if place else None
+
+    @property
+    def keeps_diff(self) -> bool:
+        """Whether it is kept how the code differs from its commit when a command is run."""
+        return self._from_files("registry.experiment.code_diff") != "false"
 
     def get_experiment_registry_config(self) -> dict[str, Any]:
         """Return the arguments of `ExperimentRegistry`."""
@@ -382,7 +395,7 @@ def _check_value(key: str, value: str, origin: str) -> None:
         version_format(value)
     if word in _COUNTS and not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= MOST):
         raise UsageError("bad_config", f"{origin}: {key} is a whole number from 1 on, not {value!r:.80}")
-    if word == "access_control" and value not in ("true", "false"):
+    if word in _SWITCHES and value not in ("true", "false"):
         raise UsageError("bad_config", f"{origin}: {key} is true or false, not {value!r:.80}")
 
 
@@ -442,6 +455,8 @@ def _expanded(path: str | Path) -> Path:
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
     import yaml
 
+    from mlreg.stores.small_file import replace_file
+
     nested: dict[str, Any] = {}
     for key, value in sorted(settings.items()):
         *above, last = _split(key)
@@ -451,7 +466,7 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
             if not isinstance(below, dict):
                 why, fix = f"{_above(key)} is set, for all names", f"mlreg config set {_above(key)} ''"
                 raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
-        below[last] = int(value) if last in _COUNTS else value == "true" if last == "access_control" else value
+        below[last] = int(value) if last in _COUNTS else value == "true" if last in _SWITCHES else value
     replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())
 
 

@@ -12,7 +12,7 @@ import typer
 
 from mlreg.cli.app import tree
 from tests.cli.calling import Call, with_options
-from tests.cli.conftest import NOTE, OPEN, RUNNING
+from tests.cli.conftest import CRASHED, NOTE, OPEN, RUNNING
 
 NUMBERS = Path(__file__).parents[1] / "golden" / "numbers-v1-by-0.1.0"
 """A repository with a file of tensors."""
@@ -100,6 +100,8 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "run start": (["run", "start", "churn", "--param", "lr=0.1", "--in", "train=data/rows@latest"], "run"),
     "run log": (["run", "log", "loss=0.25", "auc=.9", "--step", "3", "--run", OPEN], "run-log"),
     "run param": (["run", "param", "lr=0.1", "--run", OPEN], "run-log"),
+    "run resume": (["run", "resume", CRASHED], "run"),
+    "run resume sealed": (["run", "resume", "exp/churn@latest"], "run"),
     "run label": (["run", "label", "team=vision", "--run", OPEN], "run-log"),
     "run artifact": (["run", "artifact", "weights", "--run", OPEN], "run-log"),
     "run adopt": (["run", "adopt", "--crashed"], "run-ls"),
@@ -274,6 +276,8 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no run that is said": (["run", "param", "lr=1"], 2, "no_run"),
     "no file to log": (["run", "artifact", "nothing", "--run", OPEN], 4, "file_missing"),
     "no run to end": (["run", "finish", "--run", "01a20c4f-0000"], 4, "run_missing"),
+    "no run to go on with": (["run", "resume", "01a20c4f-0000"], 4, "ref_not_found"),
+    "a run that lives, resumed": (["run", "resume", RUNNING], 11, "run_is_running"),
     "no way to end": (["run", "finish", "--run", OPEN, "--status", "good"], 2, "bad_status"),
     "no run to adopt": (["run", "adopt", "01a20c4f-0000"], 4, "run_missing"),
     "nothing to adopt": (["run", "adopt"], 2, "no_run"),

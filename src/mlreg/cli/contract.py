@@ -166,6 +166,7 @@ COMMANDS: dict[str, Contract] = {
     "run label": Contract(("run-log",), LOGS),
     "run artifact": Contract(("run-log",), LOGS),
     "run finish": Contract(("run",), WRITES),
+    "run resume": Contract(("run",), WRITES),
     "run adopt": Contract(("run-ls",), (*WRITES, PartialError)),
     "run exec": Contract(("run-exec",), (NotFoundError, RefusedError, NotStartedError)),
     "run ls": Contract(("run-ls",), READS),

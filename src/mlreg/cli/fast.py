@@ -10,6 +10,7 @@ from mlreg import __version__
 from mlreg.cli import completing
 
 if TYPE_CHECKING:
+    from mlreg.config import Config
     from mlreg.registry.registry import Registry
 
 LOG = ["run", "log"]
@@ -47,10 +48,8 @@ def answer(arguments: list[str]) -> None:
 
 def _canonical(refs: list[str]) -> str:
     from mlreg.config import Config
-    from mlreg.registry.registry import Registry
 
-    config = Config()
-    registry = Registry(lambda: config.repository, "", config.cache, lambda: config.remotes)
+    registry = _registry(Config())
     return "".join(f"{registry.rev_parse(ref)}\n" for ref in refs)
 
 
@@ -67,7 +66,10 @@ def read_log(arguments: list[str]) -> Logged | None:
     for word in words:
         name, equals, value = word.partition("=")
         if name in options:
-            options[name] = value if equals else next(words, "")
+            # An empty value, or none, is for the command tree to refuse.
+            if not (given := value if equals else next(words, "")):
+                return None
+            options[name] = given
         elif word.startswith("-"):
             return None
         else:
@@ -84,12 +86,11 @@ def _log(asked: Logged) -> None:
     from mlreg.registry.saying import read_values, say_metrics
 
     config = Config()
-
-    def registry() -> Registry:
-        # Slow to import, and needed only to say what is wrong.
-        from mlreg.registry.registry import Registry
-
-        return Registry(lambda: config.repository, "")
-
-    place = Place(registry, config.runs or config.repository / RUNS_DIRECTORY)
+    place = Place(lambda: _registry(config), config.runs or config.repository / RUNS_DIRECTORY)
     say_metrics(place, asked.run, [(read_values(asked.pairs), asked.step)])
+
+
+def _registry(config: Config) -> Registry:
+    from mlreg.registry.registry import Registry
+
+    return Registry(lambda: config.repository, "", config.cache, lambda: config.remotes)

@@ -26,7 +26,7 @@ def main() -> NoReturn:
     except MlregError as error:
         from mlreg.cli.output import show_error
 
-        show_error(error, as_json="--json" in arguments)
+        show_error(error, as_json=wants_json(arguments))
         status = error.exit_status
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was changed, unless it was reported as done\n")
@@ -38,8 +38,14 @@ def main() -> NoReturn:
     except _Terminated:
         status = TERMINATED
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever happens
-        status = _show_unexpected(error, as_json="--json" in arguments)
+        status = _show_unexpected(error, as_json=wants_json(arguments))
     sys.exit(status)
+
+
+def wants_json(arguments: list[str]) -> bool:
+    """Tell whether errors are asked for as JSON; what stands behind `--` is for a command that is run."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in own
 
 
 def _replace_closed_streams() -> None:

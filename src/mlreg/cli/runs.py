@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -14,11 +15,11 @@ from mlreg.cli import run_views
 from mlreg.cli.metadata import read_inputs, read_metadata
 from mlreg.cli.options import Inputs, Limit, Where, open_experiments, register
 from mlreg.cli.output import Mode, Printer, note
-from mlreg.config import RUN
+from mlreg.config import RUN, Config
 from mlreg.errors import UsageError
 from mlreg.registry import searching_runs
 from mlreg.registry.run import Run
-from mlreg.registry.run_results import Logged
+from mlreg.registry.run_results import Executed, Logged
 from mlreg.registry.saying import read_lines, read_values, say_metrics
 
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its name, e.g. churn.")]
@@ -97,14 +98,21 @@ def log(
 ) -> None:
     """Log metrics of a run. Without K=V, from standard input: JSON lines like {"loss": 0.25, "step": 3}.
 
+    A line that holds no metrics ends it, and is named by its number; what stands before it is logged.
+
     Example:
 
       mlreg run log loss=0.25 auc=0.91 --step 3
     """
     # The commonest form is answered in `fast.py`, before this is imported.
-    points = [(read_values(pairs), step)] if pairs else read_lines(sys.stdin)
+    points = [(read_values(pairs), step)] if pairs else read_lines(_typed())
     number = say_metrics(open_experiments().place, _named(run), points)
     _show(out, run, number)
+
+
+def _typed() -> IO[bytes] | None:
+    """Return standard input; None if it is closed."""
+    return sys.stdin.buffer if sys.stdin else None
 
 
 @register(runs)
@@ -146,6 +154,20 @@ def finish(
 
 
 @register(runs)
+def resume(
+    out: Printer, run: Annotated[str, typer.Argument(metavar="RUN", help="A ref, an id or its beginning.")]
+) -> None:
+    """Go on with a run that has ended or crashed, sealed or not, and print its id. It is open until `run finish`.
+
+    Example:
+
+      mlreg run log auc=0.91 --run $(mlreg run resume 0199ab3f)
+    """
+    result = open_experiments().reopen(run)
+    out.show("run", result, run_views.started(result))
+
+
+@register(runs)
 def adopt(
     out: Printer,
     run: Annotated[list[str] | None, typer.Argument(metavar="RUN...", help="Ids, or their beginnings.")] = None,
@@ -178,11 +200,13 @@ def execute_(
     param: Params = None,
     label: Labels = None,
     message: Description = "",
+    no_diff: Annotated[bool, typer.Option("--no-diff", help="Keep no diff of the code: it may hold secrets.")] = False,
 ) -> None:
     """Run a command as a run: with its code, environment, output, load, exit code, and what it makes.
 
     What the command prints goes on, signals go on to it, and its exit code is that of mlreg; 125 if it was not
     started. In the command, `mlreg run log`, and ExperimentRegistry for the same experiment, log to this run.
+    What is kept, and what is not: docs/run-exec.md.
 
     Example:
 
@@ -191,18 +215,27 @@ def execute_(
     from mlreg.registry.executing import Start, execute
 
     given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param), _read(label))
-    result = execute(open_experiments(), Start(experiment, command or (), *given), _streams(out), os.environ)
-    if out.mode is Mode.TEXT:
-        note(run_views.executed(result))
-    else:
-        out.show("run-exec", result, run_views.nothing(result.outputs or (result.ref,)))
+    begun = Start(experiment, command or (), *given, keeps_diff=Config().keeps_diff and not no_diff)
+    result = execute(open_experiments(), begun, _streams(out), os.environ)
+    _tell(out, result)
     raise typer.Exit(result.exit_code)
 
 
-def _streams(out: Printer) -> tuple[IO[bytes], IO[bytes]]:
+def _streams(out: Printer) -> tuple[Any, Any]:
     """Return where what a command prints goes on to; not between what is printed for programs."""
-    stdout = sys.stdout if out.mode is Mode.TEXT else sys.stderr
-    return stdout.buffer, sys.stderr.buffer
+    buffers = (sys.stdout.buffer if out.mode is Mode.TEXT else sys.stderr.buffer, sys.stderr.buffer)
+    # What was left in a buffer would fail again at the end, if who was reading has gone.
+    output, errors = (getattr(buffer, "raw", buffer) for buffer in buffers)
+    return output, errors
+
+
+def _tell(out: Printer, result: Executed) -> None:
+    """Say what became of a command. If no one listens any more, its exit code still is what it is."""
+    if out.mode is not Mode.TEXT:
+        out.show("run-exec", result, run_views.nothing(result.outputs or (result.ref,)))
+        return
+    with suppress(BrokenPipeError):
+        note(run_views.executed(result))
 
 
 @register(runs)
@@ -230,10 +263,13 @@ def ls(
 
 @register(runs)
 def show(
-    out: Printer, run: Annotated[str, typer.Argument(metavar="RUN", help="A ref, an id or its beginning.")]
+    out: Printer,
+    run: Annotated[
+        str, typer.Argument(metavar="[RUN]", envvar=RUN, help="A ref, an id or its beginning; by default $MLREG_RUN.")
+    ] = "",
 ) -> None:
     """Show all that is known of a run, also while it is open."""
-    result = open_experiments().get_run(run)
+    result = open_experiments().get_run(_named(run))
     out.show("run", result, run_views.run(result))
 
 

@@ -286,7 +286,7 @@ def open_journal(directory: Path, run: str, time: int, start: Mapping[str, Any],
         ) from error
     except OSError as error:
         raise explain(error, str(path)) from error
-    if is_new:
+    if is_new or start:
         said = {"format": FORMAT, "host": socket.gethostname(), "run": run, **process, **start}
         journal.say({"start": said, "time": time})
     return journal

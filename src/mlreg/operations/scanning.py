@@ -16,7 +16,8 @@ from mlreg.formats.tree import Mode
 from mlreg.ids import ContentId
 from mlreg.operations.selecting import IGNORE_FILE, Patterns, Selection
 
-OWN = (".mlreg", IGNORE_FILE)
+OWN_DIRECTORY = ".mlreg"
+OWN = (OWN_DIRECTORY, IGNORE_FILE)
 """Names of what is no part of a version."""
 NO_PATTERNS = Patterns()
 

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.ids import ContentId
+from mlreg.operations.code_state import code_state
 
-MAX_DIFF = 64 * 1024 * 1024
-"""Bytes of a diff that are kept."""
-_LIST_PACKAGES = (
-    "import importlib.metadata as m, sys; "
-    "print('python', '.'.join(map(str, sys.version_info[:3]))); "
-    "print('\\n'.join(sorted({f\"{d.metadata['Name']}=={d.version}\" for d in m.distributions()}, key=str.lower)))"
-)
+PATCH = "code.patch"
+"""The file that holds how the code differs from its commit."""
+PACKAGES = "environment.txt"
+_LIST_PACKAGES = """
+import sys
+# What lies in this directory must not be taken for a module of Python.
+if sys.path[:1] == ['']:
+    sys.path.pop(0)
+import importlib.metadata
+found = {(one.metadata['Name'] or '', one.version) for one in importlib.metadata.distributions()}
+print('python', '.'.join(map(str, sys.version_info[:3])))
+print('\\n'.join(sorted(('=='.join(one) for one in found if one[0]), key=lambda line: (line.lower(), line))))
+"""
+_PYTHON = re.compile(r"(python|pypy)[0-9.]*", re.ASCII)
+_PATIENCE = 60
+"""Seconds that a Python may take to list its packages."""
+_FIRST_LINE = 512
+"""Bytes at the beginning of a script in which its interpreter is looked for."""
 
 
 class Captured(NamedTuple):
@@ -34,54 +47,56 @@ def capture(command: Sequence[str]) -> Captured:
     machine = {"host": platform.node(), "platform": platform.platform(terse=True)}
     facts: dict[str, Any] = {"command": list(command), **machine}
     files: dict[str, bytes] = {}
-    if code := _code():
-        facts["code"], diff = code
-        if diff:
-            files["code.patch"] = diff[:MAX_DIFF]
-    if packages := _packages(command):
+    if code := code_state(Path.cwd()):
+        facts["code"] = code.facts
+        files |= {PATCH: code.diff} if code.diff else {}
+    interpreter = python_of(command)
+    if packages := _packages(interpreter):
         facts["environment"] = str(ContentId.of(packages))
-        facts["python"] = packages.split(b"\n", 1)[0].decode().removeprefix("python ")
-        files["environment.txt"] = packages
+        facts["interpreter"] = interpreter
+        facts["python"] = packages.split(b"\n", 1)[0].decode(errors="replace").removeprefix("python ")
+        files[PACKAGES] = packages
     return Captured(facts, files)
 
 
-def _code() -> tuple[Mapping[str, Any], bytes] | None:
-    """Return the commit of git, whether files differ from it, and how; None without git, or a commit."""
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
-        return None
-    diff = _git("diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv") or b""
-    status = _git("status", "--porcelain") or b""
-    branch = _git("rev-parse", "--abbrev-ref", "HEAD") or b""
-    facts = {"commit": commit.decode().strip(), "branch": branch.decode(errors="replace").strip()}
-    # What is not tracked is named, and not kept: it may be anything.
-    untracked = [line[3:].decode(errors="replace") for line in status.splitlines() if line.startswith(b"?? ")]
-    state = {"dirty": bool(status.strip()), "untracked": untracked[:100]}
-    return {**facts, **state, "diff": str(ContentId.of(diff)) if diff else ""}, diff
+def python_of(command: Sequence[str]) -> str:
+    """Return the Python whose packages a command most likely uses.
+
+    The command itself if it is one; the one that the first line of a script names; the first word that is one, as
+    behind `env` or `nohup`; or else the one on the path.
+    """
+    program = shutil.which(command[0])
+    words = [Path(command[0]).name, *(_first_line(program) if program else ())]
+    own = next((word for word in words[1:] if _is_python(word)), "")
+    candidates = (command[0] if _is_python(words[0]) else own, *command[1:], "python3")
+    found = (shutil.which(word) for word in candidates if _is_python(word))
+    return next(filter(None, found), sys.executable)
 
 
-def _git(*words: str) -> bytes | None:
+def _is_python(word: str) -> bool:
+    return _PYTHON.fullmatch(Path(word).name) is not None
+
+
+def _first_line(program: str) -> Iterable[str]:
+    """Return the words behind `#!`; also of the two lines with which pip goes round limits on their length."""
     try:
-        done = subprocess.run(  # noqa: S603 - git, with words of our own
-            ["git", "--no-optional-locks", "--no-pager", *words],  # noqa: S607 - the git that is on the path
+        with Path(program).open("rb") as file:
+            start = file.read(_FIRST_LINE)
+    except OSError:
+        return ()
+    lines = start.decode(errors="replace").splitlines()[:2] if start.startswith(b"#!") else []
+    return [word.strip("\"'") for line in lines if line.startswith(("#!", "'''exec'")) for word in line[2:].split()]
+
+
+def _packages(program: str) -> bytes:
+    try:
+        done = subprocess.run(  # noqa: S603 - as the user calls it
+            [program, "-c", _LIST_PACKAGES],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=60,
+            timeout=_PATIENCE,
             check=False,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout if done.returncode == 0 else None
-
-
-def _packages(command: Sequence[str]) -> bytes | None:
-    """Return the packages of the Python that a command is, or else of the one that is on the path."""
-    word = Path(command[0]).name
-    program = shutil.which(command[0]) if word.startswith("python") else shutil.which("python3") or sys.executable
-    if not program:
-        return None
-    try:
-        call = [program, "-c", _LIST_PACKAGES]
-        done = subprocess.run(call, capture_output=True, timeout=60, check=False)  # noqa: S603 - as the user calls it
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout if done.returncode == 0 else None
+        return b""
+    return done.stdout if done.returncode == 0 else b""

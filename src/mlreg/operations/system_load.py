@@ -70,14 +70,14 @@ def _memory() -> dict[str, int]:
 
 def _family(process: int) -> Iterator[int]:
     """Yield a process and all below it."""
-    yield process
-    try:
-        tasks = list((_PROC / str(process) / "task").iterdir())
-        children = [int(word) for task in tasks for word in (task / "children").read_text().split()]
-    except (OSError, ValueError):
-        return
-    for child in children:
-        yield from _family(child)
+    left = [process]
+    while left:
+        one = left.pop()
+        yield one
+        # It may have ended meanwhile.
+        with suppress(OSError, ValueError):
+            tasks = list((_PROC / str(one) / "task").iterdir())
+            left.extend(int(word) for task in tasks for word in (task / "children").read_text().split())
 
 
 def _resident(process: int) -> int:
@@ -90,7 +90,9 @@ def _resident(process: int) -> int:
 def _gpus(command: str) -> Iterator[tuple[str, float]]:
     call = [command, f"--query-gpu={','.join(_GPU)}", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(call, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - no words of others
+        done = subprocess.run(  # noqa: S603 - no words of others
+            call, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=10, check=False
+        )
     except (OSError, subprocess.SubprocessError):
         return
     for number, line in enumerate(done.stdout.splitlines()):

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import IO, NamedTuple
+from threading import Event, Thread
+from typing import NamedTuple, NoReturn
 
 from mlreg.errors import MlregError, NotFoundError, NotStartedError, UsageError
 from mlreg.formats.commit import Input
-from mlreg.formats.names import Entry, quoted
+from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.versions import AUTO
+from mlreg.operations.kept_output import KeptOutput
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.scanning import Source, sources_below
-from mlreg.operations.surroundings import capture
+from mlreg.operations.supervising import Onward, Signals, Stream, Supervised
+from mlreg.operations.surroundings import PATCH, capture
 from mlreg.operations.system_load import Load
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.run import Run
 from mlreg.registry.run_results import Executed
 
-Streams = tuple[IO[bytes], IO[bytes]]
-"""Where what a command prints goes on to: standard output, standard error."""
+Streams = tuple[Stream, Stream]
+"""Where what a command prints goes on to: standard output, standard error; not buffered."""
 
 VARIABLE = "MLREG_RUN"
 """Tells the command, and whatever it starts, of which run it is part."""
+REPOSITORY = "MLREG_RUN_REPOSITORY"
+"""Tells them where the repository of that run is, if there is none where they work."""
 SIGNALLED = 128
 """What a shell adds to the number of the signal that ended a command."""
-_CHUNK = 65536
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+PRINTS = ("stdout", "stderr")
 
 
 class Output(NamedTuple):
@@ -49,11 +49,15 @@ class Output(NamedTuple):
         Raises:
             UsageError: `bad_output`, `bad_entry`, `bad_name`.
         """
-        entry, equals, path = text.partition("=")
+        name, equals, path = text.partition("=")
         if not equals or not path:
             fix = "write it like --out model/churn=out/"
             raise UsageError("bad_output", f"{quoted(text)} is not KIND/NAME=PATH", fix=fix)
-        return cls(Entry.parse(entry), Path(path))
+        entry = Entry.parse(name)
+        if entry.kind == EXPERIMENT:
+            why = "an experiment has runs, and they are logged, not made"
+            raise UsageError("bad_output", f"{entry} cannot be made", why=why, fix="write --out model/NAME=PATH")
+        return cls(entry, Path(path))
 
 
 class Start(NamedTuple):
@@ -69,6 +73,8 @@ class Start(NamedTuple):
     description: str = ""
     params: Mapping[str, object] = {}
     labels: Mapping[str, object] = {}
+    keeps_diff: bool = True
+    """Whether it is kept how the code differs from its commit."""
 
 
 def execute(registry: ExperimentRegistry, start: Start, streams: Streams, environment: Mapping[str, str]) -> Executed:
@@ -81,37 +87,48 @@ def execute(registry: ExperimentRegistry, start: Start, streams: Streams, enviro
         registry: of the experiment.
         start: what is run, and what is said of it.
         streams: where what it prints goes on to.
-        environment: of the command, besides `MLREG_RUN`.
+        environment: of the command, besides what tells it of the run.
 
     Raises:
         NotStartedError: with the code of what was wrong, before anything was started.
         NotFoundError: `output_missing`; the run is sealed as failed.
         NoSpaceError, ...: as `Run.finish`.
     """
-    try:
-        outputs = [Output.parse(text) for text in start.outputs]
-        program = _program(start.command)
-        # Training code makes a repository if there is none; a command in the wrong directory should not.
-        _ = registry.registry.repository
-        run = _started(registry, start)
-    except MlregError as error:
-        raise NotStartedError(error.code, error.message, why=error.why, fix=error.fix) from error
-    code = _Supervised(run, [program, *start.command[1:]], streams, environment).end(registry.interval)
+    with Signals() as signals:
+        try:
+            outputs = _outputs(registry, start.outputs)
+            _check_program(start.command)
+            # Training code makes a repository if there is none; a command in the wrong directory should not.
+            _ = registry.registry.repository
+            run = _started(registry, start)
+        except MlregError as error:
+            raise NotStartedError(error.code, error.message, why=error.why, fix=error.fix) from error
+        code = _run(registry, run, start.command, streams, environment, signals)
     if code:
         reason = f"exit code {code}" if code > 0 else f"signal {_name_of(-code)}"
         info = run.finish("failed" if code > 0 else "killed", reason)
-        return Executed(info.ref, info, (), code if code > 0 else SIGNALLED - code)
+        return Executed(info.ref, info, (), _shown(code))
     return _finished(registry, run, outputs)
 
 
-def _program(command: Sequence[str]) -> str:
+def _outputs(registry: ExperimentRegistry, texts: Sequence[str]) -> list[Output]:
+    """Return what is to be made; that a version without metadata is refused is known before hours of training."""
+    outputs = [Output.parse(text) for text in texts]
+    for output in outputs:
+        registry.registry.check_metadata(output.entry, {})
+    return outputs
+
+
+def _check_program(command: Sequence[str]) -> None:
     if not command:
         raise UsageError("no_command", "say what is to be run", fix="mlreg run exec EXPERIMENT -- python train.py")
-    found = shutil.which(command[0])
-    if found is None:
-        raise NotFoundError("program_not_found", f"there is no program {quoted(command[0])}", fix="check the spelling")
-    # As it was typed, if a shell would find it so: programs look at their own names.
-    return command[0]
+    if shutil.which(command[0]):
+        return
+    program = command[0]
+    if "/" in program and Path(program).is_file():
+        fix = (f"chmod +x {program}", f"name what runs it: -- python {program}")
+        raise NotStartedError("cannot_start", f"{program} cannot be run", why="it is not executable", fix=fix)
+    raise NotFoundError("program_not_found", f"there is no program {quoted(program)}", fix="check the spelling")
 
 
 def _started(registry: ExperimentRegistry, start: Start) -> Run:
@@ -121,14 +138,64 @@ def _started(registry: ExperimentRegistry, start: Start) -> Run:
         start.description,
         run_name=start.name,
         group=start.group,
+        # Within another run this is a run of its own, and not a part of what that one logs.
+        parent=registry.part_of,
         params=start.params,
         tags=start.labels,
         inputs=start.inputs,
     )
     run.say_facts(captured.facts)
     for name, data in captured.files.items():
-        run.keep_file(data, name)
+        if name != PATCH or start.keeps_diff:
+            run.keep_file(data, name)
     return run
+
+
+def _run(
+    registry: ExperimentRegistry,
+    run: Run,
+    command: Sequence[str],
+    streams: Streams,
+    environment: Mapping[str, str],
+    signals: Signals,
+) -> int:
+    """Run the command to its end; returns its exit code, or the signal that ended it as a negative number."""
+    kept = [KeptOutput(run.new_file(f"logs/{name}.txt")) for name in PRINTS]
+    takers = [_Both(one, Onward(stream)) for one, stream in zip(kept, streams, strict=True)]
+    surroundings = {**environment, VARIABLE: run.id, REPOSITORY: registry.registry.path}
+    # Behind a pipe, Python would keep what is printed to itself until it is much.
+    surroundings.setdefault("PYTHONUNBUFFERED", "1")
+    try:
+        supervised = Supervised(command, surroundings, takers[0].take, takers[1].take, signals)
+    except OSError as error:
+        _refused(run, command[0], error)
+    with _Watch(run, supervised.process.pid, registry.interval):
+        ended = supervised.end()
+    left_out = {name: bytes_ for name, bytes_ in zip(PRINTS, [one.end() for one in kept], strict=True) if bytes_}
+    facts: dict[str, object] = {"exit_code": _shown(ended.code)}
+    facts |= {"left_out": left_out} if left_out else {}
+    facts |= {"left_running": True} if ended.has_left else {}
+    run.say_facts(facts)
+    return ended.code
+
+
+def _refused(run: Run, program: str, error: OSError) -> NoReturn:
+    """End a run whose command the system does not run."""
+    why = error.strerror or str(error)
+    run.finish("failed", f"{program} cannot be run: {why}")
+    fix = "look at its first line: #! and a program that is there"
+    raise NotStartedError("cannot_start", f"{program} cannot be run", why=why, fix=fix) from error
+
+
+class _Both(NamedTuple):
+    """Where goes what is printed."""
+
+    kept: KeptOutput
+    onward: Onward
+
+    def take(self, data: bytes) -> None:
+        self.kept.take(data)
+        self.onward.take(data)
 
 
 def _finished(registry: ExperimentRegistry, run: Run, outputs: Sequence[Output]) -> Executed:
@@ -146,7 +213,13 @@ def _finished(registry: ExperimentRegistry, run: Run, outputs: Sequence[Output])
         recorded = [batch.put(_version(registry, *one, origin), lambda size: None) for one in made]
         refs[:] = [f"{one.commit.entry}@{one.commit.version}" for one in recorded]
 
-    info = run.finish(more=register)
+    try:
+        info = run.finish(more=register)
+    except MlregError:
+        # Whatever becomes of what it made: what it logged is sealed, if there is a way.
+        with suppress(MlregError):
+            run.finish()
+        raise
     return Executed(info.ref, info, tuple(refs), 0)
 
 
@@ -163,6 +236,11 @@ def _version(registry: ExperimentRegistry, output: Output, sources: Sequence[Sou
     )
 
 
+def _shown(code: int) -> int:
+    """Return an exit code as a shell has it."""
+    return code if code >= 0 else SIGNALLED - code
+
+
 def _name_of(number: int) -> str:
     try:
         return signal.Signals(number).name
@@ -170,67 +248,27 @@ def _name_of(number: int) -> str:
         return str(number)
 
 
-class _Supervised:
-    """A command that runs: signals go on to it, what it prints goes on and is kept, and the load is looked at."""
+class _Watch:
+    """Logs how busy the host and a process are, so and so often, until the end of the block."""
 
-    def __init__(self, run: Run, command: Sequence[str], streams: Streams, environment: Mapping[str, str]) -> None:
+    def __init__(self, run: Run, process: int, interval: float) -> None:
         self._run = run
-        surroundings = {**environment, VARIABLE: run.id}
-        # Behind a pipe, Python would keep what is printed to itself until it is much.
-        surroundings.setdefault("PYTHONUNBUFFERED", "1")
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 - this is what was asked for
-                command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings
-            )
-        except OSError as error:
-            run.finish("failed", str(error))
-            raise NotStartedError("cannot_start", f"{command[0]} cannot be run", why=error.strerror or "") from error
-        pipes = zip(("stdout", "stderr"), (self._process.stdout, self._process.stderr), streams, strict=True)
-        self._readers = [threading.Thread(target=self._pass_on, args=pipe) for pipe in pipes]
-        self._ended = threading.Event()
+        self._load = Load(process, run.directory)
+        self._interval = interval
+        self._ended = Event()
+        self._thread = Thread(target=self._look, name="mlreg-load", daemon=True)
 
-    def end(self, interval: float) -> int:
-        """Wait for the end, and return how it was: an exit code, or a signal as a negative number."""
-        watcher = threading.Thread(target=self._watch, args=(interval,))
-        with self._signals():
-            for thread in (*self._readers, watcher):
-                thread.start()
-            code = self._process.wait()
-            for reader in self._readers:
-                reader.join()
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
-        watcher.join()
-        return code
+        self._thread.join()
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        # On a terminal, the command has got the interrupt itself.
-        passed = _PASSED_ON if os.isatty(0) else (*_PASSED_ON, signal.SIGINT)
-        before = {one: signal.signal(one, self._send) for one in passed}
-        before[signal.SIGINT] = before.get(signal.SIGINT) or signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
-            yield
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
-
-    def _send(self, number: int, frame: FrameType | None) -> None:
-        with suppress(ProcessLookupError):
-            self._process.send_signal(number)
-
-    def _pass_on(self, name: str, pipe: IO[bytes], stream: IO[bytes]) -> None:
-        with pipe, self._run.new_file(f"logs/{name}.txt") as kept:
-            while data := os.read(pipe.fileno(), _CHUNK):
-                kept.write(data)
-                kept.flush()
-                # Who was reading may have gone; the command goes on.
-                with suppress(OSError, ValueError):
-                    stream.write(data)
-                    stream.flush()
-
-    def _watch(self, interval: float) -> None:
-        load = Load(self._process.pid, self._run.directory)
+    def _look(self) -> None:
         step = 0
-        while not self._ended.wait(interval):
-            self._run.log_metrics(load.look(), step)
+        while not self._ended.wait(self._interval):
+            # A disk without room must not end it: there may be some again.
+            with suppress(MlregError):
+                self._run.log_metrics(self._load.look(), step)
             step += 1

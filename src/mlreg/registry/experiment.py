@@ -17,7 +17,7 @@ from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas
-from mlreg.registry.resuming import next_steps, resume
+from mlreg.registry.resuming import reopen, resume, said_in
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
@@ -69,7 +69,8 @@ class ExperimentRegistry:
         self.place = Place(self.registry, Path(runs) if runs else None)
         self.artifacts = artifacts.strip("/") or ARTIFACTS
         self.interval = interval
-        self._part_of = run
+        self.part_of = run
+        """Id of the run that this process is part of; empty if of none."""
         self._has_joined = False
 
     # Runs that live.
@@ -106,21 +107,21 @@ class ExperimentRegistry:
         """
         about = {"name": run_name, "description": description, "group": group}
         if self._is_part_of(name, parent):
-            run = self.join(self._part_of)
+            run = self.join(self.part_of)
             self._has_joined = True
             run.describe(**about)
             run.say_all(params or {}, tags or {}, inputs)
             return run
         with self._begun(name, lives=True) as run:
-            run.describe(**about, parent=parent or self._part_of)
+            run.describe(**about, parent=parent or self.part_of)
             run.say_all(params or {}, tags or {}, inputs)
         return run.live()
 
     def _is_part_of(self, name: str, parent: str) -> bool:
         """Tell whether a run is the one that this process is part of: the first of that experiment, and no other."""
-        if not self._part_of or parent or self._has_joined:
+        if not self.part_of or parent or self._has_joined:
             return False
-        return running.experiment_of(self.place, self._part_of) == name
+        return running.experiment_of(self.place, self.part_of) == name
 
     def open_run(
         self,
@@ -205,8 +206,8 @@ class ExperimentRegistry:
 
     def _joined(self, journal: Journal) -> Run:
         found = self.place.find(journal.path.parent.name).state
-        known = {"params": found.params, "steps": next_steps(found.metrics)}
-        return JoinedRun(self, found.experiment, found.id, journal, **known)
+        said = said_in(self.place, found)
+        return JoinedRun(self, found.experiment, found.id, journal, params=said.params, steps=said.steps)
 
     def resume(self, run: str) -> Run:
         """Go on with a run that was interrupted, crashed or ended, by its id or the beginning of it.
@@ -218,8 +219,18 @@ class ExperimentRegistry:
             RefusedError: `run_is_running`.
         """
         resumed = resume(self.place, run)
-        known = {"params": resumed.params, "steps": resumed.steps}
-        return Run(self, resumed.experiment, resumed.id, resumed.journal, **known).live()
+        said = resumed.said
+        run_ = Run(self, resumed.experiment, resumed.id, resumed.journal, params=said.params, steps=said.steps)
+        return run_.live()
+
+    def reopen(self, run: str) -> RunInfo:
+        """Go on with a run without being a process of it, as the command line does; it stays open until `end`.
+
+        Raises:
+            NotFoundError: `run_missing`, `ref_not_found`.
+            RefusedError: `run_is_running`.
+        """
+        return self.get_run(reopen(self.place, run))
 
     def seal(self, run: str, more: More | None = None) -> RunInfo:
         """Make a run that has ended a version of its experiment; `Run.finish` does it."""

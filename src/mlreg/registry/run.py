@@ -295,11 +295,11 @@ class Run:
         self._keep([keep_bytes(self.directory, data, path)])
 
     def new_file(self, path: str) -> IO[bytes]:
-        """Return a file of the run to write to, beside its artifacts; whatever is in it when the run ends counts."""
+        """Return a file of the run to append to, beside its artifacts; whatever is in it when the run ends counts."""
         self._refuse_ended()
         said = keep_bytes(self.directory, b"", path)
         self._keep([said])
-        return (self.directory / FILES / said["place"]).open("ab")
+        return (self.directory / FILES / said["place"]).open("ab", buffering=0)
 
     def _keep(self, files: Iterable[Mapping[str, str]]) -> None:
         self._refuse_ended()

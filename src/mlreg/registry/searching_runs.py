@@ -262,6 +262,11 @@ def metrics(place: Place, text: str) -> dict[str, Series]:
     except NotFoundError as error:
         if error.code != "run_missing":
             raise
+    return sealed_metrics(place, text)
+
+
+def sealed_metrics(place: Place, text: str) -> dict[str, Series]:
+    """Return the points of all metrics of a sealed run; raises as `sealed`."""
     repository, _, target = place.registry.find(ref_of(text))
     return metrics_of(repository, read_commit(repository, target.commit_id))
 
