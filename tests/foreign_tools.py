@@ -6,6 +6,7 @@ import json
 import sqlite3
 import struct
 import zlib
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,63 @@ def write_mlruns(root: Path) -> Path:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text)
     return root
+
+
+MLFLOW_TABLES = """
+CREATE TABLE experiments(experiment_id INTEGER PRIMARY KEY, name TEXT, artifact_location TEXT, lifecycle_stage TEXT);
+CREATE TABLE experiment_tags(key TEXT, value TEXT, experiment_id INTEGER);
+CREATE TABLE runs(run_uuid TEXT PRIMARY KEY, name TEXT, user_id TEXT, status TEXT, start_time BIGINT, end_time BIGINT,
+                  artifact_uri TEXT, experiment_id INTEGER, lifecycle_stage TEXT);
+CREATE TABLE params(key TEXT, value TEXT, run_uuid TEXT);
+CREATE TABLE tags(key TEXT, value TEXT, run_uuid TEXT);
+CREATE TABLE metrics(key TEXT, value DOUBLE, timestamp BIGINT, run_uuid TEXT, step BIGINT, is_nan BOOLEAN);
+CREATE TABLE registered_models(name TEXT, description TEXT, creation_time BIGINT);
+CREATE TABLE registered_model_tags(key TEXT, value TEXT, name TEXT);
+CREATE TABLE registered_model_aliases(alias TEXT, version INTEGER, name TEXT);
+CREATE TABLE model_versions(name TEXT, version INTEGER, run_id TEXT, source TEXT, storage_location TEXT,
+                            current_stage TEXT, description TEXT);
+CREATE TABLE model_version_tags(key TEXT, value TEXT, name TEXT, version INTEGER);
+"""
+
+
+def mlflow_rows(root: Path) -> dict[str, list[tuple[object, ...]]]:
+    """Return what the tables of mlflow hold: the same as `write_mlruns` writes."""
+    milliseconds = MOMENT * 1000
+    place = f"{root}/mlruns/1/{RUN}/artifacts"
+    return {
+        "experiments": [(1, "churn", f"{root}/mlruns/1", "active")],
+        "experiment_tags": [("owner", "ann", 1)],
+        "runs": [(RUN, "first", "ann", "FINISHED", milliseconds, milliseconds + 1000, place, 1, "active")],
+        "params": [("lr", "0.1", RUN), ("optim/name", "adam", RUN)],
+        "tags": [("team", "vision", RUN)],
+        "metrics": [("auc", 0.5, milliseconds, RUN, 0, 0), ("auc", 0.75, milliseconds + 500, RUN, 1, 0)],
+        "registered_models": [("Net v2", "finds nets", milliseconds)],
+        "registered_model_tags": [("owner", "ann", "Net v2")],
+        "registered_model_aliases": [("champion", 1, "Net v2")],
+        "model_versions": [("Net v2", 1, RUN, f"runs:/{RUN}/model", "", "None", "")],
+        "model_version_tags": [("approved", "yes", "Net v2", 1)],
+    }
+
+
+def write_database(path: Path, tables: str, rows: Mapping[str, list[tuple[object, ...]]]) -> Path:
+    """Write a database with rows in its tables."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(tables)
+        for table, some in rows.items():
+            for row in some:
+                db.execute(f"INSERT INTO {table} VALUES({','.join('?' * len(row))})", row)
+        db.commit()
+    return path
+
+
+def write_mlflow_db(root: Path) -> Path:
+    """Write a database of mlflow, with an artifact beside it."""
+    artifact = root / "mlruns" / "1" / RUN / "artifacts" / "model" / "weights.bin"
+    artifact.parent.mkdir(parents=True)
+    artifact.write_text("weights")
+    return write_database(root / "mlflow.db", MLFLOW_TABLES, mlflow_rows(root))
 
 
 def field(number: int, value: float | bytes | str) -> bytes:
@@ -114,19 +172,27 @@ def write_wandb(root: Path) -> Path:
     return root
 
 
+TRACKIO_TABLES = """
+CREATE TABLE metrics(id INTEGER PRIMARY KEY, run_id, timestamp, run_name, step, metrics);
+CREATE TABLE configs(id INTEGER PRIMARY KEY, run_id, run_name, config, created_at);
+"""
+
+
+def trackio_rows() -> dict[str, list[tuple[object, ...]]]:
+    """Return what the tables of trackio hold."""
+    times = [f"2026-11-24T17:11:0{step}+00:00" for step in range(3)]
+    values = [json.dumps({"auc": step / 4, "loss": "NaN"}) for step in range(3)]
+    config = json.dumps({"lr": 0.1, "_Group": "seeds", "_Created": times[0]})
+    return {
+        "metrics": [(None, RUN, times[step], "first", step, values[step]) for step in range(3)],
+        "configs": [(None, RUN, "first", config, "")],
+    }
+
+
 def write_trackio(root: Path) -> Path:
     """Write a directory of trackio with one project and one run."""
     root.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(root / "churn.db")) as db:
-        db.execute("CREATE TABLE metrics(id INTEGER PRIMARY KEY, run_id, timestamp, run_name, step, metrics)")
-        db.execute("CREATE TABLE configs(id INTEGER PRIMARY KEY, run_id, run_name, config, created_at)")
-        for step in range(3):
-            time = f"2026-11-24T17:11:0{step}+00:00"
-            values = json.dumps({"auc": step / 4, "loss": "NaN"})
-            db.execute("INSERT INTO metrics VALUES(NULL, ?, ?, 'first', ?, ?)", (RUN, time, step, values))
-        config = json.dumps({"lr": 0.1, "_Group": "seeds", "_Created": "2026-11-24T17:11:00+00:00"})
-        db.execute("INSERT INTO configs VALUES(NULL, ?, 'first', ?, '')", (RUN, config))
-        db.commit()
+    write_database(root / "churn.db", TRACKIO_TABLES, trackio_rows())
     return root
 
 

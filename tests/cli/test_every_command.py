@@ -311,6 +311,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
         f"nothing to import from {tool}": (["import", tool, "nowhere"], 4, "file_missing")
         for tool in ("mlflow", "tensorboard", "wandb", "trackio")
     },
+    "no experiment to import": (["import", "mlflow", "foreign/mlruns", "--exp", "nothing"], 4, "experiment_missing"),
     "no table to import": (["import", "csv", "nowhere"], 4, "key_missing"),
     "a table without metrics": (["import", "csv", "weights"], 2, "no_metric"),
     "a table that is none": (

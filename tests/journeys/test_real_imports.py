@@ -53,6 +53,11 @@ for run in made[:3]:
 client.set_registered_model_alias("Churn model", "Champion", 2)
 client.set_model_version_tag("Churn model", "1", "approved", "yes")
 client.delete_run(made[-1])
+client.register_prompt(name="greeting", template="hello {{name}}")
+for name in ("CHURN", "Churn"):
+    with mlflow.start_run(experiment_id=client.create_experiment(name), run_name=name):
+        mlflow.log_param("lr", 0.1)
+client.delete_experiment(client.get_experiment_by_name("CHURN").experiment_id)
 
 counts = dict.fromkeys(("experiments", "runs", "params", "metrics", "points", "artifacts", "models", "versions"), 0)
 
@@ -160,7 +165,7 @@ def test_all_that_mlflow_reports_is_here_after_an_import_and_a_second_one_change
     again = bring(experiments.registry, importing.mlflow(str(place)))
 
     assert {name: getattr(first, name) for name in told["counts"]} == told["counts"]
-    assert (first.added, first.warnings) == (first.runs + first.versions, ())
+    assert (first.added, first.warnings) == (first.runs + first.versions, ("prompt left out: it is no model",))
     assert (again.added, slot(experiments)) == (0, before)
     for run in experiments.list_runs():
         of_mlflow = told["values"][run.facts["source"]["id"]]
@@ -169,6 +174,8 @@ def test_all_that_mlflow_reports_is_here_after_an_import_and_a_second_one_change
         assert {name: sorted(one) for name, one in found.items()} == {
             name: sorted(one) for name, one in of_mlflow.items()
         }
+    (other,) = {run.experiment for run in experiments.list_runs(where="name = 'Churn'")}
+    assert other.startswith("churn-")
     best = experiments.list_runs("churn", "params.lr < 0.15 and tags.seed = '1'")
     assert [run.name for run in best] == ["seed 1"]
     children = experiments.list_runs("churn", "name = 'child'")

@@ -22,12 +22,12 @@ def mlflow(
     out: Printer,
     where: Annotated[str, typer.Argument(metavar="PATH|URI", help="mlruns, mlflow.db or sqlite:///PATH.")] = "mlruns",
     artifacts: Annotated[
-        Path | None, typer.Option("--artifacts", metavar="DIR", help="Artifacts may lie below DIR, too.")
+        Path | None, typer.Option("--artifacts", metavar="DIR", help="Artifacts may lie below DIR, too; else not read.")
     ] = None,
     experiment: Annotated[str, typer.Option("--exp", metavar="NAME", help="Only this one, as mlflow calls it.")] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Import experiments, runs, artifacts, registered models, their versions and aliases.
+    """Import experiments, runs, artifacts, registered models, their versions and aliases: docs/importing.md.
 
     Importing again adds what is new, and changes nothing else.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from typing import Any
 from mlreg.errors import UsageError, explain
 from mlreg.formats.names import quoted
 from mlreg.formats.run import RunState, Series, Status
-from mlreg.importers.foreign import (
-    ForeignModel,
-    ForeignRun,
+from mlreg.importers.foreign import ForeignModel, ForeignRun, Notices, began_state
+from mlreg.importers.foreign_values import (
     Names,
-    Notices,
     add_point,
-    began_state,
+    labels_of,
+    moment,
+    moment_in,
     printable,
     run_word,
     value_of,
@@ -98,6 +97,7 @@ class CsvImporter:
         for column, text in row.items():
             if text:
                 self._cell(state, column, text)
+        state.labels = dict(labels_of(state.labels, self.notices))
         return ForeignRun(key, state, _STATUSES.get(told.get(_STATUS, "").lower(), "finished"))
 
     def _cell(self, state: RunState, column: str, text: str) -> None:
@@ -108,7 +108,7 @@ class CsvImporter:
         elif column.startswith(_LABELS):
             label = column.partition(".")[2]
             if not label.startswith("mlflow."):
-                state.labels[printable(label)] = printable(text)
+                state.labels[label] = text
         elif column.lower() not in (*_KEYS, *_NAMES, *_STARTS, *_ENDS, _STATUS, *_PASSED):
             state.params[run_word(column)] = value_of(text)
 
@@ -170,10 +170,4 @@ def _step(text: str, number: int) -> int:
 
 def _milliseconds(text: str) -> int:
     """Return a time that is written as RFC 3339 has it, or in milliseconds since 1970; 0 if it is neither."""
-    if text.isdigit():
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return 0
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
+    return moment(text) if text.isascii() and text.isdecimal() else moment_in(text)

@@ -9,13 +9,15 @@ ACTIVE = "active"
 
 
 class Experiment(NamedTuple):
-    """An experiment that is not deleted."""
+    """An experiment."""
 
     id: str
+    """A number; where it stands in the order in which experiments were made."""
     name: str
     artifacts: str
     """Where artifacts lie, as a URI or a path."""
     tags: Mapping[str, str]
+    is_deleted: bool = False
 
 
 class Metric(NamedTuple):
@@ -58,6 +60,10 @@ class VersionRecord(NamedTuple):
     tags: Mapping[str, str]
 
 
+PROMPT = "mlflow.prompt.is_prompt"
+"""The tag of what is kept among the models and is none, but a text."""
+
+
 class ModelRecord(NamedTuple):
     """A registered model."""
 
@@ -73,7 +79,11 @@ class MlflowStore(Protocol):
     """Where mlflow keeps things."""
 
     def experiments(self) -> list[Experiment]:
-        """Return the experiments, in the order in which they were made."""
+        """Return the experiments, in the order in which they were made, also those that are deleted."""
+        ...
+
+    def starts(self) -> Mapping[str, int]:
+        """Return when each run began that is not deleted, by its id."""
         ...
 
     def runs(self, experiment: str) -> Iterator[RunRecord]:
@@ -81,5 +91,5 @@ class MlflowStore(Protocol):
         ...
 
     def models(self) -> Iterator[ModelRecord]:
-        """Yield the registered models, by name."""
+        """Yield the registered models, in the order in which they were made."""
         ...

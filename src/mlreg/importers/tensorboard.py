@@ -15,17 +15,8 @@ from typing import Any
 from mlreg.errors import NotFoundError
 from mlreg.formats.run import RunState, Series
 from mlreg.importers.event_file import records
-from mlreg.importers.foreign import (
-    ForeignModel,
-    ForeignRun,
-    Names,
-    Notices,
-    add_point,
-    began_state,
-    json_value,
-    printable,
-    run_word,
-)
+from mlreg.importers.foreign import ForeignModel, ForeignRun, Notices, began_state
+from mlreg.importers.foreign_values import Names, add_point, json_value, moment, printable, run_word
 from mlreg.importers.protobuf_message import Message
 
 TOOL = "tensorboard"
@@ -68,11 +59,11 @@ class TensorboardImporter:
             for path in files:
                 reading.take(path)
             name = directory.relative_to(self._directory).as_posix()
-            if reading.began:
+            if reading.events:
                 yield ForeignRun(name, self._state(name, reading), "finished")
 
     def _state(self, name: str, reading: _Reading) -> RunState:
-        began, ended = (int(seconds * 1000) for seconds in (reading.began, reading.ended))
+        began, ended = (moment(seconds * 1000) for seconds in (reading.began, reading.ended))
         state = began_state(TOOL, f"{name}:{reading.began!r}", began, ended, self._experiment)
         state.facts["source"]["id"] = printable(name)
         state.told = {"name": printable(name if name != "." else self._directory.resolve().name)}
@@ -99,6 +90,7 @@ class _Reading:
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
+        self.events = 0
         self.began = self.ended = 0.0
         """Seconds since 1970."""
         self.params: dict[str, Any] = {}
@@ -111,11 +103,12 @@ class _Reading:
         for data in records(path, self._notices):
             try:
                 self._event(Message(data))
-            except (ValueError, struct.error):
+            except ValueError:
                 self._notices.add("record left out that cannot be read")
 
     def _event(self, event: Message) -> None:
-        time = event.double(1)
+        self.events += 1
+        time = event.double(1) if moment(event.double(1) * 1000) else 0.0
         self.began = self.began or time
         self.ended = max(self.ended, time)
         for data in event.message(5).all_bytes(1) if 5 in event else ():

@@ -9,26 +9,16 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mlreg.errors import MlregError, NotFoundError, explain
 from mlreg.formats.run import Series, Status
 from mlreg.formats.yaml_document import parse_yaml
-from mlreg.importers.foreign import (
-    ARTIFACTS,
-    ForeignModel,
-    ForeignRun,
-    Names,
-    Notices,
-    add_point,
-    began_state,
-    files_below,
-    json_value,
-    printable,
-    run_word,
-)
+from mlreg.importers.foreign import ARTIFACTS, ForeignModel, ForeignRun, Notices, began_state
+from mlreg.importers.foreign_files import Roots
+from mlreg.importers.foreign_values import Names, add_point, json_value, moment, number_of, printable, run_word, whole
 from mlreg.importers.protobuf_message import Message
 
 TOOL = "wandb"
@@ -36,7 +26,9 @@ _SUFFIX = ".wandb"
 _HEADER = b":W&B\xe1\xbe\x00"
 _BLOCK = 32 * 1024
 _PIECE = struct.Struct("<IHB")
-_FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_FULL, _FIRST, _LAST = 1, 2, 4
+MAX_RECORD = 1 << 26
+"""Bytes of a record that is read."""
 _HISTORY, _SUMMARY, _CONFIG, _RUN, _EXIT = 2, 3, 5, 17, 18
 
 
@@ -58,50 +50,65 @@ class WandbImporter:
         self.notices = Notices()
         self._names = Names("exp")
         self._experiment = experiment
-        self._files = sorted(directory.glob(f"*run-*/*{_SUFFIX}")) or sorted(directory.glob(f"*{_SUFFIX}"))
+        self._roots = Roots(directory)
+        found = sorted(directory.glob(f"*run-*/*{_SUFFIX}")) or sorted(directory.glob(f"*{_SUFFIX}"))
+        self._runs: dict[str, list[Path]] = {}
+        """Of each run its files, the oldest first: one that was resumed has a directory for each time."""
         # `latest-run` is a link to another one.
-        self._files = [path for path in self._files if not path.parent.is_symlink()]
-        if not self._files:
+        real = (path for path in found if not path.parent.is_symlink() and self._roots.file(path))
+        for path in sorted(real, key=_began):
+            self._runs.setdefault(path.stem.removeprefix("run-"), []).append(path)
+        if not self._runs:
             raise NotFoundError(
                 "file_missing", f"there are no runs of wandb in {directory}", fix="name its directory wandb"
             )
 
     def runs(self) -> Iterator[ForeignRun]:
         """As `Importer`."""
-        for path in self._files:
+        for run, paths in self._runs.items():
             reading = _Reading(self.notices)
-            for record in records(path, self.notices):
-                reading.take(record)
-            yield self._run(path, reading)
+            for path in paths:
+                for record in records(path, self.notices):
+                    reading.take(record)
+            yield self._run(run, paths, reading)
 
-    def _run(self, path: Path, reading: _Reading) -> ForeignRun:
-        key = printable(f"{reading.project}/{reading.id or path.stem.removeprefix('run-')}")
+    def _run(self, run: str, paths: Sequence[Path], reading: _Reading) -> ForeignRun:
+        key = printable(f"{reading.project}/{reading.id or run}")
         name = self._experiment or self._names.of(reading.project or "wandb")
         state = began_state(TOOL, key, reading.began, reading.ended, name)
         state.told = {word: printable(text) for word, text in reading.told.items() if text}
-        state.metrics, state.params = reading.all_metrics(), reading.config or self._config(path.parent / "files")
+        places = [found for path in paths if (found := self._roots.directory(path.parent / "files"))]
+        state.metrics, state.params = reading.all_metrics(), reading.config or self._config(places)
         state.labels = {printable(tag): True for tag in reading.tags}
         for word, values in (("git", reading.git), ("summary", reading.summary)):
             if values:
                 state.facts[word] = values
         if reading.host:
             state.facts["host"] = printable(reading.host)
-        files = files_below(path.parent / "files", ARTIFACTS, self.notices) if (path.parent / "files").is_dir() else []
+        # Of files with one name the last one counts.
+        files = [file for place in places for file in self._roots.files_below(place, ARTIFACTS, self.notices)]
         return ForeignRun(key, state, reading.status, files)
 
-    def _config(self, files: Path) -> dict[str, Any]:
+    def _config(self, places: Sequence[Path]) -> dict[str, Any]:
         """Return the params of a run whose log does not say them: each stands below `value`."""
-        path = files / "config.yaml"
+        texts = [self._roots.text(place / "config.yaml", self.notices) for place in places]
         try:
-            found = parse_yaml(path.read_text(encoding="utf-8", errors="replace"), str(path))
-        except (OSError, MlregError):
+            found = parse_yaml(next(filter(None, reversed(texts)), ""), "config.yaml")
+        except MlregError:
+            found = None
+        if not isinstance(found, dict):
             return {}
-        values = {key: one.get("value") for key, one in found.items() if isinstance(one, dict)} if found else {}
+        values = {key: one.get("value") for key, one in found.items() if isinstance(one, dict)}
         return {run_word(str(key)): json_value(value) for key, value in values.items() if key != "_wandb"}
 
     def models(self) -> Iterator[ForeignModel]:
         """As `Importer`: there are none."""
         return iter(())
+
+
+def _began(path: Path) -> str:
+    """Return when a directory was made: `run-20260101_000000-ID`, `offline-run-20260101_000000-ID`."""
+    return path.parent.name.partition("run-")[2]
 
 
 class _Reading:
@@ -124,8 +131,8 @@ class _Reading:
         """Return the metrics, with those that only the summary has: what is no number stays in the summary."""
         last = max((series.steps[-1] for series in self.metrics.values()), default=0)
         for key, value in list(self.summary.items()):
-            if _is_number(value):
-                add_point(self.metrics, key, last, self.ended or self.began, float(value))
+            if (number := number_of(value)) is not None:
+                add_point(self.metrics, key, last, self.ended or self.began, number)
                 del self.summary[key]
         return self.metrics
 
@@ -149,7 +156,7 @@ class _Reading:
         self._config(run.message(4))
         if 17 in run:
             start = run.message(17)
-            self.began = self.began or start.integer(1) * 1000 + start.integer(2) // 1_000_000
+            self.began = self.began or moment(start.integer(1) * 1000 + start.integer(2) // 1_000_000)
         if 21 in run:
             git = run.message(21)
             self.git = {"commit": printable(git.text(2)), "remote": printable(git.text(1))}
@@ -167,14 +174,14 @@ class _Reading:
 
     def _history(self, history: Message) -> None:
         items = dict(self._items(history))
-        step = history.message(2).integer(1) if 2 in history else _whole(items.get("_step"))
-        time = int(float(items.get("_timestamp") or 0) * 1000) or self.began
+        step = history.message(2).integer(1) if 2 in history else whole(items.get("_step"))
+        time = moment((number_of(items.get("_timestamp")) or 0.0) * 1000) or self.began
         self.ended = max(self.ended, time)
         for key, value in items.items():
             if key.startswith("_"):
                 continue
-            if _is_number(value):
-                add_point(self.metrics, key, step, time, float(value))
+            if (number := number_of(value)) is not None:
+                add_point(self.metrics, key, step, time, number)
                 self.summary.pop(run_word(key), None)
             else:
                 self._notices.add("value left out that is no number")
@@ -189,46 +196,49 @@ class _Reading:
                 self._notices.add("value left out that cannot be read")
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _whole(value: object) -> int:
-    return int(value) if isinstance(value, int | float) else 0
-
-
 def records(path: Path, notices: Notices) -> Iterator[bytes]:
     """Yield the records of a log; where it is damaged or half written, what stands before."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            if not file.read(len(_HEADER)).startswith(_HEADER[:6]):
+                notices.add("file of wandb left out that is of another form")
+                return
+            yield from _records(file, notices)
     except OSError as error:
         raise explain(error, str(path)) from error
-    if not data.startswith(_HEADER[:6]):
-        notices.add("file of wandb left out that is of another form")
-        return
-    whole = b""
-    for kind, piece in _pieces(data, notices):
-        whole = piece if kind in (_FULL, _FIRST) else whole + piece
-        if kind in (_FULL, _LAST):
-            yield whole
 
 
-def _pieces(data: bytes, notices: Notices) -> Iterator[tuple[int, bytes]]:
+def _records(file: IO[bytes], notices: Notices) -> Iterator[bytes]:
+    parts: list[bytes] = []
+    size = 0
+    for kind, piece in _pieces(file, notices):
+        if kind in (_FULL, _FIRST):
+            parts, size = [], 0
+        size += len(piece)
+        if size <= MAX_RECORD:
+            parts.append(piece)
+        if kind in (_FULL, _LAST) and size <= MAX_RECORD:
+            yield b"".join(parts)
+        elif kind == _LAST:
+            notices.add("record left out that is too long")
+
+
+def _pieces(file: IO[bytes], notices: Notices) -> Iterator[tuple[int, bytes]]:
     place = len(_HEADER)
-    while place + _PIECE.size <= len(data):
-        left = _BLOCK - place % _BLOCK
-        if left < _PIECE.size:
-            place += left
+    while head := file.read(min(_PIECE.size, _BLOCK - place % _BLOCK)):
+        place += len(head)
+        if len(head) < _PIECE.size:
+            # Too little is left of the block for a piece, or the file ends here.
             continue
-        crc, length, kind = _PIECE.unpack_from(data, place)
-        piece = data[place + _PIECE.size : place + _PIECE.size + length]
+        crc, length, kind = _PIECE.unpack(head)
         if kind == 0 and length == 0:
-            place += left
+            place += len(file.read(_BLOCK - place % _BLOCK)) if place % _BLOCK else 0
             continue
+        piece = file.read(length)
+        place += len(piece)
         if len(piece) < length:
             return
         if crc != zlib.crc32(piece, zlib.crc32(bytes([kind]))):
             notices.add("a file of wandb is damaged: what stands before the damage is imported")
             return
         yield kind, piece
-        place += _PIECE.size + length

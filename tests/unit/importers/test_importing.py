@@ -11,7 +11,8 @@ import pytest
 
 from mlreg.errors import MlregError
 from mlreg.importers.event_file import records as event_records
-from mlreg.importers.foreign import Names, Notices, value_of
+from mlreg.importers.foreign import Notices
+from mlreg.importers.foreign_values import Names, value_of
 from mlreg.registry import importing
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.importing import Origin, bring
@@ -141,7 +142,7 @@ def test_a_run_that_was_removed_here_does_not_come_back(tmp_path: Path, experime
     result = bring(experiments.registry, importing.mlflow(str(root)))
 
     assert (result.added, experiments.list_runs()) == (0, [])
-    assert "run left out that was removed here" in result.warnings
+    assert "run left out: it was removed here" in result.warnings
 
 
 def test_a_model_that_is_here_with_other_content_stays(tmp_path: Path, experiments: ExperimentRegistry) -> None:
