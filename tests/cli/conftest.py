@@ -62,7 +62,7 @@ def leave_runs(place: Path) -> None:
     registry.set_goal("churn", "auc", "max")
     Subject.to_change(registry.registry, "exp/churn").state({noting.FACT: {NOTE: {"text": "a note"}}}, "note")
     this = {"pid": os.getpid(), "began": began_of(os.getpid())}
-    for run_id, process in ((OPEN, {}), (CRASHED, {"pid": 1, "began": "never"}), (RUNNING, this)):
+    for run_id, process in ((OPEN, {}), (CRASHED, {**this, "began": f"{this['began']}0"}), (RUNNING, this)):
         directory = place / "runs" / run_id
         directory.mkdir(parents=True)
         start = {"experiment": "churn", "format": 1, "host": gethostname(), "run": run_id, **process}

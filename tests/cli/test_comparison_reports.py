@@ -164,7 +164,7 @@ def test_reports_are_written_beside_what_is_printed_also_if_the_gate_fails(mlreg
     assert ElementTree.parse("out.xml").getroot().get("failures") == "1"  # noqa: S314 - it is ours
     assert "**Failed:**" in Path("out.md").read_text()
     refused = mlreg(*words, "--report", "junit=nowhere/out.xml")
-    assert (refused.status, refused.out) == (4, "")
+    assert (refused.status, refused.out) == (2, "")
 
 
 def test_different_evaluation_data_is_a_warning_on_standard_error_and_a_field_of_the_document(mlreg: Call) -> None:

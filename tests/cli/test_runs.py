@@ -34,7 +34,7 @@ def points(run: str) -> dict[str, list[tuple[int, float]]]:
     """Return what the journals of an open run say of metrics, in the order in which it was said."""
     found: dict[str, list[tuple[int, float]]] = {}
     for path in sorted(Path(".mlreg/runs", run).glob("*.journal")):
-        for line in path.read_text().splitlines():
+        for line in filter(None, path.read_text().splitlines()):
             record = json.loads(line[9:])
             for name, value in record.get("metrics", {}).items():
                 found.setdefault(name, []).append((record["step"], value))

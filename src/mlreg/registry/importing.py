@@ -195,7 +195,7 @@ def _put_run(registry: Registry, batch: Batch, run: ForeignRun) -> Recorded:
     if present:
         known = version_of(view, entry, present[-1])
         if known is None or known.target is None:
-            raise RefusedError("version_removed", "it was removed here")
+            raise ConflictError("version_removed", "it was removed here")
         try:
             return batch.put(replace(new, version=present[-1]), SILENT)
         except ConflictError as error:
