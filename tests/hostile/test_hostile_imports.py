@@ -25,7 +25,7 @@ from tests import foreign_tools as foreign
 from tests.foreign_tools import RUN, event_record, field, item, single, wandb_log
 from tests.hostile.counting import TRIED
 
-SECRET = "root:x:0:0"  # noqa: S105 - so begins /etc/passwd
+SECRET = "root:x:0:0"  # noqa: S105 - how a file begins that all have
 
 
 @pytest.fixture
