@@ -134,6 +134,11 @@ class NotStartedError(MlregError):
 
     exit_status = 125
 
+    @classmethod
+    def of(cls, error: MlregError) -> NotStartedError:
+        """Return another error as the reason why nothing was started."""
+        return cls(error.code, error.message, why=error.why, fix=error.fix)
+
 
 def explain(error: OSError, what: str) -> MlregError:
     """Return the mlreg error for an OSError that befell `what`, by what the reader can do about it."""

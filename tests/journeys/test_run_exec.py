@@ -568,5 +568,6 @@ def test_a_run_is_sealed_although_what_it_made_cannot_be_registered(project: Pro
     done = project.exec("--out", "model/churn=out", "--", "sh", "-c", "mkdir out; touch 'out/a\tb'; echo said")
 
     run = project.only_run()
-    assert (done.returncode, run.sealed, project.kept("logs/stdout.txt")) == (11, True, b"said\n")
+    assert (done.returncode, b"output_refused" in done.stderr) == (11, True)
+    assert (run.status, run.sealed, project.kept("logs/stdout.txt")) == ("finished", True, b"said\n")
     assert project.registry.registry.entries("model/*") == []

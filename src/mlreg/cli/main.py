@@ -9,9 +9,11 @@ import os
 import sys
 from typing import NoReturn
 
-from mlreg.errors import MlregError, UsageError, explain
+from mlreg.errors import MlregError, NotStartedError, UsageError, explain
 
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+RUNS_ANOTHER = ["run", "exec"]
+"""The command whose exit code is that of another one."""
 MAX_SENTENCE = 500
 """Characters of what is said of a word that no command takes."""
 
@@ -24,10 +26,7 @@ def main() -> NoReturn:
         status = _run(arguments)
         sys.stdout.flush()
     except MlregError as error:
-        from mlreg.cli.output import show_error
-
-        show_error(error, as_json=wants_json(arguments))
-        status = error.exit_status
+        status = _show(_told_apart(error, arguments), as_json=wants_json(arguments))
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: nothing was changed, unless it was reported as done\n")
         status = INTERRUPTED
@@ -40,6 +39,19 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, whatever happens
         status = _show_unexpected(error, as_json=wants_json(arguments))
     sys.exit(status)
+
+
+def _told_apart(error: MlregError, arguments: list[str]) -> MlregError:
+    """Return an error so that its exit code is none that a command has which is run."""
+    is_ours = arguments[:2] == RUNS_ANOTHER and isinstance(error, UsageError)
+    return NotStartedError.of(error) if is_ours else error
+
+
+def _show(error: MlregError, *, as_json: bool) -> int:
+    from mlreg.cli.output import show_error
+
+    show_error(error, as_json=as_json)
+    return error.exit_status
 
 
 def wants_json(arguments: list[str]) -> bool:
@@ -59,8 +71,6 @@ def _replace_closed_streams() -> None:
 
 
 def _show_unexpected(error: Exception, *, as_json: bool) -> int:
-    from mlreg.cli.output import show_error
-
     if os.environ.get("MLREG_DEBUG"):
         raise error
     if isinstance(error, OSError):
@@ -72,8 +82,7 @@ def _show_unexpected(error: Exception, *, as_json: bool) -> int:
             why="this is a fault of mlreg; what was reported as done is safe",
             fix="run it again with MLREG_DEBUG=1, and report what it prints",
         )
-    show_error(found, as_json=as_json)
-    return found.exit_status
+    return _show(found, as_json=as_json)
 
 
 class _Terminated(BaseException):

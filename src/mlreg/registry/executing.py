@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import NamedTuple, NoReturn
 
-from mlreg.errors import MlregError, NotFoundError, NotStartedError, UsageError
+from mlreg.errors import ConflictError, MlregError, NotFoundError, NotStartedError, RefusedError, UsageError
 from mlreg.formats.commit import Input
 from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.versions import AUTO
@@ -92,6 +92,7 @@ def execute(registry: ExperimentRegistry, start: Start, streams: Streams, enviro
     Raises:
         NotStartedError: with the code of what was wrong, before anything was started.
         NotFoundError: `output_missing`; the run is sealed as failed.
+        RefusedError: `output_refused`; the run is sealed.
         NoSpaceError, ...: as `Run.finish`.
     """
     with Signals() as signals:
@@ -102,7 +103,7 @@ def execute(registry: ExperimentRegistry, start: Start, streams: Streams, enviro
             _ = registry.registry.repository
             run = _started(registry, start)
         except MlregError as error:
-            raise NotStartedError(error.code, error.message, why=error.why, fix=error.fix) from error
+            raise NotStartedError.of(error) from error
         code = _run(registry, run, start.command, streams, environment, signals)
     if code:
         reason = f"exit code {code}" if code > 0 else f"signal {_name_of(-code)}"
@@ -215,11 +216,11 @@ def _finished(registry: ExperimentRegistry, run: Run, outputs: Sequence[Output])
 
     try:
         info = run.finish(more=register)
-    except MlregError:
-        # Whatever becomes of what it made: what it logged is sealed, if there is a way.
-        with suppress(MlregError):
-            run.finish()
-        raise
+    except (ConflictError, RefusedError, UsageError) as error:
+        run.finish()
+        why = f"{error.message}; the run is sealed without it"
+        what = "what the command made cannot be registered"
+        raise RefusedError("output_refused", what, why=why, fix=error.fix) from error
     return Executed(info.ref, info, tuple(refs), 0)
 
 
