@@ -94,6 +94,7 @@ def test_a_full_disk_in_the_middle_of_a_run_loses_nothing_and_stops_no_training(
     run.log_param("text", "x" * 100_000)
     with pytest.raises(NoSpaceError):
         run.log_bytes(bytes(100_000), "large")
+    assert list((run.directory / "files").iterdir()) == []
     for _ in range(2):
         with pytest.raises(NoSpaceError):
             run.finish()

@@ -148,8 +148,6 @@ class _Writer(NamedTuple):
     path: Path
     start: dict[str, Any]
     """What it said first, or when it began last; empty if that cannot be read."""
-    time: int
-    """When that was."""
     is_gone: bool
     """Whether it said that it says no more."""
 
@@ -171,20 +169,18 @@ class _Writer(NamedTuple):
 
 def _writer(path: Path, reading: Reading) -> _Writer:
     said = [one for one in reading.parts if isinstance(one, dict) and any(key in one for key in _LASTING)]
-    nothing: dict[str, Any] = {"start": {}, "time": 0}
-    last = next((record for record in reversed(said) if "start" in record), nothing)
-    return _Writer(path, last["start"], last["time"], bool(said) and "start" not in said[-1])
+    start: dict[str, Any] = next((record["start"] for record in reversed(said) if "start" in record), {})
+    return _Writer(path, start, bool(said) and "start" not in said[-1])
 
 
 def _goes_on(writers: Sequence[_Writer]) -> bool:
-    """Tell whether a run that was not ended may go on: by whoever began it last, or by any process.
+    """Tell whether a run that was not ended may go on.
 
-    The command line goes on with what it began for ever, and not with what a process began.
+    The command line goes on with what it began for ever, and not with what it only spoke of.
     """
     if not any(writer.start for writer in writers):
         return any(_beats(writer.path) for writer in writers)
-    owner = max((writer for writer in writers if writer.is_owner), key=lambda writer: writer.time, default=None)
-    return any(writer.may_write() for writer in writers if writer.is_process or writer is owner)
+    return any(writer.may_write() for writer in writers if writer.is_process or writer.is_owner)
 
 
 def _beats(path: Path) -> bool:

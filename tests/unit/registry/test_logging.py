@@ -6,7 +6,10 @@ import csv
 import io
 import json
 import math
+import os
+import sys
 import threading
+from collections.abc import Iterator
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -153,6 +156,16 @@ def test_a_name_that_cannot_be_printed_is_refused_everywhere(run: Run, name: Any
     assert run.finish().metrics == {}
 
 
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    """Let threads take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("impatient")
 def test_threads_that_log_one_metric_get_steps_of_their_own(registry: ExperimentRegistry, run: Run) -> None:
     def work(thread: int) -> None:
         for number in range(100):
@@ -298,6 +311,27 @@ def test_an_artifact_is_the_file_as_it_was_when_it_was_logged(
     file.unlink()
 
     assert artifacts(registry, run.finish()) == {"model.pt": b"first", "best/model.pt": b"first", "last.pt": b"second"}
+
+
+def test_an_artifact_is_on_the_disk_before_the_journal_speaks_of_it(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    flushed: list[tuple[bytes, int]] = []
+    (journal,) = run.directory.glob("*.journal")
+
+    def note(fd: int) -> None:
+        flushed.append((Path(f"/proc/self/fd/{fd}").readlink().read_bytes(), journal.stat().st_size))
+
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("needs /proc")
+    before = journal.stat().st_size
+    monkeypatch.setattr(os, "fsync", note)
+    run.log_artifact(tmp_path / "model.pt")
+    after = journal.stat().st_size
+    run.log_text("text", "note.txt")
+
+    assert flushed == [(b"weights", before), (b"text", after)]
 
 
 def test_of_artifacts_with_one_name_the_last_holds(registry: ExperimentRegistry, run: Run) -> None:
