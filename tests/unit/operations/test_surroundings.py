@@ -139,6 +139,7 @@ def test_changes_within_a_submodule_are_part_of_the_diff(project: Path, tmp_path
     found = state(project)
 
     assert found.facts["untracked"] == ["libs/own/note"]
+    assert b"-dirty" not in found.diff
     git(tmp_path, "clone", "-q", "--recurse-submodules", str(project), "copy")
     (tmp_path / "patch").write_bytes(found.diff)
     git(tmp_path / "copy", "apply", str(tmp_path / "patch"))
