@@ -371,8 +371,10 @@ class RunsOfTwoPeople(RuleBasedStateMachine):
         registry = self.registries[place]
         live = self.live.get(place, {})
         for run, one in live.items():
-            found = {name: list(series.values) for name, series in registry.get_metrics(run).items()}
-            assert found == {name: values for name, values in one.values.items() if values}
+            found = tuple((name, tuple(series.values)) for name, series in sorted(registry.get_metrics(run).items()))
+            known = one.content(self.sealed[place].get(run, [])) or one.content([Content((), (), "", 0)] * 99)
+            assert known
+            assert found == known.values
         for run in self.sealed[place].keys() - live.keys():
             for at, content in enumerate(self.sealed[place][run]):
                 ref = f"exp/{EXPERIMENT}@{version_of(run, at)}"

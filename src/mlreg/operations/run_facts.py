@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mlreg.formats.annotation import merge_patch
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.journal import NOT_FINITE
 from mlreg.formats.run import id_in
 from mlreg.formats.run_summary import summary
+from mlreg.operations.earlier_part import Earlier
 from mlreg.operations.live_runs import LiveRun
 
 FIELDS = (
@@ -33,12 +33,17 @@ def sealed_document(commit: Commit, stated: Mapping[str, Any]) -> dict[str, Any]
     return {**document, "author": commit.author, "sealed": True}
 
 
-def live_document(run: LiveRun) -> dict[str, Any]:
-    """Return what is known of a run that is not sealed: the fields of `RunInfo`, as JSON values."""
+def live_document(run: LiveRun, earlier: Earlier) -> dict[str, Any]:
+    """Return what is known of a run that is not sealed: the fields of `RunInfo`, as JSON values.
+
+    Args:
+        run: as its journals have it.
+        earlier: what was sealed of it before it was resumed.
+    """
     state = run.state
-    about = summary(state, run.status, state.metrics)
-    inputs = [{"role": one.role, "ref": one.ref, "id": one.commit} for one in state.inputs]
-    document = _document(f"exp/{state.experiment}", state.id, about, merge_patch({}, state.labels), ())
+    about = summary(state, run.status, earlier.all_metrics(state), earlier=earlier.metadata)
+    document = _document(f"exp/{state.experiment}", state.id, about, earlier.all_labels(state), earlier.inputs)
+    inputs = [*document["inputs"], *({"role": one.role, "ref": one.ref, "id": one.commit} for one in state.inputs)]
     return {**document, "author": "", "sealed": False, "damaged": run.damaged, "inputs": inputs}
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlreg.errors import ConflictError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats import canonical
-from mlreg.formats.annotation import about_version, facts_of, merge_patch
 from mlreg.formats.commit import MAX_METADATA, Input
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import RunState, Series, next_version
@@ -22,14 +21,14 @@ from mlreg.formats.snapshot import RefState
 from mlreg.formats.versions import RUNS
 from mlreg.ids import CommitId
 from mlreg.operations.clearing import take_away
-from mlreg.operations.history import files_of, read_commit, sealed_versions, version_of
+from mlreg.operations.earlier_part import Earlier, earlier_of
+from mlreg.operations.history import read_commit, sealed_versions, version_of
 from mlreg.operations.known_part import is_known
 from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import meant
 from mlreg.operations.register import Batch, NewVersion, Recorded
 from mlreg.operations.run_files import files_of_run
-from mlreg.operations.run_metadata import metadata_of, metrics_of
-from mlreg.operations.scanning import Source, Stored
+from mlreg.operations.scanning import Source
 from mlreg.repository.repository import Repository
 
 MAX_LABELS = 512 * 1024
@@ -41,16 +40,6 @@ _ATTEMPTS = 10
 
 More = Callable[[Batch, Recorded], None]
 """Puts what a run made into the same transaction."""
-
-
-class Earlier(NamedTuple):
-    """What was sealed of a run before it was resumed."""
-
-    metadata: Mapping[str, Any] = {}
-    metrics: Mapping[str, Series] = {}
-    sources: tuple[Source, ...] = ()
-    inputs: tuple[Input, ...] = ()
-    labels: Mapping[str, Any] = {}
 
 
 def nothing_more(batch: Batch, sealed: Recorded) -> None:
@@ -134,13 +123,12 @@ def _new_version(repository: Repository, run: LiveRun, author: str) -> NewVersio
             why="the one that began it is missing or damaged",
             fix="copy the whole directory of the run from where it was started",
         )
-    entry = Entry.parse(f"{EXPERIMENT}/{state.experiment}")
-    earlier = _earlier(repository, entry, state.resumes) if state.resumes else Earlier()
-    metrics = _all_metrics(earlier, state)
+    earlier = earlier_of(repository, state)
+    metrics = earlier.all_metrics(state)
     files = files_of_run(run.files, state.artifacts.values(), earlier.sources, (FILE, LONG))
     if files.missing and not run.directory.is_dir():
         raise NotFoundError("run_missing", f"run {state.id} was sealed by others", fix=f"mlreg run show {state.id}")
-    labels, long = _labels(merge_patch(earlier.labels, state.labels))
+    labels, long = _labels(earlier.all_labels(state))
     metadata = summary(state, run.status, metrics, files.missing, earlier.metadata, files.moved)
     if long:
         metadata["run"]["long_labels"] = long
@@ -198,29 +186,3 @@ def _inputs(earlier: Earlier, state: RunState) -> tuple[Input, ...]:
     given = (Input(one.role, CommitId.parse(one.commit), one.ref) for one in state.inputs)
     found = {(one.role, one.commit): one for one in (*earlier.inputs, *given)}
     return tuple(found.values())
-
-
-def _all_metrics(earlier: Earlier, state: RunState) -> dict[str, Series]:
-    found = dict(earlier.metrics)
-    for name, series in state.metrics.items():
-        before = found.get(name)
-        found[name] = before.joined(series) if before else series
-    return found
-
-
-def _earlier(repository: Repository, entry: Entry, version: str) -> Earlier:
-    """Return what was sealed of a run that goes on."""
-    view = repository.log.refresh()
-    found = version_of(view, meant(view, entry), version)
-    if found is None or found.target is None:
-        raise NotFoundError("version_missing", f"{entry} has no run {version}", fix=f"mlreg run ls {entry.name}")
-    commit = read_commit(repository, found.target)
-    labels = facts_of(view.annotations(about_version(found.name, commit.content()))).get("labels")
-    kept = [file for file in files_of(repository, commit) if file.path not in (FILE, LONG)]
-    return Earlier(
-        metadata_of(repository, commit),
-        metrics_of(repository, commit),
-        tuple(Source(file.path, Stored(file.id, file.size), file.mode) for file in kept),
-        commit.inputs,
-        labels if isinstance(labels, dict) else {},
-    )

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import AccessError, NotFoundError, RefusedError
 from mlreg.formats.names import quoted
@@ -15,6 +15,7 @@ from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_run, live_ids, read_live_run
 
 if TYPE_CHECKING:
+    from mlreg.operations.earlier_part import Earlier
     from mlreg.registry.registry import Registry
 
 RUNS_DIRECTORY = "runs"
@@ -112,6 +113,18 @@ class Place:
     def find(self, text: str) -> LiveRun:
         """Return a run that is not sealed; arguments and errors as `id_of`."""
         return read_live_run(self.directory, self.id_of(text))
+
+    def earlier(self, run: LiveRun) -> Earlier:
+        """Return what was sealed of a run before it was resumed, as far as it is here."""
+        from mlreg.operations.earlier_part import Earlier, what_is_here  # a call that logs needs none of it
+
+        return what_is_here(self.registry.repository, run.state) if run.state.resumes else Earlier()
+
+    def document(self, run: LiveRun) -> dict[str, Any]:
+        """Return what is known of a run that is not sealed, and of what it goes on with."""
+        from mlreg.operations.run_facts import live_document
+
+        return live_document(run, self.earlier(run))
 
     def journal(self, text: str, *, lives: bool) -> Journal:
         """Return a journal of this writer for a run that is not sealed.

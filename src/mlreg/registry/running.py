@@ -10,7 +10,7 @@ from mlreg.formats.annotation import merge_patch
 from mlreg.formats.run import check_status
 from mlreg.operations.clearing import tidy
 from mlreg.operations.live_runs import LiveRun, read_live_run
-from mlreg.operations.run_facts import live_document, sealed_document
+from mlreg.operations.run_facts import sealed_document
 from mlreg.operations.run_metadata import metadata_of
 from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import RunInfo, info_of
@@ -113,7 +113,7 @@ def leave(place: Place, run: str) -> RunInfo:
         live = read_live_run(place.directory, run)
     except NotFoundError:
         return sealed(place, run)
-    return _sealed(place, live) if live.state.ended else live_info(live)
+    return _sealed(place, live) if live.state.ended else info_of(place.document(live))
 
 
 def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
@@ -145,8 +145,3 @@ def _sealed_by_others(place: Place, run: str, more: More | None, error: NotFound
         repository, _, target = place.registry.find(info.ref)
         add_more(repository, target.commit_id, more)
     return info
-
-
-def live_info(live: LiveRun) -> RunInfo:
-    """Return a run that is not sealed as a user sees it."""
-    return info_of(live_document(live))

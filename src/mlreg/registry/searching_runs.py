@@ -15,11 +15,12 @@ from mlreg.formats.journal import NOT_FINITE
 from mlreg.formats.matching import selected, sorted_by
 from mlreg.formats.names import EXPERIMENT, Entry, quoted
 from mlreg.formats.run import OUR_WORDS, Series
+from mlreg.formats.run_summary import moment
 from mlreg.operations.best_run import Goal, best_in, goal_of, set_goal
 from mlreg.operations.history import read_commit
 from mlreg.operations.live_runs import LiveRun
 from mlreg.operations.naming import called, meant
-from mlreg.operations.run_facts import FIELDS, facts_of_run, live_document, sealed_document
+from mlreg.operations.run_facts import FIELDS, facts_of_run, sealed_document
 from mlreg.operations.run_index import RunIndex, asked
 from mlreg.operations.run_metadata import metadata_of, metrics_of
 from mlreg.registry.describe import statements_of
@@ -74,7 +75,7 @@ def _fitting(
 ) -> list[RunInfo]:
     scene = _look(place)
     named = _chosen(scene, experiment)
-    live = [live_document(run) for name, run in reversed(scene.live) if name in named]
+    live = [place.document(run) for name, run in reversed(scene.live) if name in named]
     by = [key.field.parts[0] for key in keys]
 
     def question(index: RunIndex) -> list[dict[str, Any]]:
@@ -221,7 +222,7 @@ def _called(document: Mapping[str, Any], named: Mapping[str, str]) -> Mapping[st
 def find(place: Place, text: str) -> RunInfo:
     """Return a run, sealed or not; raises as `ExperimentRegistry.get_run`."""
     try:
-        return info_of(live_document(place.find(text)))
+        return info_of(place.document(place.find(text)))
     except NotFoundError as error:
         if error.code != "run_missing":
             raise
@@ -258,7 +259,8 @@ def ref_of(text: str) -> str:
 def metrics(place: Place, text: str) -> dict[str, Series]:
     """Return the points of all metrics of a run; raises as `ExperimentRegistry.get_metrics`."""
     try:
-        return place.find(text).state.metrics
+        run = place.find(text)
+        return place.earlier(run).all_metrics(run.state)
     except NotFoundError as error:
         if error.code != "run_missing":
             raise
@@ -283,7 +285,7 @@ def experiments(place: Place) -> list[ExperimentInfo]:
 
 def _stands(scene: _Scene, index: RunIndex, name: str, shown: str) -> ExperimentInfo:
     entry, numbers = Entry(EXPERIMENT, name), index.numbers([name])
-    live = [live_document(run)["started"] for owner, run in scene.live if owner == name]
+    live = [moment(run.state.first) for owner, run in scene.live if owner == name]
     newest = index.documents(numbers[:1])
     goal = goal_of(scene.view, entry)
     best = best_in(index, entry, goal) if goal else None

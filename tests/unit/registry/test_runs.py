@@ -17,6 +17,7 @@ from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.run import Run
+from mlreg.registry.saying import say_metrics
 from tests.unit.registry.experiments import artifacts, code_of, end_and_not_seal, files, points
 
 # The end.
@@ -279,7 +280,9 @@ def test_a_run_goes_on_by_its_id_with_all_it_had_and_its_steps(registry: Experim
     offline = ExperimentRegistry(tmp_path / "registry", "Bob")
     for number, name in enumerate((run.id, run.ref, run.id[:13]), 2):
         with offline.resume(name) as again:
-            assert offline.get_run(run.id).status == "running"
+            live = offline.get_run(run.id)
+            assert (live.status, live.params, live.labels) == ("running", {"lr": 0.1}, {"a": 1})
+            assert live.metrics == {"loss": number - 1, "auc": 1}
             assert code_of(partial(again.log_param, "lr", 0.2)) == "param_differs"
             again.log_metric("loss", number)
         info = offline.get_run(run.id)
@@ -293,6 +296,24 @@ def test_a_run_goes_on_by_its_id_with_all_it_had_and_its_steps(registry: Experim
     assert points(registry, run, "auc") == [(0, 1.0)]
     assert artifacts(registry, info) == {"note.txt": b"kept"}
     assert [one.id for one in registry.list_runs()] == [run.id]
+
+
+def test_a_run_that_was_sealed_and_crashed_when_it_went_on_is_still_one(registry: ExperimentRegistry) -> None:
+    with registry.start_experiment("churn", params={"lr": 0.1}) as run:
+        run.log_metric("loss", 1)
+    for value in (2, 3):
+        again = registry.resume(run.id)
+        again.log_metric("loss", value)
+        with registry.join(run.id) as rank:
+            assert code_of(partial(rank.log_param, "lr", 0.2)) == "param_differs"
+        again.close()
+    attached = registry.attach(run.id)
+    attached.log_metric("loss", 4)
+    say_metrics(registry.place, run.id, [({"loss": 5.0}, None)])
+
+    assert points(registry, run) == [(number, number + 1.0) for number in range(5)]
+    assert registry.adopt(run.id).ranges["loss"] == {"count": 5, "max": 5, "min": 1, "step": 4}
+    assert points(registry, run) == [(number, number + 1.0) for number in range(5)]
 
 
 def test_a_run_that_lives_cannot_be_resumed_adopted_or_ended_by_others(registry: ExperimentRegistry, run: Run) -> None:
