@@ -27,7 +27,7 @@ FLOORS = (
     {"__init__"},
     {"config"},
     {"registry", "integrations"},
-    {"adapters", "importers"},
+    {"adapters", "importers", "quality"},
     {"operations"},
     {"repository"},
     {"stores"},

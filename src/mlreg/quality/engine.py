@@ -1,0 +1,142 @@
+"""DuckDB, locked: it reads the files that it is given, and nothing else, from nowhere else.
+
+It would load extensions, and fetch them from the network, on the word of a file name. Here nothing is loaded, no
+other file is opened or written, and no statement can change that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mlreg.errors import MlregError, UnsupportedError, explain
+from mlreg.quality.tables import MAGIC, Column, TableFile, Type, bad_table
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+EXTRA = "pip install 'mlreg[data]'"
+_TAIL = 8
+"""Bytes behind the footer of a Parquet file: its length, and the magic word."""
+_TYPES = {
+    "BOOLEAN": Type.BOOLEAN,
+    **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), Type.INTEGER),
+    **dict.fromkeys(("UBIGINT", "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE"), Type.NUMBER),
+    "DATE": Type.DATE,
+    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"), Type.TIME),
+    "TIMESTAMP WITH TIME ZONE": Type.TIME,
+    "BLOB": Type.BYTES,
+    '"NULL"': Type.EMPTY,
+}
+
+
+@contextmanager
+def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[DuckDBPyConnection]:
+    """Yield a connection in memory that may read these files only.
+
+    Args:
+        tables: the files.
+        threads: of the engine; 0 for as many as there are cores.
+
+    Raises:
+        UnsupportedError: `missing_extra`.
+    """
+    try:
+        import duckdb
+    except ImportError as error:
+        named = tables[0].name if tables else "a table"
+        raise UnsupportedError(
+            "missing_extra", f"{named} needs DuckDB to be read", why=str(error), fix=EXTRA
+        ) from error
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    )
+    paths = ", ".join(quoted_text(str(table.path.resolve())) for table in tables)
+    try:
+        if threads:
+            connection.execute(f"SET threads = {int(threads)}")
+        connection.execute(f"SET allowed_paths = [{paths}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def quoted_text(text: str) -> str:
+    """Return text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted_name(name: str) -> str:
+    """Return a name of a column as SQL has it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def relation(table: TableFile) -> str:
+    """Return what stands behind FROM for a Parquet file: its name says nothing about columns."""
+    return f"read_parquet({quoted_text(str(table.path.resolve()))}, hive_partitioning = false)"
+
+
+@contextmanager
+def explained(table: TableFile) -> Iterator[None]:
+    """Say of which file it was that the engine could not make sense.
+
+    Raises:
+        UsageError: `bad_table`.
+    """
+    import duckdb
+
+    try:
+        yield
+    except MlregError:
+        raise
+    except duckdb.Error as error:
+        told = (str(error).splitlines() or [""])[0].replace(str(table.path.resolve()), table.name)
+        raise bad_table(table, told[:300]) from error
+
+
+def check_parquet(table: TableFile) -> None:
+    """Refuse a Parquet file that is cut off, before anything is read of it.
+
+    Raises:
+        UsageError: `bad_table`.
+    """
+    try:
+        size = table.path.stat().st_size
+        with table.path.open("rb") as file:
+            head = file.read(len(MAGIC))
+            file.seek(max(0, size - _TAIL))
+            tail = file.read(_TAIL)
+    except OSError as error:
+        raise explain(error, table.name) from error
+    if head != MAGIC:
+        raise bad_table(table, "it does not begin as a Parquet file does")
+    if size < 2 * len(MAGIC) + 4 or tail[4:] != MAGIC:
+        raise bad_table(table, f"it is cut off: its {size} bytes do not end as a Parquet file does")
+    if int.from_bytes(tail[:4], "little") > size - _TAIL - len(MAGIC):
+        raise bad_table(table, "it says that its footer is longer than the file")
+
+
+def parquet_columns(connection: DuckDBPyConnection, table: TableFile) -> tuple[Column, ...]:
+    """Return the columns of a Parquet file.
+
+    Raises:
+        UsageError: `bad_table`.
+    """
+    check_parquet(table)
+    with explained(table):
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {relation(table)}").fetchall()  # noqa: S608 - quoted
+    return tuple(Column(str(name), type_of(str(word)), str(word)) for name, word, *_ in rows)
+
+
+def type_of(word: str) -> Type:
+    """Return the type that a word of the engine stands for.
+
+    >>> type_of("DECIMAL(18,3)"), type_of("STRUCT(a INTEGER)"), type_of("UUID")
+    (<Type.NUMBER: 'number'>, <Type.JSON: 'json'>, <Type.TEXT: 'text'>)
+    """
+    if word.endswith("]") or word.startswith(("STRUCT", "MAP", "UNION", "LIST", "JSON", "VARIANT")):
+        return Type.JSON
+    return Type.NUMBER if word.startswith("DECIMAL") else _TYPES.get(word, Type.TEXT)
