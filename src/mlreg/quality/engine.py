@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from mlreg.errors import MlregError, UnsupportedError, explain
@@ -49,19 +50,17 @@ def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[Duck
         raise UnsupportedError(
             "missing_extra", f"{named} needs DuckDB to be read", why=str(error), fix=EXTRA
         ) from error
-    connection = duckdb.connect(
-        ":memory:", config={"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    )
     paths = ", ".join(quoted_text(str(table.path.resolve())) for table in tables)
-    try:
+    settings = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with TemporaryDirectory() as spill, duckdb.connect(":memory:", config=settings) as connection:
+        # What does not fit into memory would go to a directory beside whoever calls.
+        connection.execute(f"SET temp_directory = {quoted_text(spill)}")
         if threads:
             connection.execute(f"SET threads = {int(threads)}")
         connection.execute(f"SET allowed_paths = [{paths}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
-    finally:
-        connection.close()
 
 
 def quoted_text(text: str) -> str:

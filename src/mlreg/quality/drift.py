@@ -1,0 +1,219 @@
+"""What changed between two states of a table: its columns first, then its categories, then how values are spread.
+
+Both are profiles, so nothing is read again. A column is compared by one of three things:
+
+- by its values, if there are few different ones, or they are no numbers;
+- by its numbers, in ten bins that hold equally many rows of the first state, one for nulls, and one for what lies
+  outside of the range of the first state, or is no finite number;
+- by the lengths of its values, if there are too many different ones to compare them.
+
+The gate is the population stability index, as a share of what moved; no p-value is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mlreg.quality.distances import chi_square, jensen_shannon, kolmogorov_smirnov, psi, up_to
+from mlreg.quality.file_profile import FileColumn, FileProfile
+from mlreg.quality.numbers import Numbers
+from mlreg.quality.profile import Shown, shown_value
+from mlreg.quality.tables import Type
+from mlreg.quality.values import Value
+
+WARN, FAIL = 0.1, 0.25
+"""Of the stability index, as credit scoring has used them for decades: moved a little, moved much."""
+BINS = 10
+FEW = 20
+"""Numbers of so many different values are compared value by value."""
+LISTED = 20
+"""New values that are listed."""
+OK, WARNED, FAILED = "ok", "warn", "fail"
+_ORDER = (FAILED, WARNED, OK)
+_WIDER = ({Type.INTEGER, Type.NUMBER}, {Type.DATE, Type.TIME})
+"""Types that may take each other's place with a warning."""
+
+
+class ColumnDrift(NamedTuple):
+    """What changed in a column."""
+
+    name: str
+    verdict: str
+    """`ok`, `warn` or `fail`."""
+    reasons: tuple[str, ...]
+    """Why it is not `ok`."""
+    change: str
+    """`added`, `removed`, `type`, or empty if it is there before and after, of one type."""
+    type_before: str
+    """Empty if it was added."""
+    type_after: str
+    """Empty if it was removed."""
+    by: str
+    """What was compared: `values`, `numbers` or `lengths`; empty if nothing was."""
+    psi: float | None
+    """Population stability index: 0 if nothing moved; as all that follows, None if it was not compared so."""
+    js: float | None
+    """Jensen-Shannon distance of the same bins: 0 to 1."""
+    ks: float | None
+    """Largest distance of the distribution functions of numbers: 0 to 1."""
+    ks_p: float | None
+    chi2: float | None
+    """Of values."""
+    chi2_p: float | None
+    nulls_before: float | None
+    """Share of rows: 0 to 1."""
+    nulls_after: float | None
+    new: tuple[Shown, ...]
+    """Values that were not there before, the most frequent first, if all values are known that were."""
+    gone: tuple[Shown, ...]
+
+
+class TableDrift(NamedTuple):
+    """What changed in a table."""
+
+    verdict: str
+    rows_before: int
+    rows_after: int
+    columns: tuple[ColumnDrift, ...]
+    """The worst first: what fails, what is warned of; of those, changed columns, new values, the largest index."""
+
+
+class Limits(NamedTuple):
+    """From which index on a column is warned of, and fails."""
+
+    warn: float = WARN
+    fail: float = FAIL
+
+
+def drift(before: FileProfile, after: FileProfile, limits: Limits) -> TableDrift:
+    """Say what changed between two profiles, of files or of tables."""
+    old, new = ({column.name: column for column in profile.columns} for profile in (before, after))
+    columns = [_drift(old.get(name), new.get(name), before.rows, after.rows, limits) for name in {**old, **new}]
+    columns.sort(key=_badness)
+    worst = columns[0].verdict if columns else OK
+    return TableDrift(worst, before.rows, after.rows, tuple(columns))
+
+
+def _badness(one: ColumnDrift) -> tuple[object, ...]:
+    return _ORDER.index(one.verdict), not one.change, not one.new, -(one.psi or 0.0), one.name
+
+
+def _drift(
+    old: FileColumn | None, new: FileColumn | None, rows_before: int, rows_after: int, limits: Limits
+) -> ColumnDrift:
+    empty = _EMPTY._replace(
+        type_before=old.type.value if old else "",
+        type_after=new.type.value if new else "",
+        nulls_before=old.nulls / rows_before if old and rows_before else None,
+        nulls_after=new.nulls / rows_after if new and rows_after else None,
+    )
+    if old is None or new is None:
+        name, change, verdict = (new.name, "added", WARNED) if new else (old.name if old else "", "removed", FAILED)
+        return empty._replace(name=name, change=change, verdict=verdict, reasons=(f"the column was {change}",))
+    return _judged(_compared(empty._replace(name=old.name), old, new, rows_before and rows_after), old, new, limits)
+
+
+_EMPTY = ColumnDrift("", OK, (), "", "", "", "", *[None] * 8, (), ())
+
+
+def _judged(found: ColumnDrift, old: FileColumn, new: FileColumn, limits: Limits) -> ColumnDrift:
+    reasons = [*_schema_reasons(old, new)]
+    change = "type" if reasons else ""
+    if found.new:
+        reasons.append((WARNED, f"values that were not there before: {', '.join(map(str, found.new[:3]))}"))
+    if found.psi is not None and found.psi >= limits.warn:
+        much = found.psi >= limits.fail
+        verdict = FAILED if much else WARNED
+        reasons.append((verdict, f"PSI {found.psi:.3g} is {limits.fail if much else limits.warn:g} or more"))
+    verdict = min((verdict for verdict, _ in reasons), key=_ORDER.index, default=OK)
+    return found._replace(verdict=verdict, change=change, reasons=tuple(reason for _, reason in reasons))
+
+
+def _schema_reasons(old: FileColumn, new: FileColumn) -> list[tuple[str, str]]:
+    kinds = {old.type, new.type}
+    if len(kinds) == 1:
+        return []
+    may_be = Type.EMPTY in kinds or kinds in _WIDER
+    return [(WARNED if may_be else FAILED, f"the type was {old.type.value}, and is {new.type.value}")]
+
+
+def _compared(found: ColumnDrift, old: FileColumn, new: FileColumn, has_rows: int) -> ColumnDrift:
+    if not has_rows:
+        return found
+    few = max(len(one.values.counts) if one.values.is_whole else FEW + 1 for one in (old, new)) <= FEW
+    if old.numbers and new.numbers and not few and old.numbers.size and new.numbers.size:
+        return _by_numbers(found, "numbers", old, new, old.numbers, new.numbers)
+    if old.values.is_whole and new.values.is_whole:
+        return _by_values(found, old, new)
+    if old.lengths and new.lengths and old.lengths.size and new.lengths.size:
+        return _by_numbers(found, "lengths", old, new, old.lengths, new.lengths)
+    return found
+
+
+def _by_numbers(
+    found: ColumnDrift, by: str, old: FileColumn, new: FileColumn, before: Numbers, after: Numbers
+) -> ColumnDrift:
+    import numpy as np
+
+    places = np.arange(1, BINS + 1) * before.size / BINS
+    until = np.cumsum(before.weights)
+    # Each bin has its upper edge. Values that are there often make several edges one.
+    edges = np.unique(np.asarray(before.values, np.float64)[np.searchsorted(until, places - 0.5)])
+    edges[-1] = before.max or 0
+    one, other = (
+        _binned(numbers, edges, before, nulls) for numbers, nulls in ((before, old.nulls), (after, new.nulls))
+    )
+    apart = kolmogorov_smirnov(before, after)
+    return found._replace(by=by, psi=psi(one, other), js=jensen_shannon(one, other), ks=apart.value, ks_p=apart.p)
+
+
+def _binned(numbers: Numbers, edges: object, before: Numbers, nulls: int) -> list[int]:
+    """Return how many numbers are in each bin, how many outside of all, and how many nulls there are."""
+    import numpy as np
+
+    bounds = np.asarray(edges, np.float64)
+    below = int(up_to(numbers, np.nextafter([float(before.min or 0)], -np.inf))[0])
+    inside = [int(count) for count in np.diff(np.concatenate([[below], up_to(numbers, bounds)]))]
+    return [*inside, numbers.size - sum(inside) + numbers.not_finite, nulls]
+
+
+def _by_values(found: ColumnDrift, old: FileColumn, new: FileColumn) -> ColumnDrift:
+    before, after = dict(old.values.counts), dict(new.values.counts)
+    names = sorted({*before, *after}, key=lambda value: (isinstance(value, str), value))
+    one, other = (
+        [*(counts.get(name, 0) for name in names), _strange(column), column.nulls]
+        for counts, column in ((before, old), (after, new))
+    )
+    if not any(one) or not any(other):
+        return found
+    table = chi_square(one, other)
+    return found._replace(
+        by="values",
+        psi=psi(one, other),
+        js=jensen_shannon(one, other),
+        chi2=table.value,
+        chi2_p=table.p,
+        ks=_ks(old, new),
+        new=_only(new, before) if _has_categories(old, new) else (),
+        gone=_only(old, after) if _has_categories(old, new) else (),
+    )
+
+
+def _ks(old: FileColumn, new: FileColumn) -> float | None:
+    has_numbers = old.numbers and new.numbers and old.numbers.size and new.numbers.size
+    return kolmogorov_smirnov(old.numbers, new.numbers).value if has_numbers and old.numbers and new.numbers else None
+
+
+def _strange(column: FileColumn) -> int:
+    return column.numbers.not_finite if column.numbers else 0
+
+
+def _has_categories(old: FileColumn, new: FileColumn) -> bool:
+    """Tell whether values are words of a set: then one that was never there before is news."""
+    return old.type is new.type and old.type in (Type.TEXT, Type.BOOLEAN, Type.MIXED)
+
+
+def _only(column: FileColumn, others: dict[Value, int]) -> tuple[Shown, ...]:
+    found: Sequence[Value] = [value for value, _ in column.values.counts if value not in others]
+    return tuple(shown_value(column.type, value) for value in found[:LISTED])
