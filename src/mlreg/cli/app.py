@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plotting": ("plot",),
     "reporting": ("report",),
     "importing": ("import",),
+    "data": ("data",),
     "comparing": ("diff", "compare", "blame"),
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),

@@ -12,6 +12,7 @@ import typer
 from mlreg.cli import comparison_views
 from mlreg.cli.options import REF, ExitCode, Where, answer, open_experiments, open_registry, register
 from mlreg.cli.output import Column, Mode, Printer, Style, View, note, warn
+from mlreg.cli.report_files import Reports, read_reports, write_reports
 from mlreg.registry import comparing_runs, differences
 from mlreg.registry.comparing import PARTS
 from mlreg.registry.comparing import compare as compare_versions
@@ -72,9 +73,7 @@ def compare(
     ] = None,
     fail_if: Annotated[str, typer.Option("--fail-if", metavar="EXPR", help="What no run may be; exit code 3.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Refuse metrics of different evaluation data.")] = False,
-    report: Annotated[
-        list[str] | None, typer.Option("--report", metavar="FORM=FILE", help="junit=FILE or markdown=FILE.")
-    ] = None,
+    report: Reports = None,
 ) -> None:
     """Compare runs: params that differ, metrics beside a baseline, code, environment and data.
 
@@ -88,9 +87,9 @@ def compare(
       mlreg compare --exp churn --group-by params.lr --metrics 'val*'
     """
     asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
-    checked = [comparison_views.read_report(one) for one in report or ()]
+    checked = read_reports(report, comparison_views.FORMS)
     result = comparing_runs.compare(open_experiments().place, asked)
-    comparison_views.write_reports(result, checked)
+    write_reports(result, checked, comparison_views.FORMS)
     out.show("compare", result, comparison_views.table(result))
     if out.mode is Mode.TEXT:
         _remark(result)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
-from mlreg.cli.output import Column, Style, View, count_of, safe, save
+from mlreg.cli.output import Column, Style, View, count_of, safe
+from mlreg.cli.report_files import Forms, attribute, cell, markdown_table
 from mlreg.cli.run_views import text
-from mlreg.errors import UsageError
 from mlreg.registry.comparisons import Blame, ComparedMetric, Comparison, Fall, Group, GroupMetric, Suspect
 
 BEST = "*"
@@ -117,26 +116,7 @@ def basis(result: Blame) -> str:
     return f"{worse}{by}; looked at {result.looked_at} that have it{without}"
 
 
-# Reports, as files.
-
-
-def write_reports(result: Comparison, reports: Sequence[tuple[str, Path]]) -> None:
-    """Write a comparison to files, each in its form."""
-    for form, path in reports:
-        save("".join(f"{line}\n" for line in FORMS[form](result)), path)
-
-
-def read_report(report: str) -> tuple[str, Path]:
-    """Return form and file of a report that is asked for.
-
-    Raises:
-        UsageError: `bad_report`.
-    """
-    form, equals, path = report.partition("=")
-    if form not in FORMS or not equals or not path:
-        fix = tuple(f"--report {one}=FILE" for one in FORMS)
-        raise UsageError("bad_report", f"{report!r:.80} is no report", fix=fix)
-    return form, Path(path)
+# Reports.
 
 
 def markdown(result: Comparison) -> Iterator[str]:
@@ -144,40 +124,20 @@ def markdown(result: Comparison) -> Iterator[str]:
     yield "# Comparison"
     yield ""
     for warning in result.warnings:
-        yield f"> **Warning:** {_cell(warning)}"
+        yield f"> **Warning:** {cell(warning)}"
         yield ""
     heading: Sequence[str] = ["", *(_short(run.ref) for run in result.runs)]
     rows: Sequence[Sequence[str]] = _rows(result)
-    yield from _markdown_table(heading, rows)
+    yield from markdown_table(heading, rows)
     if result.groups:
         columns, rows = _groups(result)
         yield ""
-        yield from _markdown_table([column.heading for column in columns], rows)
+        yield from markdown_table([column.heading for column in columns], rows)
     if result.gate:
         yield ""
-        yield f"**{'Passed' if result.passed else 'Failed'}:** <code>{_cell(result.gate)}</code>"
+        yield f"**{'Passed' if result.passed else 'Failed'}:** <code>{cell(result.gate)}</code>"
         for ref, reason in zip(result.failed, result.reasons, strict=True):
-            yield f"- {_cell(ref)}: <code>{_cell(reason)}</code>"
-
-
-def _markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(map(_cell, heading))} |"
-    yield f"|{'---|' * len(heading)}"
-    for row in rows:
-        yield f"| {' | '.join(map(_cell, row))} |"
-
-
-_MARKS = {ord(mark): f"&#{ord(mark)};" for mark in r"\|`*_[]~"}
-"""What Markdown would obey, and what stands for it."""
-
-
-def _cell(value: str) -> str:
-    """Return text that is only text, in a cell too.
-
-    >>> _cell("a|b <i>")
-    'a&#124;b &lt;i&gt;'
-    """
-    return html.escape(safe(value), quote=False).translate(_MARKS)
+            yield f"- {cell(ref)}: <code>{cell(reason)}</code>"
 
 
 def junit(result: Comparison) -> Iterator[str]:
@@ -191,16 +151,12 @@ def junit(result: Comparison) -> Iterator[str]:
     for run in tested:
         rows = (safe(f"{row[0]}: {row[places[run.ref] + 1]}") for row in _rows(result))
         told = html.escape("\n".join(rows))
-        yield f"<testcase classname={_attribute(run.ref.partition('@')[0])} name={_attribute(run.ref)}>"
+        yield f"<testcase classname={attribute(run.ref.partition('@')[0])} name={attribute(run.ref)}>"
         if (reason := reasons.get(run.ref)) is not None:
-            yield f"<failure message={_attribute(reason)}>{told}</failure>"
+            yield f"<failure message={attribute(reason)}>{told}</failure>"
         yield f"<system-out>{told}</system-out></testcase>"
     yield "</testsuite></testsuites>"
 
 
-def _attribute(value: str) -> str:
-    return f'"{html.escape(safe(value))}"'
-
-
-FORMS: dict[str, Callable[[Comparison], Iterator[str]]] = {"junit": junit, "markdown": markdown}
+FORMS: Forms[Comparison] = {"junit": junit, "markdown": markdown}
 """Forms of reports, by the words that ask for them."""

@@ -27,7 +27,17 @@ from mlreg.errors import (
     UnsupportedError,
     UsageError,
 )
-from mlreg.registry import comparisons, differences, importing, plotting, reporting, results, run_results
+from mlreg.registry import (
+    comparisons,
+    differences,
+    drifting,
+    importing,
+    plotting,
+    profiling,
+    reporting,
+    results,
+    run_results,
+)
 
 
 class Schema(NamedTuple):
@@ -63,6 +73,8 @@ SCHEMAS: dict[str, Schema] = {
     "copy": _one(results.Added),
     "clone": _one(results.Synced),
     "diff": _one(differences.Difference),
+    "data-drift": _one(drifting.DataDrift),
+    "data-profile": _one(profiling.Profile),
     "error": _one(Failure),
     "exp-goal": _one(run_results.GoalInfo),
     "exp-ls": _many(run_results.ExperimentInfo),
@@ -160,6 +172,10 @@ COMMANDS: dict[str, Contract] = {
     "rev-parse": Contract(("rev-parse",), READS),
     "wait": Contract(("wait",), (*READS, NotYetError)),
     "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
+    "data profile": Contract(("data-profile",), READS),
+    "data drift": Contract(
+        ("data-drift",), READS, no="a table, a column, a type or the values are too far from before"
+    ),
     "run start": Contract(("run",), READS),
     "run log": Contract(("run-log",), LOGS),
     "run param": Contract(("run-log",), (*LOGS, ConflictError)),

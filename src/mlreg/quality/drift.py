@@ -1,11 +1,11 @@
 """What changed between two states of a table: its columns first, then its categories, then how values are spread.
 
-Both are profiles, so nothing is read again. A column is compared by one of three things:
+Both are profiles, so nothing is read again. A column is compared by one of these:
 
 - by its values, if there are few different ones, or they are no numbers;
 - by its numbers, in ten bins that hold equally many rows of the first state, one for nulls, and one for what lies
   outside of the range of the first state, or is no finite number;
-- by the lengths of its values, if there are too many different ones to compare them.
+- by the lengths of its values, if there are too many different ones to compare them; if it has none, by its nulls.
 
 The gate is the population stability index, as a share of what moved; no p-value is.
 """
@@ -13,7 +13,7 @@ The gate is the population stability index, as a share of what moved; no p-value
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.quality.distances import chi_square, jensen_shannon, kolmogorov_smirnov, psi, up_to
 from mlreg.quality.file_profile import FileColumn, FileProfile
@@ -21,6 +21,9 @@ from mlreg.quality.numbers import Numbers
 from mlreg.quality.profile import Shown, shown_value
 from mlreg.quality.tables import Type
 from mlreg.quality.values import Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 WARN, FAIL = 0.1, 0.25
 """Of the stability index, as credit scoring has used them for decades: moved a little, moved much."""
@@ -30,7 +33,8 @@ FEW = 20
 LISTED = 20
 """New values that are listed."""
 OK, WARNED, FAILED = "ok", "warn", "fail"
-_ORDER = (FAILED, WARNED, OK)
+ORDER = (FAILED, WARNED, OK)
+"""Verdicts, the worst first."""
 _WIDER = ({Type.INTEGER, Type.NUMBER}, {Type.DATE, Type.TIME})
 """Types that may take each other's place with a warning."""
 
@@ -50,7 +54,7 @@ class ColumnDrift(NamedTuple):
     type_after: str
     """Empty if it was removed."""
     by: str
-    """What was compared: `values`, `numbers` or `lengths`; empty if nothing was."""
+    """What was compared: `values`, `numbers`, `lengths` or `nulls`; empty if nothing was."""
     psi: float | None
     """Population stability index: 0 if nothing moved; as all that follows, None if it was not compared so."""
     js: float | None
@@ -59,7 +63,7 @@ class ColumnDrift(NamedTuple):
     """Largest distance of the distribution functions of numbers: 0 to 1."""
     ks_p: float | None
     chi2: float | None
-    """Of values."""
+    """Of values, as a table of two rows."""
     chi2_p: float | None
     nulls_before: float | None
     """Share of rows: 0 to 1."""
@@ -96,7 +100,7 @@ def drift(before: FileProfile, after: FileProfile, limits: Limits) -> TableDrift
 
 
 def _badness(one: ColumnDrift) -> tuple[object, ...]:
-    return _ORDER.index(one.verdict), not one.change, not one.new, -(one.psi or 0.0), one.name
+    return ORDER.index(one.verdict), not one.change, not one.new, -(one.psi or 0.0), one.name
 
 
 def _drift(
@@ -111,10 +115,29 @@ def _drift(
     if old is None or new is None:
         name, change, verdict = (new.name, "added", WARNED) if new else (old.name if old else "", "removed", FAILED)
         return empty._replace(name=name, change=change, verdict=verdict, reasons=(f"the column was {change}",))
-    return _judged(_compared(empty._replace(name=old.name), old, new, rows_before and rows_after), old, new, limits)
+    found = _compared(empty._replace(name=old.name), old, new, (rows_before, rows_after))
+    return _judged(found, old, new, limits)
 
 
-_EMPTY = ColumnDrift("", OK, (), "", "", "", "", *[None] * 8, (), ())
+_EMPTY = ColumnDrift(
+    name="",
+    verdict=OK,
+    reasons=(),
+    change="",
+    type_before="",
+    type_after="",
+    by="",
+    psi=None,
+    js=None,
+    ks=None,
+    ks_p=None,
+    chi2=None,
+    chi2_p=None,
+    nulls_before=None,
+    nulls_after=None,
+    new=(),
+    gone=(),
+)
 
 
 def _judged(found: ColumnDrift, old: FileColumn, new: FileColumn, limits: Limits) -> ColumnDrift:
@@ -126,7 +149,7 @@ def _judged(found: ColumnDrift, old: FileColumn, new: FileColumn, limits: Limits
         much = found.psi >= limits.fail
         verdict = FAILED if much else WARNED
         reasons.append((verdict, f"PSI {found.psi:.3g} is {limits.fail if much else limits.warn:g} or more"))
-    verdict = min((verdict for verdict, _ in reasons), key=_ORDER.index, default=OK)
+    verdict = min((verdict for verdict, _ in reasons), key=ORDER.index, default=OK)
     return found._replace(verdict=verdict, change=change, reasons=tuple(reason for _, reason in reasons))
 
 
@@ -138,82 +161,70 @@ def _schema_reasons(old: FileColumn, new: FileColumn) -> list[tuple[str, str]]:
     return [(WARNED if may_be else FAILED, f"the type was {old.type.value}, and is {new.type.value}")]
 
 
-def _compared(found: ColumnDrift, old: FileColumn, new: FileColumn, has_rows: int) -> ColumnDrift:
-    if not has_rows:
+def _compared(found: ColumnDrift, old: FileColumn, new: FileColumn, rows: tuple[int, int]) -> ColumnDrift:
+    if not all(rows):
         return found
     few = max(len(one.values.counts) if one.values.is_whole else FEW + 1 for one in (old, new)) <= FEW
-    if old.numbers and new.numbers and not few and old.numbers.size and new.numbers.size:
-        return _by_numbers(found, "numbers", old, new, old.numbers, new.numbers)
+    if old.numbers and new.numbers and old.numbers.size and not few:
+        return _by_numbers(found, "numbers", (old.numbers, old.nulls), (new.numbers, new.nulls))
     if old.values.is_whole and new.values.is_whole:
         return _by_values(found, old, new)
-    if old.lengths and new.lengths and old.lengths.size and new.lengths.size:
-        return _by_numbers(found, "lengths", old, new, old.lengths, new.lengths)
-    return found
+    if old.lengths and new.lengths and old.lengths.size:
+        return _by_numbers(found, "lengths", (old.lengths, old.nulls), (new.lengths, new.nulls))
+    nulls = ([count - one.nulls, one.nulls] for one, count in zip((old, new), rows, strict=True))
+    return _measured(found, "nulls", *nulls)
 
 
-def _by_numbers(
-    found: ColumnDrift, by: str, old: FileColumn, new: FileColumn, before: Numbers, after: Numbers
-) -> ColumnDrift:
+def _measured(found: ColumnDrift, by: str, before: Sequence[int], after: Sequence[int]) -> ColumnDrift:
+    return found._replace(by=by, psi=psi(before, after), js=jensen_shannon(before, after))
+
+
+def _by_numbers(found: ColumnDrift, by: str, before: tuple[Numbers, int], after: tuple[Numbers, int]) -> ColumnDrift:
+    """Compare numbers, each with how many nulls there are beside them."""
     import numpy as np
 
-    places = np.arange(1, BINS + 1) * before.size / BINS
-    until = np.cumsum(before.weights)
+    first, second = before[0], after[0]
+    places = np.arange(1, BINS + 1) * first.size / BINS
     # Each bin has its upper edge. Values that are there often make several edges one.
-    edges = np.unique(np.asarray(before.values, np.float64)[np.searchsorted(until, places - 0.5)])
-    edges[-1] = before.max or 0
-    one, other = (
-        _binned(numbers, edges, before, nulls) for numbers, nulls in ((before, old.nulls), (after, new.nulls))
-    )
-    apart = kolmogorov_smirnov(before, after)
-    return found._replace(by=by, psi=psi(one, other), js=jensen_shannon(one, other), ks=apart.value, ks_p=apart.p)
+    chosen = np.searchsorted(np.cumsum(first.weights), places - 0.5)
+    edges = np.unique(np.asarray(first.values, np.float64)[chosen])
+    edges[-1] = first.max
+    found = _measured(found, by, *(_binned(numbers, edges, first, nulls) for numbers, nulls in (before, after)))
+    return _with_ks(found, first, second)
 
 
-def _binned(numbers: Numbers, edges: object, before: Numbers, nulls: int) -> list[int]:
+def _binned(numbers: Numbers, edges: NDArray[Any], first: Numbers, nulls: int) -> list[int]:
     """Return how many numbers are in each bin, how many outside of all, and how many nulls there are."""
     import numpy as np
 
-    bounds = np.asarray(edges, np.float64)
-    below = int(up_to(numbers, np.nextafter([float(before.min or 0)], -np.inf))[0])
-    inside = [int(count) for count in np.diff(np.concatenate([[below], up_to(numbers, bounds)]))]
+    below = up_to(numbers, np.nextafter([float(first.min or 0)], -np.inf))
+    inside = np.diff(np.concatenate([below, up_to(numbers, edges)])).tolist()
     return [*inside, numbers.size - sum(inside) + numbers.not_finite, nulls]
+
+
+def _with_ks(found: ColumnDrift, before: Numbers | None, after: Numbers | None) -> ColumnDrift:
+    if not (before and after and before.size and after.size):
+        return found
+    apart = kolmogorov_smirnov(before, after)
+    return found._replace(ks=apart.value, ks_p=apart.p)
 
 
 def _by_values(found: ColumnDrift, old: FileColumn, new: FileColumn) -> ColumnDrift:
     before, after = dict(old.values.counts), dict(new.values.counts)
-    names = sorted({*before, *after}, key=lambda value: (isinstance(value, str), value))
+    names = list(dict.fromkeys([*before, *after]))
     one, other = (
-        [*(counts.get(name, 0) for name in names), _strange(column), column.nulls]
+        [*(counts.get(name, 0) for name in names), column.numbers.not_finite if column.numbers else 0, column.nulls]
         for counts, column in ((before, old), (after, new))
     )
-    if not any(one) or not any(other):
-        return found
     table = chi_square(one, other)
-    return found._replace(
-        by="values",
-        psi=psi(one, other),
-        js=jensen_shannon(one, other),
-        chi2=table.value,
-        chi2_p=table.p,
-        ks=_ks(old, new),
-        new=_only(new, before) if _has_categories(old, new) else (),
-        gone=_only(old, after) if _has_categories(old, new) else (),
-    )
-
-
-def _ks(old: FileColumn, new: FileColumn) -> float | None:
-    has_numbers = old.numbers and new.numbers and old.numbers.size and new.numbers.size
-    return kolmogorov_smirnov(old.numbers, new.numbers).value if has_numbers and old.numbers and new.numbers else None
-
-
-def _strange(column: FileColumn) -> int:
-    return column.numbers.not_finite if column.numbers else 0
-
-
-def _has_categories(old: FileColumn, new: FileColumn) -> bool:
-    """Tell whether values are words of a set: then one that was never there before is news."""
-    return old.type is new.type and old.type in (Type.TEXT, Type.BOOLEAN, Type.MIXED)
+    found = _with_ks(_measured(found, "values", one, other), old.numbers, new.numbers)
+    found = found._replace(chi2=table.value, chi2_p=table.p)
+    # Where values are words of a set, one that was never there before is news.
+    if old.type is new.type and old.type in (Type.TEXT, Type.BOOLEAN, Type.MIXED):
+        return found._replace(new=_only(new, before), gone=_only(old, after))
+    return found
 
 
 def _only(column: FileColumn, others: dict[Value, int]) -> tuple[Shown, ...]:
-    found: Sequence[Value] = [value for value, _ in column.values.counts if value not in others]
+    found = [value for value, _ in column.values.counts if value not in others]
     return tuple(shown_value(column.type, value) for value in found[:LISTED])

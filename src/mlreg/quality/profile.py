@@ -26,7 +26,7 @@ class ValueCount(NamedTuple):
     """A value, and in how many rows it is."""
 
     value: Shown
-    count: int
+    rows: int
 
 
 class Quantile(NamedTuple):
@@ -41,7 +41,7 @@ class Bin(NamedTuple):
 
     low: Shown
     high: Shown
-    count: int
+    rows: int
 
 
 class Measures(NamedTuple):
