@@ -49,6 +49,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     leave_runs(place)
     write_all(root / "project" / "foreign")
+    for name, rows in (("before.csv", "aaaaabbbbb"), ("after.csv", "aaaaaabbbb")):
+        (root / "project" / "foreign" / name).write_text("\n".join(["letter", *rows, ""]))
     return root
 
 

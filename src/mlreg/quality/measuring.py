@@ -1,12 +1,12 @@
-"""The profile of one file of a table."""
+"""Columns of one file of a table, summed up."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlreg.quality.file_profile import FileColumn, FileProfile
+from mlreg.quality.file_profile import FileColumn
 from mlreg.quality.numbers import Numbers, in_order, numbers_of, runs_of
-from mlreg.quality.tables import Column, Form, TableFile, Type
+from mlreg.quality.tables import Column, Type
 from mlreg.quality.values import KEPT, Value, Values, counted, number_hashes, ranked
 
 if TYPE_CHECKING:
@@ -14,26 +14,6 @@ if TYPE_CHECKING:
 
 MEASURED = (Type.INTEGER, Type.NUMBER, Type.DATE, Type.TIME)
 """Types of columns that are numbers, or are counted from 1970 on."""
-
-
-def profile_of(table: TableFile, *, threads: int = 0) -> FileProfile:
-    """Say what a file of a table is like; the answer is a function of its bytes and its form alone.
-
-    Args:
-        table: the file.
-        threads: of DuckDB; 0 for as many as there are cores.
-
-    Raises:
-        UsageError: `bad_table`.
-        UnsupportedError: `missing_extra`, for Parquet without DuckDB.
-    """
-    if table.form is Form.PARQUET:
-        from mlreg.quality.measuring_parquet import parquet_profile
-
-        return parquet_profile(table, threads)
-    from mlreg.quality.measuring_text import text_profile
-
-    return text_profile(table)
 
 
 def column_of_numbers(column: Column, nulls: int, found: NDArray[Any], not_finite: int = 0) -> FileColumn:

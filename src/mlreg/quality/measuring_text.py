@@ -6,7 +6,6 @@ import json
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from heapq import nsmallest
 from typing import Any
 
 from mlreg.quality.file_profile import FileColumn, FileProfile
@@ -15,7 +14,7 @@ from mlreg.quality.measuring import MEASURED, column_of_numbers, column_of_value
 from mlreg.quality.reading import Batch, cells_by_column, text_batches
 from mlreg.quality.schema import schema_of
 from mlreg.quality.tables import Column, Form, TableFile, Type
-from mlreg.quality.values import KEPT, counted, is_known, text_hashes
+from mlreg.quality.values import of_texts
 
 _CODES = {Type.NUMBER: "d"}
 """Of arrays; those of all other numbers hold 64 bits."""
@@ -106,9 +105,6 @@ class _Texts:
         import numpy as np
 
         counts = self._counts
-        most = nsmallest(KEPT, counts.items(), key=lambda one: (-one[1], one[0]))
-        hashes = None if is_known(len(counts), most) else text_hashes(counts)
-        values = counted(len(counts), most, hashes)
         lengths = np.fromiter(map(len, counts), np.int64, len(counts))
         often = np.fromiter(counts.values(), np.int64, len(counts))
-        return column_of_values(self._column, rows - counts.total(), values, lengths, often)
+        return column_of_values(self._column, rows - counts.total(), of_texts(counts), lengths, often)

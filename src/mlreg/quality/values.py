@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ def counted(distinct: int, most: Sequence[tuple[Value, int]], hashes: NDArray[An
     if hashes is None:
         return Values(distinct, is_exact=True, counts=kept, is_whole=True, registers="")
     return Values(distinct, is_exact=True, counts=kept, is_whole=False, registers=_registers(hashes).tobytes().hex())
+
+
+def of_texts(counts: Mapping[str, int]) -> Values:
+    """Return what is known of texts that are counted."""
+    most = nsmallest(KEPT, counts.items(), key=lambda one: (-one[1], one[0]))
+    return counted(len(counts), most, None if is_known(len(counts), most) else text_hashes(counts))
 
 
 def is_known(distinct: int, most: Sequence[tuple[Value, int]]) -> bool:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from math import inf
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mlreg.errors import UsageError
 from mlreg.quality.drift import FAIL, FAILED, ORDER, WARN, WARNED, ColumnDrift, Limits, drift
+from mlreg.quality.file_profile import FileColumn, FileProfile
+from mlreg.quality.tables import Type
+from mlreg.quality.values import of_texts
 from mlreg.registry.getting import Finds
 from mlreg.registry.profiling import Measured, Table, measured
+
+FILES = "*"
+"""What stands for the files of a dataset, compared as a table."""
 
 
 class TableDrift(NamedTuple):
@@ -51,6 +60,8 @@ def data_drift(registry: Finds, before: str, after: str, threshold: float = 0.0)
     A table that is gone fails, and so does a column that is gone or is of another type, and one whose stability
     index is as large as the threshold. What is new is warned of, and so is an index of two fifths of the threshold.
 
+    If there is no table on either side, the files are compared as one: their folders and the ends of their names.
+
     Args:
         registry: where refs begin.
         before: a ref or a path, as `profiling.profile` takes it; it is the yardstick.
@@ -58,23 +69,28 @@ def data_drift(registry: Finds, before: str, after: str, threshold: float = 0.0)
         threshold: of the population stability index; 0 for 0.25.
 
     Raises:
-        UsageError: `bad_threshold`, `no_table`; and what `profile` raises.
+        UsageError: `bad_threshold`; and what `profile` raises.
     """
-    if not 0 <= threshold < float("inf"):
+    if not 0 <= threshold < inf:
         raise UsageError("bad_threshold", f"{threshold} is no threshold", why="it is 0 or more", fix="--threshold 0.25")
     limits = Limits(threshold * WARN / FAIL, threshold) if threshold else Limits()
     old, new = measured(registry, before), measured(registry, after)
-    _refuse_nothing(old, new)
-    tables = sorted(_tables(old.tables, new.tables, limits), key=lambda one: ORDER.index(one.verdict))
+    has_tables = old.tables or new.tables
+    before_tables, after_tables = (one.tables if has_tables else [files_table(one)] for one in (old, new))
+    tables = sorted(_tables(before_tables, after_tables, limits), key=lambda one: ORDER.index(one.verdict))
     worst = tables[0].verdict
     return DataDrift(old.ref, old.id, new.ref, new.id, worst != FAILED, worst, *limits, tuple(tables))
 
 
-def _refuse_nothing(*found: Measured) -> None:
-    for one in found:
-        if not one.tables:
-            why = "names of tables end with .csv, .tsv, .jsonl or .parquet"
-            raise UsageError("no_table", f"there is no table in {one.ref}", why=why, fix=f"mlreg ls {one.ref}")
+def files_table(found: Measured) -> Table:
+    """Return the files of a dataset as a table of two columns: where folders are classes, that is their balance."""
+    paths = [PurePosixPath(path) for path, _ in found.files]
+    columns = ("folder", [str(path.parent) for path in paths]), ("suffix", [path.suffix.lower() for path in paths])
+    kind = Type.TEXT
+    filled = tuple(
+        FileColumn(name, kind, kind.value, 0, of_texts(Counter(texts)), None, None) for name, texts in columns
+    )
+    return Table((FILES,), FileProfile(len(paths), 0, filled))
 
 
 def _tables(old: Sequence[Table], new: Sequence[Table], limits: Limits) -> list[TableDrift]:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from mlreg.errors import NotFoundError
 from mlreg.formats.tree import File
 from mlreg.quality.file_profile import VERSION, FileProfile, decode, encode
-from mlreg.quality.measuring import profile_of
 from mlreg.quality.profile import TableProfile, added_up, shown
+from mlreg.quality.profiling import profile_of
 from mlreg.quality.tables import Form, TableFile, form_by_name, table_file
 from mlreg.registry.getting import Finds
 from mlreg.repository.repository import Repository
