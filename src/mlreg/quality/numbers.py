@@ -209,8 +209,9 @@ def _quantiles(ordered: NDArray[Any], until: NDArray[Any]) -> tuple[float, ...]:
 def _edges(low: Number, high: Number) -> NDArray[Any]:
     import numpy as np
 
-    share = np.arange(BINS + 1) / BINS
-    edges = float(low) * (1 - share) + float(high) * share
+    # Half of each: the distance may be larger than a float64 holds.
+    edges = np.linspace(low / 2, high / 2, BINS + 1) * 2
+    edges[0], edges[-1] = low, high
     return edges if len(np.unique(edges)) == len(edges) else np.asarray([float(low), float(high)])
 
 
