@@ -1,0 +1,61 @@
+"""Profiles and drift on the terminal and in reports."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from mlreg.cli import data_views
+from mlreg.cli.output import _table
+from tests.cli.calling import Call
+
+
+def test_a_line_for_each_column_is_whole_and_exact(mlreg: Call) -> None:
+    Path("t.csv").write_text("a,b\n1,x\n2,x\n,y\n4,\n")
+
+    rows = mlreg("data", "profile", "--columns", "t.csv").rows
+
+    assert rows[0] == ["t.csv", "a", "integer", "1", "3", "1", "2.0", "4", *rows[0][8:]]
+    assert rows[0][-1].count(",") == 19
+    assert rows[1] == ["t.csv", "b", "text, lengths", "1", "2", "1", "1.0", "1", "1.0", "0.0", "x (2), y (1)"]
+
+
+def test_a_terminal_shows_where_values_lie(mlreg: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("t.csv").write_text("\n".join(["a", *["0"] * 80, *["10"] * 10, "20", ""]))
+    from mlreg.registry.profiling import profile
+    from mlreg.registry.registry import Registry
+
+    _table(data_views.columns(profile(Registry("nowhere", "Ann"), "./t.csv")))
+
+    assert "█         ▁        ▁" in capsys.readouterr().out
+    assert mlreg("data", "profile", "./t.csv").rows[0] == ["table", "t.csv", "1", "91", "1", "88", ""]
+
+
+def test_reports_say_what_failed_and_names_are_only_text(mlreg: Call) -> None:
+    Path("a.csv").write_text("<b>|*,w\n1,x\n2,x\n")
+    Path("b.csv").write_text("<b>|*,w\nq,x\nq,x\n")
+
+    run = mlreg("data", "drift", "a.csv", "b.csv", "--report", "junit=r.xml", "--report", "markdown=r.md")
+
+    assert run.status == 3
+    assert [row[:3] for row in run.rows] == [["fail", "b.csv", "<b>|*"], ["ok", "b.csv", "w"]]
+    suites = ET.fromstring(Path("r.xml").read_text())  # noqa: S314 - our own
+    assert (suites.get("tests"), suites.get("failures")) == ("2", "1")
+    assert [case.get("name") for case in suites.iter("testcase")] == ["<b>|*", "w"]
+    assert [len(case.findall("failure")) for case in suites.iter("testcase")] == [1, 0]
+    page = Path("r.md").read_text()
+    assert "&lt;b&gt;&#124;&#42;" in page
+    assert page.count("\n|") == 4
+    assert mlreg("data", "drift", "a.csv", "b.csv", "-q").out == "<b>|*\n"
+
+
+def test_a_broken_table_leaves_no_report(mlreg: Call) -> None:
+    Path("a.csv").write_text("a,b\n1,2\n3\n")
+
+    run = mlreg("data", "drift", "a.csv", "a.csv", "--report", "junit=r.xml")
+
+    assert (run.status, run.out) == (2, "")
+    assert "a.csv, line 3, is no sound CSV" in run.err
+    assert not Path("r.xml").exists()
