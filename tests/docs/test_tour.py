@@ -15,7 +15,7 @@ import pytest
 from blake3 import blake3
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tour.md", "docs/output.md", "docs/experiments.md")
+PAGES = ("README.md", "docs/tour.md", "docs/output.md", "docs/experiments.md", "docs/data-quality.md")
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
