@@ -12,6 +12,7 @@
     ├── PartialError        exit 12  some items are done; the rest is listed
     ├── UnsupportedError    exit 13  install what is missing, or a newer mlreg
     ├── NoSpaceError        exit 14  make room
+    ├── TaintedError        exit 15  use something that is not tainted, or say why it must be this
     ├── NotYetError         exit 124 what was waited for did not come: wait longer, or look why
     └── NotStartedError     exit 125 the command that was to be run was not started: mend what the message says
 
@@ -120,6 +121,12 @@ class NoSpaceError(MlregError):
     """The disk or the quota is full."""
 
     exit_status = 14
+
+
+class TaintedError(MlregError):
+    """A version, or something that it was made from, is tainted."""
+
+    exit_status = 15
 
 
 class NotYetError(MlregError):

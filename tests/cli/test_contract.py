@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator
 from mlreg.cli import schemas
 from mlreg.cli.contract import COMMANDS, EVERYWHERE, SCHEMAS
 from mlreg.errors import ANSWER_IS_NO, RefusedError
-from mlreg.registry import annotating, differences, results
+from mlreg.registry import annotating, differences, results, tainting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.repository.log import Draft, Log
@@ -207,6 +207,12 @@ def fill_the_logs(root: Path) -> None:
     here.remove(["data/rows@2026.01.01"])
     annotating.deprecate(here, "model/net@1.0.0", "another reason")
     annotating.freeze(here, "model/net@1.0.0", "")
+    tainting.taint(here, "exp/churn@latest", "another reason")
+
+
+def taint_the_data(root: Path) -> None:
+    """Taint what the model of the project was made from."""
+    tainting.taint(Registry(root / "project" / ".mlreg", ANN), "data/rows@2026.01.01", "bad rows")
 
 
 def refuse(log: Log, build: Callable[[View], Draft]) -> None:
@@ -234,6 +240,7 @@ SITUATIONS = {
     "no repository": Situation(lose_the_repositories, 10),
     "damage": Situation(damage_the_repositories, 6),
     "full logs": Situation(fill_the_logs, 11),
+    "tainted data": Situation(taint_the_data, 15),
     "names that are taken": Situation(register_on_both_sides, 5),
 }
 

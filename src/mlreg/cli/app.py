@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "comparing": ("diff", "compare", "blame"),
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
+    "tainting": ("taint", "untaint"),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),

@@ -13,6 +13,7 @@ from mlreg.cli.metadata import read_inputs, read_metadata
 from mlreg.cli.options import (
     REF,
     Bump,
+    DespiteTaint,
     DryRun,
     Exclude,
     Include,
@@ -73,6 +74,7 @@ def add(
     reread: Annotated[
         bool, typer.Option("--reread", help="Read files, too, that look as when they were added.")
     ] = False,
+    despite_taint: DespiteTaint = "",
     stamp: Stamp = None,
 ) -> None:
     """Register files as a version of an entry.
@@ -108,6 +110,7 @@ def add(
             tags=tag or (),
             may_be_older=older,
             reread=reread,
+            despite_taint=despite_taint,
             report=report,
         )
     output.warn("; ".join(result.hints))
@@ -142,6 +145,7 @@ def copy(
     bump: Bump = "",
     tag: Tags = None,
     message: Message = "",
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Register a version again under another name, with its files, metadata, inputs and labels.
 
@@ -153,7 +157,16 @@ def copy(
     """
     registry = open_registry()
     with out.progress(f"copy {ref}") as report:
-        result = registry.copy(ref, entry, version=version, bump=bump, message=message, tags=tag or (), report=report)
+        result = registry.copy(
+            ref,
+            entry,
+            version=version,
+            bump=bump,
+            message=message,
+            tags=tag or (),
+            despite_taint=despite_taint,
+            report=report,
+        )
     output.warn("; ".join(result.hints))
     out.show("copy", result, views.added(result))
 
@@ -166,6 +179,7 @@ def get(
     exclude: Exclude = None,
     delete: Annotated[bool, typer.Option("--delete", help="Remove files in DIR that are not part of it.")] = False,
     stamp: Stamp = None,
+    despite_taint: DespiteTaint = "",
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
@@ -179,7 +193,8 @@ def get(
 
       mlreg get data/frames@latest out/ --include '*.csv' --include train/
     """
-    getting = _getting(ref, directory, stamp if delete else None, Patterns(include or (), exclude or ()))
+    patterns = Patterns(include or (), exclude or ())
+    getting = _getting(ref, directory, stamp if delete else None, patterns, despite_taint)
     result = getting.preview(delete=delete) if dry_run else _get(out, ref, getting, delete, yes)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
     if not dry_run:
@@ -187,11 +202,13 @@ def get(
     out.show("get", result, views.got(result))
 
 
-def _getting(ref: str, directory: Path | None, endangered: Path | None, patterns: Patterns) -> Getting:
+def _getting(
+    ref: str, directory: Path | None, endangered: Path | None, patterns: Patterns, despite_taint: str
+) -> Getting:
     registry = open_registry()
     target = directory or _target_of(Config(), registry.rev_parse(ref).called)
     keep_stamp_out(endangered, [target], "--delete removes it there")
-    return Getting(registry, ref, target, patterns)
+    return Getting(registry, ref, target, patterns, despite_taint=despite_taint)
 
 
 def _get(out: Printer, ref: str, getting: Getting, delete: bool, yes: bool) -> results.Got:

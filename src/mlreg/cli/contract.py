@@ -23,6 +23,7 @@ from mlreg.errors import (
     NotYetError,
     PartialError,
     RefusedError,
+    TaintedError,
     UnavailableError,
     UnsupportedError,
     UsageError,
@@ -148,6 +149,7 @@ OPENS = (IntegrityError, NoRepositoryError)
 READS = (NotFoundError, *OPENS)
 WRITES = (*READS, RefusedError)
 MOVES = (*WRITES, ConflictError)
+GUARDED = (*MOVES, TaintedError)
 LOGS = (NotFoundError, NoRepositoryError)
 """What may become of a word on a run that lives: it goes into a journal, and no stored byte is read."""
 
@@ -159,9 +161,9 @@ COMMANDS: dict[str, Contract] = {
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),
-    "add": Contract(("add",), MOVES),
-    "copy": Contract(("copy",), MOVES),
-    "get": Contract(("get",), WRITES),
+    "add": Contract(("add",), GUARDED),
+    "copy": Contract(("copy",), GUARDED),
+    "get": Contract(("get",), (*WRITES, TaintedError)),
     "cat": Contract(("cat",), READS),
     "rm": Contract(("rm",), WRITES),
     "restore": Contract(("restore",), WRITES),
@@ -198,7 +200,7 @@ COMMANDS: dict[str, Contract] = {
     "report": Contract(("report",), READS),
     "exp ls": Contract(("exp-ls",), READS),
     "exp set-goal": Contract(("exp-goal",), (*OPENS, RefusedError)),
-    "tag set": Contract(("tag",), MOVES),
+    "tag set": Contract(("tag",), GUARDED),
     "tag rm": Contract(("tag",), WRITES),
     "tag ls": Contract(("tag-ls",), READS),
     "tag log": Contract(("log",), READS),
@@ -212,6 +214,8 @@ COMMANDS: dict[str, Contract] = {
     "label": Contract(("meta",), WRITES),
     "deprecate": Contract(("meta",), WRITES),
     "undeprecate": Contract(("meta",), WRITES),
+    "taint": Contract(("meta",), WRITES),
+    "untaint": Contract(("meta",), WRITES),
     "freeze": Contract(("meta",), WRITES),
     "unfreeze": Contract(("meta",), WRITES),
     "remote add": Contract(("remote",), (ConflictError, NoRepositoryError)),

@@ -14,6 +14,7 @@ from mlreg.cli.output import safe
 from mlreg.registry import results
 
 MARKS = {"live": "", "removed": " (removed)", "absent": " (not here)"}
+TAINT_MARK = " (tainted)"
 BOXES = {"live": "solid", "removed": "dashed", "absent": "dotted"}
 SHORT = 12
 """Digits that are shown of an id that has no name."""
@@ -44,14 +45,14 @@ def tree(items: Sequence[results.LineageNode]) -> list[str]:
     return prefixes[::-1]
 
 
-def named(ref: str, state: str) -> str:
+def named(ref: str, state: str, *, tainted: bool = False) -> str:
     """Return a version as people read it, with what is the matter with it."""
-    return (ref + MARKS[state]).strip()
+    return (ref + MARKS[state] + TAINT_MARK * tainted).strip()
 
 
 def _label(node: results.GraphNode) -> str:
     tags = f" ({', '.join(node.tags)})" if node.tags else ""
-    return safe(named(node.ref or node.id[:SHORT], node.state) + tags)
+    return safe(named(node.ref or node.id[:SHORT], node.state, tainted=node.tainted) + tags)
 
 
 def dot(graph: results.Graph) -> Iterator[str]:

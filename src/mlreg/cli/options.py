@@ -42,6 +42,9 @@ Meta = Annotated[
 MetaFile = Annotated[list[Path] | None, typer.Option("--meta-file", metavar="FILE", help="Metadata in YAML or JSON.")]
 Inputs = Annotated[list[str] | None, typer.Option("--in", metavar="ROLE=REF", help="What it was made from.")]
 Tags = Annotated[list[str] | None, typer.Option("--tag", metavar="NAME", help="Tag it in the same step.")]
+DespiteTaint = Annotated[
+    str, typer.Option("--despite-taint", metavar="REASON", help="Why, though it is tainted; it is kept.")
+]
 ForceTags = Annotated[bool, typer.Option("--force-tags", help="Where both sides moved a tag, the sender's wins.")]
 ExitCode = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if the answer is no.")]
 

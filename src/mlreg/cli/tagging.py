@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlreg.cli import views
-from mlreg.cli.options import REF, Message, open_place, open_registry, register
+from mlreg.cli.options import REF, DespiteTaint, Message, open_place, open_registry, register
 from mlreg.cli.output import Printer
 
 
@@ -38,9 +38,10 @@ def set_(
     expect: Annotated[
         str, typer.Option("--expect", metavar="REF", help="Only if it points there now, or `none`; else exit code 5.")
     ] = "",
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Point a tag at a version; the same as `mlreg tag REF NAME`. Every move is kept in the log."""
-    result = open_registry().tag(ref, name, message, expect)
+    result = open_registry().tag(ref, name, message, expect, despite_taint=despite_taint)
     out.show("tag", result, views.tagged(result))
 
 

@@ -55,8 +55,12 @@ def entries(items: Sequence[results.EntryInfo]) -> View:
         Column("TAGS"),
         Column("ADDED"),
     )
-    rows = [(i.ref, i.latest, i.versions, i.size, _pairs(i.tags), i.time) for i in items]
+    rows = [(i.ref, _marked(i.latest, i.tainted), i.versions, i.size, _pairs(i.tags, i.tainted), i.time) for i in items]
     return View(columns, rows, [item.ref for item in items])
+
+
+def _marked(version: str, tainted: Sequence[str]) -> str:
+    return drawing.named(version, "live", tainted=version in tainted)
 
 
 def versions(items: Sequence[results.VersionInfo], sort: str = "") -> View:
@@ -72,9 +76,10 @@ def versions(items: Sequence[results.VersionInfo], sort: str = "") -> View:
         Column("MESSAGE"),
         *(Column(field.upper()) for field in fields),
     )
+    names = [drawing.named(item.ref, "live", tainted=bool(item.taints)) for item in items]
     rows = [
-        (i.ref, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message, *(_fact(i, field) for field in fields))
-        for i in items
+        (name, i.files, i.size, ",".join(i.tags), i.time, i.author, i.message, *(_fact(i, field) for field in fields))
+        for name, i in zip(names, items, strict=True)
     ]
     return View(columns, rows, [item.ref for item in items])
 
@@ -112,6 +117,7 @@ def version(info: results.VersionInfo) -> View:
         ("author", info.author),
         ("time", info.time),
         ("message", info.message),
+        *(("tainted", f"{one.reason} ({one.ref}, {one.author}, {one.time})") for one in info.taints),
         *([("deprecated", info.deprecated)] if info.deprecated else []),
         *([("frozen", "yes")] if info.frozen else []),
         *((f"in {item.role}", item.ref) for item in info.inputs),
@@ -143,8 +149,8 @@ def _flat(metadata: Mapping[str, object], prefix: str = "") -> list[tuple[str, s
     return found
 
 
-def _pairs(tags: Mapping[str, str]) -> str:
-    return ",".join(f"{name}={version}" for name, version in tags.items())
+def _pairs(tags: Mapping[str, str], tainted: Sequence[str]) -> str:
+    return ",".join(f"{name}={_marked(version, tainted)}" for name, version in tags.items())
 
 
 def events(items: Sequence[results.Event]) -> View:
@@ -166,7 +172,7 @@ def events(items: Sequence[results.Event]) -> View:
 def lineage(items: Sequence[results.LineageNode]) -> View:
     """A version and what it was made from, or what was made from it, indented."""
     columns = (Column("LINEAGE"), Column("ROLE"), Column("ID"))
-    names = [drawing.named(item.ref, item.state) for item in items]
+    names = [drawing.named(item.ref, item.state, tainted=item.tainted) for item in items]
     rows = [(drawing.indented(i.depth) + name, i.role, i.id) for i, name in zip(items, names, strict=True)]
     lines = [line + name for line, name in zip(drawing.tree(items), names, strict=True)]
     on_terminal = [(line, item.role, item.id) for item, line in zip(items, lines, strict=True)]

@@ -24,6 +24,9 @@ CONTENT_DIGITS = 64
 MAX_BYTES = 1024 * 1024
 """Bytes of one annotation, as canonical JSON."""
 
+TAINTED = "tainted"
+"""The fact that says what is wrong with a version, and with all that was made from it."""
+
 ABOUT_ENTRY = "entry/"
 """What the name of an entry begins with, as annotations are filed."""
 _TEXTS = ("about", "author", "id", "message", "sort", "time")
@@ -145,6 +148,11 @@ def _check_about(about: str) -> None:
 
 def _bad(reason: str) -> IntegrityError:
     return IntegrityError("bad_annotation", "a note of the log cannot be read", why=reason, fix="mlreg verify")
+
+
+def is_of_taint(annotations: Iterable[Annotation]) -> bool:
+    """Tell whether one of some statements taints, or untaints."""
+    return any(TAINTED in one.patch for one in annotations)
 
 
 Path = tuple[str, ...]

@@ -26,6 +26,7 @@ from mlreg.operations.history import (
     version_of,
 )
 from mlreg.operations.naming import called
+from mlreg.operations.tainting import refuse_tainted, with_override
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -40,6 +41,7 @@ def tag(
     message: str = "",
     *,
     expected: Collection[CommitId | None] | None = None,
+    despite_taint: str = "",
 ) -> Transaction | None:
     """Point a tag at a version; None if it does already.
 
@@ -51,25 +53,34 @@ def tag(
         author: who.
         message: why.
         expected: where the tag may point to now, None for nowhere; anywhere if left out.
+        despite_taint: why a version that is tainted gets it; kept in the message.
 
     Raises:
         ConflictError: `tag_moved`, it points elsewhere.
         NotFoundError: `version_missing`, the commit is not a version of the entry any more.
+        TaintedError: `tainted`.
         UsageError: `bad_tag`.
     """
     check_tag(name)
 
-    def refs(view: View) -> list[RefChange]:
+    def build(view: View) -> Draft:
         if not _has_version(view, entry, commit_id):
             raise NotFoundError("version_missing", f"{entry} has no version with the id {commit_id}")
         change = _move(view, tag_ref(entry, name), commit_id)
         if change.old == change.new:
-            return []
+            raise Settled
         if expected is not None and change.old not in expected:
             raise _is_moved(entry, name, change.old)
-        return [change]
+        said, shown = message or f"tag {entry}@{name}", _shown(repository, view, entry, commit_id)
+        if refuse_tainted(repository, [commit_id], shown, despite_taint):
+            said = with_override(said, despite_taint)
+        return Draft(author, said, (change,))
 
-    return _change(repository, author, message or f"tag {entry}@{name}", refs)
+    return _append(repository, build)
+
+
+def _shown(repository: Repository, view: View, entry: Entry, commit_id: CommitId) -> str:
+    return f"{called(view, entry)}@{read_commit(repository, commit_id).version}"
 
 
 def _is_moved(entry: Entry, name: str, present: CommitId | None) -> ConflictError:
@@ -225,6 +236,10 @@ def _change(
             raise Settled
         return Draft(author, message, tuple(changes))
 
+    return _append(repository, build)
+
+
+def _append(repository: Repository, build: Callable[[View], Draft]) -> Transaction | None:
     try:
         return repository.log.append(build)
     except Settled:

@@ -31,6 +31,7 @@ from mlreg.operations.history import latest_of, leaf_of, newest_first, read_comm
 from mlreg.operations.ingest import Report, ingest
 from mlreg.operations.naming import meant
 from mlreg.operations.scanning import Source
+from mlreg.operations.tainting import refuse_tainted, with_override
 from mlreg.repository.log import Draft, Settled, now
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
@@ -59,6 +60,8 @@ class NewVersion:
     """Tags that point to the version from the same transaction on."""
     may_be_older: bool = False
     """Whether the version may be older than another one of its line."""
+    despite_taint: str = ""
+    """Why it may have tags though it is tainted; kept in the message of the transaction."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What is stated about it in the same transaction: labels, why it is deprecated."""
 
@@ -133,6 +136,7 @@ class Batch:
             ConflictError: `version_exists` with other content, `version_removed`, `file_changed`.
             UsageError: `metadata_too_large`, `commit_too_large`, `bad_json`, `bad_version`, `bad_bump`, `bad_tag`.
             RefusedError: `version_goes_back`; `half_stored`, what was put before failed on the way to the disk.
+            TaintedError: `tainted`, it was made from something tainted, and is to have tags.
         """
         for name in new.tags:
             check_tag(name)
@@ -191,7 +195,8 @@ class Batch:
         refs = tuple(names.changes.values())
         author = self._versions[0].new.author
         notes = tuple(names.notes)
-        return Draft(author, message or self._message(refs), refs, tuple(self._packs), notes=notes)
+        said = with_override(message or self._message(refs), self._overrides())
+        return Draft(author, said, refs, tuple(self._packs), notes=notes)
 
     def _message(self, refs: Sequence[RefChange]) -> str:
         shown = [f"{version.new.entry}@{version.recorded.commit.version}" for version in self._versions]
@@ -201,6 +206,9 @@ class Batch:
             return f"store {listed} again"
         own = self._versions[0].new.message if len(shown) == 1 else ""
         return own or f"{'add' if any(ref.name.startswith('version/') for ref in refs) else 'tag'} {listed}"
+
+    def _overrides(self) -> str:
+        return "; ".join(dict.fromkeys(version.override for version in self._versions if version.override))
 
     def _clean_up(self, error: BaseException) -> None:
         code = error.code if isinstance(error, MlregError) else ""
@@ -237,6 +245,8 @@ class _Version:
     """One version on its way into the log. If its name is taken meanwhile, its commit is made anew."""
 
     recorded: Recorded
+    override: str
+    """Why it has tags though it is tainted; empty if it is not."""
 
     def __init__(self, repository: Repository, new: NewVersion, root: Child) -> None:
         self._repository = repository
@@ -253,6 +263,7 @@ class _Version:
         # Someone may have renamed it since the last attempt.
         self.new = replace(self.new, entry=meant(names.view, self._asked))
         version, registered = self._named(names) if self.new.version else self._bumped(names)
+        self._refuse_tainted(version, registered)
         if registered is None:
             commit_id, commit = self._packed = self._commit_of(version, names, writer)
             name = version_ref(self.new.entry, version)
@@ -263,6 +274,14 @@ class _Version:
             commit_id, commit = registered, self._read(names, registered)
         moved = [names.move(tag_ref(self.new.entry, tag), commit_id) for tag in dict.fromkeys(self.new.tags)]
         self.recorded = Recorded(commit_id, commit, is_changed=registered is None or any(moved))
+
+    def _refuse_tainted(self, version: str, registered: CommitId | None) -> None:
+        """Refuse tags for what is tainted; without tags it may be registered, and is tainted from its first day."""
+        self.override = ""
+        made_from = [registered] if registered else [item.commit for item in self.new.inputs]
+        shown, despite = f"{self.new.entry}@{version}", self.new.despite_taint
+        if self.new.tags and refuse_tainted(self._repository, made_from, shown, despite):
+            self.override = despite
 
     def _note(self, about: str) -> dict[str, Any]:
         new = self.new

@@ -12,6 +12,7 @@ from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_r
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.operations.naming import called
+from mlreg.operations.tainting import Taint, Taints
 from mlreg.registry import results
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
@@ -40,7 +41,11 @@ def statements_of(view: View, entry: Entry, version: str = "") -> Statements:
 
 
 def version_info(
-    repository: Repository, commit_id: CommitId, commit: Commit, stated: Statements | None = None
+    repository: Repository,
+    commit_id: CommitId,
+    commit: Commit,
+    stated: Statements | None = None,
+    taints: Sequence[Taint] | None = None,
 ) -> results.VersionInfo:
     """Return what is known of a version.
 
@@ -49,9 +54,11 @@ def version_info(
         commit_id: of the version.
         commit: the version as it was registered.
         stated: of its entry, if it is known already.
+        taints: of the version, if they are known already.
     """
     entry, view = Entry.parse(commit.entry), repository.log.view
     stated = stated or statements_of(view, entry, commit.version)
+    taints = Taints(repository).of_each([commit_id])[commit_id] if taints is None else taints
     own, of_entry = stated.about(commit), stated.of_entry
     facts = facts_of(own, {"metadata": commit.metadata})
     names, shown = map(known_ref_name, view.names_of(commit_id)), called(view, entry, of_entry)
@@ -76,6 +83,7 @@ def version_info(
         deprecated=str(either(of_entry, facts, "deprecated") or ""),
         frozen=bool(either(of_entry, facts, "frozen")),
         disputed=tuple(".".join(dispute.path) for dispute in (*disputes(own), *stated.disputed)),
+        taints=tuple(results.TaintInfo(*taint) for taint in taints),
     )
 
 
@@ -94,16 +102,19 @@ def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
-def entry_info(repository: Repository, entry: Entry) -> results.EntryInfo:
+def entry_info(repository: Repository, entry: Entry, taints: Taints) -> results.EntryInfo:
     """Return where an entry stands."""
     view = repository.log.view
     versions = {ref.target: history.leaf_of(ref) for ref in history.newest_first(view, entry) if ref.target}
     newest = history.latest_of(view, entry)
     commit = history.read_commit(repository, newest.target) if newest and newest.target else None
-    tags = {name: versions.get(ref.target, "") for name, ref in history.tags_of(view, entry).items() if ref.target}
+    tagged = {name: ref.target for name, ref in history.tags_of(view, entry).items() if ref.target}
+    tags = {name: versions.get(target, "") for name, target in tagged.items()}
+    shown_versions = dict.fromkeys([*([newest.target] if newest and newest.target else []), *tagged.values()])
+    tainted = tuple(versions.get(one, "") for one, some in taints.of_each(shown_versions).items() if some)
     size, time = (commit.size, commit.time) if commit else (0, "")
     shown, latest = str(called(view, entry)), history.leaf_of(newest) if newest else ""
-    return results.EntryInfo(shown, latest, len(versions), tags, size, time)
+    return results.EntryInfo(shown, latest, len(versions), tags, size, time, tainted)
 
 
 class Shown:

@@ -13,6 +13,7 @@ from mlreg.operations import history
 from mlreg.operations.checkout import checkout, remove_strays, strays, survey
 from mlreg.operations.scanning import NO_PATTERNS
 from mlreg.operations.selecting import Patterns, Selection
+from mlreg.operations.tainting import refuse_tainted
 from mlreg.registry import results
 from mlreg.registry.describe import version_info
 from mlreg.registry.resolve import Target
@@ -27,6 +28,9 @@ class Finds(Protocol):
     def find(self, text: str) -> tuple[Repository, Ref, Target]:
         """Return the repository that a ref speaks of, the ref, and the version that it names."""
 
+    def allow(self, repository: Repository, target: Target, despite_taint: str) -> None:
+        """Refuse to give out a version that is tainted, or keep why it is wanted all the same."""
+
     def files_of(self, repository: Repository, target: Target, path: str | None) -> list[File]:
         """Return the files of a version at or below a path."""
 
@@ -34,7 +38,15 @@ class Finds(Protocol):
 class Getting:
     """One version, and the directory it is to be written to."""
 
-    def __init__(self, registry: Finds, text: str, directory: Path, patterns: Patterns = NO_PATTERNS) -> None:
+    def __init__(
+        self,
+        registry: Finds,
+        text: str,
+        directory: Path,
+        patterns: Patterns = NO_PATTERNS,
+        *,
+        despite_taint: str = "",
+    ) -> None:
         """Find the version.
 
         Args:
@@ -42,12 +54,16 @@ class Getting:
             text: a ref; with a path, only that file or directory.
             directory: which need not be there.
             patterns: of the files that are written; others of the version are left as they are, there or not.
+            despite_taint: why it is wanted though it is tainted.
 
         Raises:
             NotFoundError: `path_not_found`, no file fits the patterns; and what else a ref may raise.
             UsageError: `bad_pattern`.
+            TaintedError: `tainted`.
         """
+        self._registry, self._despite_taint = registry, despite_taint
         self._repository, ref, self._target = registry.find(text)
+        refuse_tainted(self._repository, [self._target.commit_id], str(self._target), despite_taint)
         self._directory = directory
         self._all = registry.files_of(self._repository, self._target, ref.path)
         selection = Selection(patterns)
@@ -71,6 +87,7 @@ class Getting:
             IntegrityError: `object_missing`, `object_damaged`.
             RefusedError: `in_the_way`, `target_is_a_repository`.
         """
+        self._registry.allow(self._repository, self._target, self._despite_taint)
         done = checkout(self._repository, self._files, self._directory, report)
         removed = remove_strays(self._all, self._directory) if delete else 0
         return self._got(done.written, done.unchanged, removed, done.size)

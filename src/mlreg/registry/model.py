@@ -16,7 +16,7 @@ from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas, refuse_other_types, silent
-from mlreg.registry.results import Changed, EntryInfo, LineageNode, Tagged, VersionInfo
+from mlreg.registry.results import Annotated, Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
 class ModelRegistry:
@@ -51,6 +51,7 @@ class ModelRegistry:
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
+        despite_taint: str = "",
     ) -> VersionInfo:
         """Register a model: all of it is durable when this returns.
 
@@ -69,9 +70,11 @@ class ModelRegistry:
             message: why.
             tags: tags that point to the version from the same moment on.
             may_be_older: whether the version may be older than another one of its line.
+            despite_taint: why it may have tags though something that it was made from is tainted; it is kept.
 
         Raises:
             ConflictError: `version_exists` with other content.
+            TaintedError: `tainted`, and it is to have tags.
             RefusedError: `version_goes_back`.
             UnsupportedError: `missing_extra`.
             UsageError: `bad_name`, `bad_version`, `unknown_model_object`, `cannot_keep`, `bad_json`,
@@ -95,6 +98,7 @@ class ModelRegistry:
                 message=message,
                 tags=tags,
                 may_be_older=may_be_older,
+                despite_taint=despite_taint,
             )
         return added.version
 
@@ -135,6 +139,7 @@ class ModelRegistry:
         adapter: str | Adapter = "",
         into: object | None = None,
         trust: bool = False,
+        despite_taint: str = "",
     ) -> Any:
         """Return a model as the kind of object that was registered.
 
@@ -147,6 +152,7 @@ class ModelRegistry:
             into: a `torch.nn.Module` that is filled and returned, instead of a dict of tensors.
             trust: also do what could run code of whoever registered the model: unpickle, make types that
                 are not known to be safe.
+            despite_taint: why it is wanted though it is tainted; it is kept.
 
         Returns:
             A `Path` for a file or a directory, `bytes`, a dict of numpy arrays, or the live object of a
@@ -157,19 +163,23 @@ class ModelRegistry:
             IntegrityError: the stored bytes are not those that were registered; `bad_model`, no model can be
                 made of them.
             RefusedError: `untrusted`, this needs `trust`.
+            TaintedError: `tainted`.
             UnsupportedError: `missing_extra`, `no_adapter`.
             UsageError: `no_into`, `tensors_differ`.
         """
-        stored = self._stored(name, version, directory)
+        stored = self._stored(name, version, directory, despite_taint)
         return adapters.load(adapters.loader_of(stored, adapter), stored, into, trust=trust)
 
-    def get_path(self, name: str, version: str = "latest", directory: str | Path | None = None) -> Path:
+    def get_path(
+        self, name: str, version: str = "latest", directory: str | Path | None = None, *, despite_taint: str = ""
+    ) -> Path:
         """Return where the files of a model are, whatever was registered; nothing is loaded.
 
         Args:
             name: `suture_detector`.
             version: a version, a tag or `latest`.
             directory: where the files go; by default a directory of the cache.
+            despite_taint: as for `get_model`.
 
         Returns:
             A file, for a model that was registered as a file, bytes or arrays; else a directory.
@@ -177,14 +187,16 @@ class ModelRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
             IntegrityError: the stored bytes are not those that were registered.
+            TaintedError: `tainted`.
         """
-        stored = self._stored(name, version, directory)
+        stored = self._stored(name, version, directory, despite_taint)
         place = stored.checkout()
         return place if stored.form == "directory" else place / stored.one_path()
 
-    def _stored(self, name: str, version: str, directory: str | Path | None) -> Stored:
+    def _stored(self, name: str, version: str, directory: str | Path | None, despite_taint: str) -> Stored:
         target = self.registry.rev_parse(f"model/{name}@{version}")
         repository = self.registry.repository
+        self.registry.allow(repository, target, despite_taint)
         commit = read_commit(repository, target.commit_id)
         files = list(files_of(repository, commit))
         place = Path(directory) if directory else self._cached(str(commit.tree))
@@ -219,7 +231,7 @@ class ModelRegistry:
         """
         return self.registry.versions(f"model/{name}")
 
-    def tag(self, name: str, version: str, tag: str, message: str = "") -> Tagged:
+    def tag(self, name: str, version: str, tag: str, message: str = "", *, despite_taint: str = "") -> Tagged:
         """Point a tag of a model at one of its versions, wherever it pointed before.
 
         Args:
@@ -227,12 +239,40 @@ class ModelRegistry:
             version: a version, another tag or `latest`.
             tag: `production`.
             message: why.
+            despite_taint: why the version gets it though it is tainted; kept in the log.
 
         Raises:
             NotFoundError: `ref_not_found`.
+            TaintedError: `tainted`.
             UsageError: `bad_tag`.
         """
-        return self.registry.tag(f"model/{name}@{version}", tag, message)
+        return self.registry.tag(f"model/{name}@{version}", tag, message, despite_taint=despite_taint)
+
+    def taint(self, name: str, version: str, reason: str) -> Annotated:
+        """Say that something is wrong with a version: it is tainted, and everything that was made from it.
+
+        Args:
+            name: `suture_detector`.
+            version: a version, a tag or `latest`.
+            reason: what is wrong.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UsageError: `no_reason`.
+        """
+        from mlreg.registry.tainting import taint
+
+        return taint(self.registry, f"model/{name}@{version}", reason)
+
+    def untaint(self, name: str, version: str, message: str = "") -> Annotated:
+        """Take the taint of a version back; those of what it was made from stay.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        from mlreg.registry.tainting import untaint
+
+        return untaint(self.registry, f"model/{name}@{version}", message)
 
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import NotFoundError, RefusedError, UsageError
-from mlreg.formats.annotation import facts_of
+from mlreg.formats.annotation import TAINTED, facts_of
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name, parse_ref_name
 from mlreg.formats.ref import Ref, parse_ref
@@ -22,6 +22,7 @@ from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
 from mlreg.ids import CommitId
 from mlreg.operations import history
+from mlreg.operations.tainting import Taints, keep_override, refuse_tainted
 from mlreg.registry import results, tracing
 from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from mlreg.operations.scanning import Source
     from mlreg.registry.composing import Parts
 
-COPIED = ("labels", "deprecated")
+COPIED = ("labels", "deprecated", TAINTED)
 """Facts about a version that a copy of it has, too."""
 Report = Callable[[int], None]
 """Told about progress, in bytes."""
@@ -213,6 +214,7 @@ class Registry:
         may_be_older: bool = False,
         reread: bool = False,
         parts: Parts | None = None,
+        despite_taint: str = "",
         report: Report = silent,
     ) -> results.Added:
         """Register files as a version of an entry.
@@ -229,7 +231,11 @@ class Registry:
             may_be_older: whether it may be older than another version of its line.
             reread: whether to read files, too, that by size and times are as they were when they were last added.
             parts: patterns of the files that are meant, and what else the version is put together of.
+            despite_taint: why it may have tags though something that it was made from is tainted; it is kept.
             report: told about progress.
+
+        Raises:
+            TaintedError: `tainted`, and it is to have tags.
         """
         from mlreg.registry.composing import Parts, compose
 
@@ -247,6 +253,7 @@ class Registry:
             message=message,
             tags=tags,
             may_be_older=may_be_older,
+            despite_taint=despite_taint,
             report=report,
         )
 
@@ -263,6 +270,7 @@ class Registry:
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
+        despite_taint: str = "",
         report: Report = silent,
     ) -> results.Added:
         """Register sources, which may be files or bytes in memory, as `add` does.
@@ -278,6 +286,7 @@ class Registry:
             message: why.
             tags: set in the same step.
             may_be_older: as for `add`.
+            despite_taint: as for `add`.
             report: told about progress.
         """
         from mlreg.formats.plain import plain
@@ -299,6 +308,7 @@ class Registry:
             message=message,
             tags=tags,
             may_be_older=may_be_older,
+            despite_taint=despite_taint,
         )
         return self._record(new, report)._replace(hints=tuple(hints))
 
@@ -330,9 +340,12 @@ class Registry:
         bump: str = "",
         message: str = "",
         tags: Sequence[str] = (),
+        despite_taint: str = "",
         report: Report = silent,
     ) -> results.Added:
         """Register a version again under another name, with files, inputs, labels, and metadata as corrected.
+
+        A taint of its own is one of the copy, too.
 
         Args:
             text: a ref of this repository.
@@ -341,13 +354,18 @@ class Registry:
             bump: instead of a version.
             message: that of the version if left out.
             tags: set in the same step.
+            despite_taint: why it is copied though it is tainted; it is kept.
             report: told about progress.
+
+        Raises:
+            TaintedError: `tainted`.
         """
         from mlreg.operations.register import NewVersion
         from mlreg.operations.scanning import Source, Stored
 
         repository, ref, target = self.find(text)
         refuse_remote(ref)
+        refuse_tainted(repository, [target.commit_id], str(target), despite_taint)
         commit = history.read_commit(repository, target.commit_id)
         named = Entry.parse(entry) if entry else target.entry
         files = self.files_of(repository, target, ref.path)
@@ -366,6 +384,7 @@ class Registry:
             inputs=commit.inputs,
             message=message or commit.message,
             tags=tags,
+            despite_taint=despite_taint,
             facts={name: facts[name] for name in COPIED if facts.get(name)},
         )
         return self._record(new, report)._replace(hints=tuple(hints))
@@ -431,18 +450,40 @@ class Registry:
 
     # Versions out.
 
-    def get(self, text: str, directory: str | Path, *, delete: bool = False, report: Report = silent) -> results.Got:
+    def get(
+        self,
+        text: str,
+        directory: str | Path,
+        *,
+        delete: bool = False,
+        despite_taint: str = "",
+        report: Report = silent,
+    ) -> results.Got:
         """Write the files of a version below a directory; what is right already is not touched.
 
         Args:
             text: a ref; with a path, only that file or directory.
             directory: made if it is not there.
             delete: also remove files that are not part of the version.
+            despite_taint: why it is wanted though it is tainted; it is kept.
             report: told about progress.
+
+        Raises:
+            TaintedError: `tainted`.
         """
         from mlreg.registry.getting import Getting
 
-        return Getting(self, text, Path(directory)).get(report, delete=delete)
+        return Getting(self, text, Path(directory), despite_taint).get(report, delete=delete)
+
+    def allow(self, repository: Repository, target: Target, despite_taint: str) -> None:
+        """Refuse to give out a version that is tainted, or keep, here, why it is wanted all the same.
+
+        Raises:
+            TaintedError: `tainted`.
+        """
+        if refuse_tainted(repository, [target.commit_id], str(target), despite_taint):
+            commit = history.read_commit(repository, target.commit_id)
+            keep_override(self.repository, commit, str(target), despite_taint, self.author)
 
     def cat(self, text: str) -> Iterator[bytes]:
         """Yield the bytes of one file of a version, or of one tensor in it, verified piece by piece.
@@ -485,7 +526,8 @@ class Registry:
     def entries(self, pattern: str = "*") -> list[results.EntryInfo]:
         """Return the entries whose `kind/name` matches a shell pattern, sorted."""
         view = self.repository.log.refresh()
-        return [entry_info(self.repository, entry) for entry in entries_of(view, pattern)]
+        taints = Taints(self.repository)
+        return [entry_info(self.repository, entry, taints) for entry in entries_of(view, pattern)]
 
     def versions(self, text: str) -> list[results.VersionInfo]:
         """Return the versions of an entry, the newest first."""
@@ -495,8 +537,8 @@ class Registry:
         entry = resolve_entry(view, ref)
         live = [ref.target for ref in history.newest_first(view, entry) if ref.target]
         commits = history.read_commits(repository, live)
-        stated = statements_of(view, entry)
-        return [version_info(repository, commit_id, commits[commit_id], stated) for commit_id in live]
+        stated, taints = statements_of(view, entry), Taints(repository).of_each(live)
+        return [version_info(repository, one, commits[one], stated, taints[one]) for one in live]
 
     def files(self, text: str) -> list[results.FileInfo]:
         """Return the files of a version, sorted by path."""
@@ -555,7 +597,9 @@ class Registry:
 
     # Changes.
 
-    def tag(self, text: str, name: str, message: str = "", expect: str = "") -> results.Tagged:
+    def tag(
+        self, text: str, name: str, message: str = "", expect: str = "", *, despite_taint: str = ""
+    ) -> results.Tagged:
         """Point a tag of an entry at one of its versions.
 
         Args:
@@ -564,9 +608,11 @@ class Registry:
             message: why.
             expect: a ref of the version that the tag points to now, its version alone, or `none`; from elsewhere
                 it does not move.
+            despite_taint: why the version gets it though it is tainted; kept in the log.
 
         Raises:
             ConflictError: `tag_moved`, the tag is not where it was expected.
+            TaintedError: `tainted`.
         """
         from mlreg.operations import record
 
@@ -576,7 +622,14 @@ class Registry:
         previous = self._tagged(target.entry, name)
         expected = None if not expect else {None} if expect == "none" else {self._expected(target, expect)}
         done = record.tag(
-            self.repository, target.entry, name, target.commit_id, self.author, message, expected=expected
+            self.repository,
+            target.entry,
+            name,
+            target.commit_id,
+            self.author,
+            message,
+            expected=expected,
+            despite_taint=despite_taint,
         )
         return results.Tagged(f"{target.called}@{name}", previous, str(target), done is not None)
 

@@ -35,6 +35,16 @@ class InputInfo(NamedTuple):
     id: str
 
 
+class TaintInfo(NamedTuple):
+    """Why a version is tainted."""
+
+    ref: str
+    """The version that was tainted: itself, or one that it was made from."""
+    reason: str
+    author: str
+    time: str
+
+
 class VersionInfo(NamedTuple):
     """One version of an entry."""
 
@@ -65,6 +75,8 @@ class VersionInfo(NamedTuple):
     """Whether it cannot be removed."""
     disputed: tuple[str, ...]
     """Facts that two people corrected differently without knowing of each other: `metadata.metrics.map`."""
+    taints: tuple[TaintInfo, ...]
+    """Its own taint, and those of all that it was made from, the oldest first; empty if it is not tainted."""
 
 
 class Annotated(NamedTuple):
@@ -134,6 +146,8 @@ class EntryInfo(NamedTuple):
     """Of the newest version."""
     time: str
     """When the newest version was registered."""
+    tainted: tuple[str, ...]
+    """Those of its newest and its tagged versions that are tainted."""
 
 
 class FileInfo(NamedTuple):
@@ -233,6 +247,8 @@ class LineageNode(NamedTuple):
     """Whether its commit is in this repository."""
     state: State
     """Whether the version is in this repository: live, removed, or absent."""
+    tainted: bool = False
+    """Whether it, or something that it was made from, is tainted."""
 
 
 class GraphNode(NamedTuple):
@@ -247,6 +263,8 @@ class GraphNode(NamedTuple):
     tags: tuple[str, ...]
     """Of the same entry, sorted."""
     message: str
+    tainted: bool = False
+    """Whether it, or something that it was made from, is tainted."""
 
 
 class GraphEdge(NamedTuple):

@@ -19,6 +19,7 @@ from mlreg.formats.versions import order
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.operations.naming import called
+from mlreg.operations.tainting import Taints
 from mlreg.registry import results
 from mlreg.registry.describe import either, labels_of, version_info
 from mlreg.registry.registry import Registry
@@ -28,7 +29,7 @@ from mlreg.repository.view import View
 
 FIELDS = (
     *("author", "deprecated", "files", "form", "frozen", "inputs", "kind", "labels", "message", "meta", "name", "size"),
-    *("tags", "time", "version"),
+    *("tags", "tainted", "time", "version"),
 )
 """What expressions may speak of. Sizes are bytes; `inputs` is from role to ref; `tags` a list."""
 
@@ -65,7 +66,11 @@ def search(
     fitting = [one for one in fitting if _has_words(one.document, words)]
     ordered = sorted_by(fitting, keys, _sortable)[: max(0, limit) or None]
     commits = history.read_commits(registry.repository, [one.commit_id for one in ordered])
-    return [version_info(registry.repository, one.commit_id, commits[one.commit_id]) for one in ordered]
+    taints = Taints(registry.repository).of_each(one.commit_id for one in ordered)
+    return [
+        version_info(registry.repository, one.commit_id, commits[one.commit_id], taints=taints[one.commit_id])
+        for one in ordered
+    ]
 
 
 def _sortable(found: _Found) -> Mapping[str, Any]:
@@ -86,18 +91,18 @@ def _entries(view: View, pattern: str) -> dict[Entry, Entry]:
 
 
 def _documents(repository: Repository, view: View, entries: Mapping[Entry, Entry]) -> Iterator[_Found]:
-    stated, tags = view.all_annotations(), _tags(view)
+    stated, tags, taints = view.all_annotations(), _tags(view), Taints(repository)
     of_versions = by_version(stated)
     for entry, shown in entries.items():
         live = [ref for ref in history.newest_first(view, entry) if ref.target]
         of_entry = facts_of(stated.get(about_entry(entry), []))
         bodies = repository.objects.read_commits([ref.target for ref in live if ref.target])
+        tainted = taints.of_each(ref.target for ref in live if ref.target)
         for ref in live:
             assert ref.target is not None  # noqa: S101 - only live ones
-            yield _Found(
-                ref.target,
-                _document(shown, ref, bodies[ref.target], of_entry, of_versions, tags.get((entry, ref.target), [])),
-            )
+            own_tags = tags.get((entry, ref.target), [])
+            document = _document(shown, ref, bodies[ref.target], of_entry, of_versions, own_tags)
+            yield _Found(ref.target, {**document, "tainted": bool(tainted[ref.target])})
 
 
 def _tags(view: View) -> Mapping[tuple[Entry, CommitId], list[str]]:

@@ -8,10 +8,11 @@ content is a conflict. A tag moves, so it is compared with where it was when bot
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError
-from mlreg.formats.annotation import ABOUT_ENTRY, version_in
+from mlreg.formats.annotation import ABOUT_ENTRY, is_of_taint, version_in
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import (
     EXPERIMENT,
@@ -31,6 +32,7 @@ from mlreg.formats.transaction import RefChange
 from mlreg.formats.versions import AUTO, VersionFormat, order
 from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, tags_of, versions_of
+from mlreg.operations.tainting import about_commit, ancestry
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.registry import pins, results
 from mlreg.registry.describe import Shown
@@ -407,7 +409,7 @@ class _Union:
         return [
             one.note()
             for about, some in stated.items()
-            if self._is_known(about)
+            if self._is_known(about) or (is_of_taint(some) and self._is_behind(about))
             for one in some
             if not view.has_annotation(one.id)
         ]
@@ -420,6 +422,16 @@ class _Union:
             return is_asked and (family in self._sent_families or any(self._view.newest_first(family)))
         name = version_in(about)
         return self._chosen.has(name) and (name in self._sent or _target(self._view, name) is not None)
+
+    def _is_behind(self, about: str) -> bool:
+        """Tell whether something that the receiver has, or gets, may be made from what a statement is about."""
+        return self._chosen.names is None or about in self._behind
+
+    @cached_property
+    def _behind(self) -> frozenset[str]:
+        names = self._chosen.names or ()
+        starts = (target for name in names if (target := _target(self._sender.log.view, name)))
+        return frozenset(map(about_commit, ancestry(self._sender, starts).values()))
 
     def _is_version(self, commit: CommitId | None, base: CommitId | None) -> bool:
         """Tell whether two commits are the same version of an entry, perhaps registered in both places apart."""
@@ -582,7 +594,8 @@ def _notes_lacking(sender: View, receiver: View, refs: Collection[str]) -> int:
             return f"version/{about.removeprefix(ABOUT_ENTRY)}" in families
         return version_in(about) in refs
 
-    stated = (one for about, some in sender.all_annotations().items() if is_about(about) for one in some)
+    by_name = sender.all_annotations().items()
+    stated = (one for about, some in by_name if is_about(about) or is_of_taint(some) for one in some)
     return sum(not receiver.has_annotation(one.id) for one in stated)
 
 

@@ -14,6 +14,7 @@ from mlreg.formats.ref import Ref, parse_ref
 from mlreg.ids import CommitId
 from mlreg.operations.history import newest_first
 from mlreg.operations.lineage import Walk, down, present_commits, state_of, up, users_of, walk
+from mlreg.operations.tainting import Taints
 from mlreg.registry import results
 from mlreg.registry.describe import Shown
 from mlreg.registry.resolve import Target, entries_of, resolve_entry
@@ -66,6 +67,7 @@ def lineage(
             depth=step.depth,
             present=bool(nodes[str(step.commit_id)].ref),
             state=nodes[str(step.commit_id)].state,
+            tainted=nodes[str(step.commit_id)].tainted,
         )
         for step in walk.steps()
     ]
@@ -128,7 +130,9 @@ def _edges(walk: Walk, direction: Direction) -> Iterable[results.GraphEdge]:
 def _nodes(repository: Repository, ids: Iterable[CommitId]) -> list[results.GraphNode]:
     ids, view = list(ids), repository.log.view
     commits, tags, shown = present_commits(repository, ids), _tags(view), Shown(view)
-    return [_node(view, commit_id, commits.get(commit_id), tags, shown) for commit_id in ids]
+    taints = Taints(repository).of_each(ids)
+    nodes = (_node(view, commit_id, commits.get(commit_id), tags, shown) for commit_id in ids)
+    return [node._replace(tainted=bool(taints[commit_id])) for commit_id, node in zip(ids, nodes, strict=True)]
 
 
 def _node(

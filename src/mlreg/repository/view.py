@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError, NotFoundError
-from mlreg.formats.annotation import Annotation, in_order, known_annotation
+from mlreg.formats.annotation import TAINTED, Annotation, in_order, known_annotation
 from mlreg.formats.pack import PackIndex, PackKind, Sort
 from mlreg.formats.snapshot import NoteState, PackState, RefState, Snapshot
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
@@ -22,9 +22,11 @@ from mlreg.repository.database import Database, Layout
 
 LIVE, DROPPED, REAPED = 0, 1, 2
 
+_HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
+
 _LAYOUT = Layout(
-    3,
-    """
+    4,
+    f"""
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)
         WITHOUT ROWID;
@@ -39,6 +41,7 @@ _LAYOUT = Layout(
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
     CREATE TABLE annotations(id TEXT PRIMARY KEY, about TEXT, number INTEGER, note TEXT) WITHOUT ROWID;
     CREATE INDEX annotations_about ON annotations(about);
+    CREATE INDEX annotations_tainted ON annotations(about) WHERE {_HAS_TAINT};
     """,
 )
 _TABLES = ("state", "refs", "transactions", "changes", "packs", "objects", "commits", "annotations")
@@ -385,6 +388,11 @@ class View:
         query = "SELECT DISTINCT about FROM annotations WHERE about >= ? AND about < ? AND instr(note, ?)"
         mark = f"{json.dumps(fact)}: {json.dumps(value)}"
         rows = self._db.rows(query, (prefix, prefix + "\U0010ffff", mark))
+        return {row[0]: self.annotations(row[0]) for row in rows}
+
+    def tainted(self) -> dict[str, list[Annotation]]:
+        """Return what was stated about the things that were ever tainted, by name; an index knows which."""
+        rows = self._db.rows(f"SELECT DISTINCT about FROM annotations WHERE {_HAS_TAINT}", ())
         return {row[0]: self.annotations(row[0]) for row in rows}
 
     def _annotations(self, condition: str, values: Sequence[str]) -> dict[str, list[Annotation]]:
