@@ -23,6 +23,7 @@ from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
 
 if TYPE_CHECKING:
+    from mlreg.operations.usage_files import Tracking
     from mlreg.registry.results import Synced
 
 PROJECT_FILE = ".mlreg.yaml"
@@ -50,6 +51,8 @@ KEYS: dict[str, str] = {
     "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
     "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
     "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
+    "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
+    "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
 """What may be set, besides `remotes.NAME`; behind `metadata_schema` may stand a pattern of names.
@@ -57,10 +60,13 @@ KEYS: dict[str, str] = {
 The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
 """
 
+_ON, _OFF = ("on", "true"), ("off", "false")
+MAX_NAME = 200
+"""Characters of a name that are kept of who reads."""
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_SWITCHES = ("access_control", "code_diff")
+_SWITCHES = ("access_control", "code_diff", "share_names")
 _PLACES = ("storage_path", SCHEMA)
 
 
@@ -171,8 +177,25 @@ class Config:
             path = self.repository
         except NoRepositoryError:
             path = self.directory.absolute() / DIRECTORY
-        lazy = {"author": lambda: self.author, "formats": lambda: self.formats, "schemas": self.schemas}
+        lazy = {
+            "author": lambda: self.author,
+            "formats": lambda: self.formats,
+            "schemas": self.schemas,
+            "tracking": lambda: self.tracking,
+        }
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
+
+    @property
+    def tracking(self) -> Tracking | None:
+        """How it is kept which versions are read; None if it is not."""
+        from mlreg.formats.usage import Reader
+        from mlreg.operations.usage_files import Tracking
+
+        if self._from_files("usage.tracking") in _OFF:
+            return None
+        name = self.environment.get("MLREG_AUTHOR") or self.environment.get("USER") or ""
+        shares = self._from_files("usage.share_names") == "true"
+        return Tracking(Reader(_printable(name), _printable(os.uname().nodename)), shares)
 
     @property
     def runs(self) -> Path | None:
@@ -395,6 +418,8 @@ def _check_value(key: str, value: str, origin: str) -> None:
         version_format(value)
     if word in _COUNTS and not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= MOST):
         raise UsageError("bad_config", f"{origin}: {key} is a whole number from 1 on, not {value!r:.80}")
+    if key == "usage.tracking" and value not in (*_ON, *_OFF):
+        raise UsageError("bad_config", f"{origin}: {key} is on or off, not {value!r:.80}")
     if word in _SWITCHES and value not in ("true", "false"):
         raise UsageError("bad_config", f"{origin}: {key} is true or false, not {value!r:.80}")
 
@@ -468,6 +493,10 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
                 raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
         below[last] = int(value) if last in _COUNTS else value == "true" if last in _SWITCHES else value
     replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())
+
+
+def _printable(name: str) -> str:
+    return "".join(filter(str.isprintable, name))[:MAX_NAME]
 
 
 def _git_author() -> str:

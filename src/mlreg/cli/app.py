@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "tainting": ("taint", "untaint"),
+    "usage": ("usage",),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),

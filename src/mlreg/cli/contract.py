@@ -115,6 +115,7 @@ SCHEMAS: dict[str, Schema] = {
     "status": _one(results.Status),
     "tag": _one(results.Tagged),
     "tag-ls": _many(results.TagInfo),
+    "usage": _many(results.UsageInfo),
     "verify": _one(results.Verified),
     "wait": _one(results.Resolved),
 }
@@ -171,6 +172,7 @@ COMMANDS: dict[str, Contract] = {
     "show": Contract(("show", "show-tensors"), READS),
     "log": Contract(("log", "log-graph"), READS),
     "lineage": Contract(("lineage",), READS),
+    "usage": Contract(("usage",), READS),
     "rev-parse": Contract(("rev-parse",), READS),
     "wait": Contract(("wait",), (*READS, NotYetError)),
     "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),

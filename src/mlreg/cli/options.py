@@ -195,4 +195,5 @@ def registry_of(config: Config) -> Registry:
         lambda: config.remotes,
         lambda: config.formats,
         config.schemas,
+        tracking=lambda: config.tracking,
     )

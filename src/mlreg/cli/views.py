@@ -153,6 +153,24 @@ def _pairs(tags: Mapping[str, str], tainted: Sequence[str]) -> str:
     return ",".join(f"{name}={_marked(version, tainted)}" for name, version in tags.items())
 
 
+def usage(items: Sequence[results.UsageInfo]) -> View:
+    """How often versions were read."""
+    columns = (
+        Column("VERSION"),
+        Column("TIMES", COUNT),
+        Column("LAST"),
+        Column("WAYS"),
+        Column("BY"),
+        Column("SIZE", SIZE),
+        Column("ADDED"),
+    )
+    rows = [
+        (i.ref, i.times, i.last, ",".join(f"{way}={n}" for way, n in i.ways.items()), ",".join(i.by), i.size, i.time)
+        for i in items
+    ]
+    return View(columns, rows, [item.ref for item in items])
+
+
 def events(items: Sequence[results.Event]) -> View:
     """What happened."""
     columns = (

@@ -16,7 +16,7 @@ from mlreg.operations.clearing import delete
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas
+from mlreg.registry.registry import Registry, Schemas, Tracks
 from mlreg.registry.resuming import reopen, resume, said_in
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place, now
@@ -46,6 +46,7 @@ class ExperimentRegistry:
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         schemas: Schemas | None = None,
         *,
+        tracking: Tracks | None = None,
         runs: str | Path | None = None,
         artifacts: str = ARTIFACTS,
         interval: int = INTERVAL,
@@ -54,18 +55,19 @@ class ExperimentRegistry:
         """Name the repository, as `Registry` does. If there is none, starting the first run makes it.
 
         Args:
-            path: as `Registry`, and so are the others up to `schemas`.
+            path: as `Registry`, and so are the others up to `schemas`, and `tracking`.
             author: as above.
             cache: as above.
             remotes: as above.
             formats: as above.
             schemas: as above.
+            tracking: as `Registry`.
             runs: where runs are kept while they live; by default in the repository, which is a directory then.
             artifacts: the directory of a run's version in which logged files stand.
             interval: seconds between two looks at processor, memory and disk.
             run: id of the run that this process is part of, if any, as `mlreg run exec` says in `MLREG_RUN`.
         """
-        self.registry = Registry(path, author, cache, remotes, formats, schemas)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking)
         self.place = Place(self.registry, Path(runs) if runs else None)
         self.artifacts = artifacts.strip("/") or ARTIFACTS
         self.interval = interval

@@ -31,6 +31,9 @@ class Finds(Protocol):
     def allow(self, repository: Repository, target: Target, despite_taint: str) -> None:
         """Refuse to give out a version that is tainted, or keep why it is wanted all the same."""
 
+    def used(self, repository: Repository, target: Target, way: str) -> None:
+        """Keep that a version was read."""
+
     def files_of(self, repository: Repository, target: Target, path: str | None) -> list[File]:
         """Return the files of a version at or below a path."""
 
@@ -90,6 +93,7 @@ class Getting:
         self._registry.allow(self._repository, self._target, self._despite_taint)
         done = checkout(self._repository, self._files, self._directory, report)
         removed = remove_strays(self._all, self._directory) if delete else 0
+        self._registry.used(self._repository, self._target, "get")
         return self._got(done.written, done.unchanged, removed, done.size)
 
     def preview(self, *, delete: bool) -> results.Got:

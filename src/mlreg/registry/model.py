@@ -15,7 +15,8 @@ from mlreg.errors import NoRepositoryError
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas, refuse_other_types, silent
+from mlreg.registry.reading import content_of
+from mlreg.registry.registry import Registry, Schemas, Tracks, refuse_other_types, silent
 from mlreg.registry.results import Annotated, Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
@@ -34,9 +35,11 @@ class ModelRegistry:
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         schemas: Schemas | None = None,
+        *,
+        tracking: Tracks | None = None,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first model makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats, schemas)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking)
 
     def register_model(
         self,
@@ -197,12 +200,13 @@ class ModelRegistry:
         target = self.registry.rev_parse(f"model/{name}@{version}")
         repository = self.registry.repository
         self.registry.allow(repository, target, despite_taint)
+        self.registry.used(repository, target, "api")
         commit = read_commit(repository, target.commit_id)
         files = list(files_of(repository, commit))
         place = Path(directory) if directory else self._cached(str(commit.tree))
 
         def read(path: str) -> bytes:
-            return b"".join(self.registry.cat(f"{target}:{path}"))
+            return b"".join(content_of(self.registry, f"{target}:{path}").parts)
 
         def checked_out() -> Path:
             checkout(repository, files, place, silent)

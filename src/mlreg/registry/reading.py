@@ -19,6 +19,9 @@ from mlreg.registry.resolve import Target
 from mlreg.repository.repository import Repository
 from mlreg.tensors.tensor_format import TensorInfo
 
+MAX_DIGITS = 18
+"""Of a place in a file."""
+
 
 class Content(NamedTuple):
     """Bytes, and what they are."""
@@ -30,6 +33,13 @@ class Content(NamedTuple):
 
 
 def read(registry: Finds, text: str, span: str = "") -> Content:
+    """Find the bytes of a file, or of one of its tensors, as `content_of` does, and keep that they are read."""
+    repository, target, found = _found(registry, text, span)
+    registry.used(repository, target, "cat")
+    return found
+
+
+def content_of(registry: Finds, text: str, span: str = "") -> Content:
     """Find the bytes of a file, or of one of its tensors, of which only those pieces are read that it lies in.
 
     Args:
@@ -41,18 +51,22 @@ def read(registry: Finds, text: str, span: str = "") -> Content:
         NotFoundError: `path_not_found`, `tensor_not_found`.
         UsageError: `no_path`, `bad_range`.
     """
+    return _found(registry, text, span)[2]
+
+
+def _found(registry: Finds, text: str, span: str) -> tuple[Repository, Target, Content]:
     repository, ref, target = registry.find(text)
     file, name = _file(registry, repository, ref, target)
     shown = f"{target}:{file.path}"
     if name is None and not span:
-        return Content(shown, repository.objects.read_whole(file.id, file.size))
+        return repository, target, Content(shown, repository.objects.read_whole(file.id, file.size))
     stored = StoredFile(repository.objects, file)
     start, end = 0, file.size
     if name is not None:
         tensor = _tensor(stored, name, shown)
         shown, start, end = f"{shown}{TENSOR}{name}", tensor.start, tensor.end
     first, last = _range(span, end - start)
-    return Content(shown, stored.pieces(start + first, start + last))
+    return repository, target, Content(shown, stored.pieces(start + first, start + last))
 
 
 def _range(text: str, size: int) -> tuple[int, int]:
@@ -67,7 +81,7 @@ def _range(text: str, size: int) -> tuple[int, int]:
     if (
         not dash
         or not (first or last)
-        or not all(not one or (one.isascii() and one.isdigit()) for one in (first, last))
+        or not all(not one or (one.isascii() and one.isdigit() and len(one) <= MAX_DIGITS) for one in (first, last))
     ):
         raise UsageError("bad_range", f"{quoted(text)} is no range of bytes", fix=("--range 0-99", "--range=-100"))
     if not first:

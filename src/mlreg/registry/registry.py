@@ -7,13 +7,13 @@ user writes them; every error is a `MlregError` with what, why and fix.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlreg.errors import NotFoundError, RefusedError, UsageError
+from mlreg.errors import MlregError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.annotation import TAINTED, facts_of
 from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name, parse_ref_name
@@ -26,15 +26,17 @@ from mlreg.operations.tainting import Taints, keep_override, refuse_tainted
 from mlreg.registry import results, tracing
 from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
-from mlreg.registry.places import full_url
+from mlreg.registry.places import DIRECTORY, full_url
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, View
 from mlreg.stores import open_store
+from mlreg.stores.directory import DirectoryStore
 
 if TYPE_CHECKING:
     from mlreg.operations.register import Batch, NewVersion
     from mlreg.operations.scanning import Source
+    from mlreg.operations.usage_files import ReadLog, Tracking
     from mlreg.registry.composing import Parts
 
 COPIED = ("labels", "deprecated", TAINTED)
@@ -45,6 +47,10 @@ Report = Callable[[int], None]
 
 Schemas = Callable[[Entry], Mapping[str, object]]
 """Returns the schemas for the metadata of an entry, by what they are called."""
+
+
+Tracks = Callable[[], "Tracking | None"]
+"""Returns how reads are kept; None if they are not."""
 
 
 def silent(size: int) -> None:
@@ -62,6 +68,8 @@ class Registry:
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         schemas: Schemas | None = None,
+        *,
+        tracking: Tracks | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -73,6 +81,7 @@ class Registry:
             remotes: from name to URL; a function is asked when a remote is needed.
             formats: how versions are called, by kind; a function is asked when a version is named.
             schemas: JSON Schemas that metadata must keep; asked when metadata is written.
+            tracking: how it is kept which versions are read; asked when one is. Nothing is kept without it.
         """
         self._path = path
         self._author = author
@@ -80,6 +89,7 @@ class Registry:
         self._remotes = remotes or {}
         self._formats = formats or {}
         self._schemas = schemas
+        self._tracking = tracking
         self._elsewhere: dict[str, Repository] = {}
         self._batch: Batch | None = None
         self._moment = ""
@@ -473,7 +483,7 @@ class Registry:
         """
         from mlreg.registry.getting import Getting
 
-        return Getting(self, text, Path(directory), despite_taint).get(report, delete=delete)
+        return Getting(self, text, Path(directory), despite_taint=despite_taint).get(report, delete=delete)
 
     def allow(self, repository: Repository, target: Target, despite_taint: str) -> None:
         """Refuse to give out a version that is tainted, or keep, here, why it is wanted all the same.
@@ -484,6 +494,38 @@ class Registry:
         if refuse_tainted(repository, [target.commit_id], str(target), despite_taint):
             commit = history.read_commit(repository, target.commit_id)
             keep_override(self.repository, commit, str(target), despite_taint, self.author)
+
+    @cached_property
+    def tracking(self) -> Tracking | None:
+        """How it is kept which versions are read; None if it is not."""
+        return self._tracking() if self._tracking else None
+
+    @cached_property
+    def reads(self) -> ReadLog | None:
+        """Where it is kept which versions are read; None if it is not, or cannot be."""
+        from mlreg.formats.usage import Reader
+        from mlreg.operations.usage_files import ReadLog
+
+        repository, tracking = self.repository, self.tracking
+        if tracking is None or not isinstance(repository.store, DirectoryStore):
+            return None
+        # A repository that is shared may lie elsewhere: there names are told only if that is wished.
+        is_private = repository.store.root.name == DIRECTORY
+        reader = tracking.reader if is_private or tracking.shares_names else Reader()
+        return ReadLog(repository.store, repository.notes.parent if repository.notes else None, reader)
+
+    def used(self, repository: Repository, target: Target, way: str) -> None:
+        """Keep, here, that a version was read; a read never fails for it.
+
+        Args:
+            repository: that it was read from.
+            target: the version.
+            way: one of `mlreg.formats.usage.WAYS`.
+        """
+        with suppress(MlregError, OSError):
+            if self._tracking and not self._moment and self.reads:
+                is_here = repository is self.repository
+                self.reads.note([f"{target.entry}@{target.version}"], way if is_here else "remote")
 
     def cat(self, text: str) -> Iterator[bytes]:
         """Yield the bytes of one file of a version, or of one tensor in it, verified piece by piece.

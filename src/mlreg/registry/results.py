@@ -106,6 +106,23 @@ class StatementInfo(NamedTuple):
     """What changed; null takes a key away."""
 
 
+class UsageInfo(NamedTuple):
+    """How often a version was read."""
+
+    ref: str
+    times: int
+    last: str
+    """The day of the last time, `2026-11-23`; empty if it never was."""
+    ways: Mapping[str, int]
+    """How often in which way: `api`, `cat`, `get`, `pull`, `remote`."""
+    by: tuple[str, ...]
+    """Who read it, as far as that is kept, sorted: `ann@host`."""
+    size: int
+    """Of the version, in bytes."""
+    time: str
+    """When the version was registered."""
+
+
 class NoteInfo(NamedTuple):
     """A note that someone left."""
 

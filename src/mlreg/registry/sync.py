@@ -8,10 +8,11 @@ content is a conflict. A tag moves, so it is compared with where it was when bot
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.errors import ConflictError, IntegrityError, MlregError, NotFoundError
 from mlreg.formats.annotation import ABOUT_ENTRY, is_of_taint, version_in
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import (
@@ -34,6 +35,7 @@ from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, tags_of, versions_of
 from mlreg.operations.tainting import about_commit, ancestry
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
+from mlreg.operations.usage_files import copy_usage, publish
 from mlreg.registry import pins, results
 from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry, Report, silent
@@ -112,6 +114,7 @@ class Sync:
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
         self._note_agreement(there)
         self._part(there)
+        self._send_usage(there)
         return self._synced(there, done)
 
     def preview_push(self, refs: Sequence[str] = (), *, force_tags: bool = False) -> results.Synced:
@@ -242,7 +245,26 @@ class Sync:
     def _bring(self, there: Repository, plan: Plan, word: str, report: Report) -> results.Synced:
         done = transfer(there, self._here, plan, self._registry.author, f"{word} from {self.name}", report)
         self._part(there)
+        self._take_usage(there, done)
         return self._synced(self._here, done)
+
+    def _send_usage(self, there: Repository) -> None:
+        """Tell the remote what was read here; a push does not fail for it."""
+        with suppress(MlregError, OSError):
+            tracking, reads = self._registry.tracking, self._registry.reads
+            if tracking and reads:
+                publish(self._here.store, reads.writer, shares_names=tracking.shares_names)
+                copy_usage(self._here.store, there.store)
+
+    def _take_usage(self, there: Repository, done: Transferred) -> None:
+        """Keep which versions were brought, and what the remote knows of reads; no pull fails for it."""
+        with suppress(MlregError, OSError):
+            reads = self._registry.reads if self._registry.tracking else None
+            if reads:
+                names = [parse_ref_name(move.name) for move in done.moves]
+                brought = [f"{n.entry}@{n.leaf}" for n in names if n.remote is None and n.sort == "version"]
+                reads.note(brought, "pull")
+                copy_usage(there.store, self._here.store)
 
     def _synced(self, receiver: Repository, done: Transferred) -> results.Synced:
         moved = [(parse_ref_name(move.name), move) for move in done.moves]

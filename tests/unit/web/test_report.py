@@ -119,6 +119,7 @@ def test_no_text_is_in_the_file_as_it_is(text: str) -> None:
         kind="model",
         name="net",
         version="1.0.0",
+        taints=(),
         id="ab",
         tree="cd",
         files=1,
