@@ -61,8 +61,6 @@ The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
 """
 
 _ON, _OFF = ("on", "true"), ("off", "false")
-MAX_NAME = 200
-"""Characters of a name that are kept of who reads."""
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
@@ -188,14 +186,14 @@ class Config:
     @property
     def tracking(self) -> Tracking | None:
         """How it is kept which versions are read; None if it is not."""
-        from mlreg.formats.usage import Reader
+        from mlreg.formats.usage import Reader, readable
         from mlreg.operations.usage_files import Tracking
 
         if self._from_files("usage.tracking") in _OFF:
             return None
         name = self.environment.get("MLREG_AUTHOR") or self.environment.get("USER") or ""
         shares = self._from_files("usage.share_names") == "true"
-        return Tracking(Reader(_printable(name), _printable(os.uname().nodename)), shares)
+        return Tracking(Reader(readable(name), readable(os.uname().nodename)), shares)
 
     @property
     def runs(self) -> Path | None:
@@ -493,10 +491,6 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
                 raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
         below[last] = int(value) if last in _COUNTS else value == "true" if last in _SWITCHES else value
     replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())
-
-
-def _printable(name: str) -> str:
-    return "".join(filter(str.isprintable, name))[:MAX_NAME]
 
 
 def _git_author() -> str:

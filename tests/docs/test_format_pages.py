@@ -17,7 +17,7 @@ from mlreg.codecs import CODECS, codec_of
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes, Shape
 from mlreg.errors import MlregError
-from mlreg.formats import canonical, names, paths
+from mlreg.formats import canonical, names, paths, usage
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.identity import Identity
 from mlreg.formats.journal import line_of, read_journal
@@ -202,6 +202,15 @@ def test_the_page_on_runs_shows_a_journal_and_what_it_is_sealed_as() -> None:
     assert canonical.encode(summary(state, "finished", state.metrics)) == json_of("run")
     assert encode_series(state.metrics) == metrics
     assert decode_series(metrics) == state.metrics
+
+
+def test_the_page_on_usage_shows_reads_and_their_sum() -> None:
+    own, shared = (text.encode() for text in fences("usage", "text"))
+    counted = usage.decode(own)
+
+    assert b"".join(usage.line_for(key, reader) for key, readers in counted.items() for reader in readers) * 2 == own
+    assert usage.encode(usage.without_readers(counted)) == shared
+    assert f".{usage.total(counted)}`" in section("usage", "Example")
 
 
 def test_the_codec_page_shows_a_frame_that_is_decoded() -> None:

@@ -15,7 +15,14 @@ import pytest
 from blake3 import blake3
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/tour.md", "docs/output.md", "docs/experiments.md", "docs/data-quality.md")
+PAGES = (
+    "README.md",
+    "docs/tour.md",
+    "docs/output.md",
+    "docs/experiments.md",
+    "docs/data-quality.md",
+    "docs/lineage-and-usage.md",
+)
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")

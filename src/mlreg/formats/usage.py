@@ -61,6 +61,11 @@ Counts = dict[Key, dict[Reader, int]]
 """How often, by what was read and by whom."""
 
 
+def readable(name: str) -> str:
+    """Return as much of a name as a record can have."""
+    return "".join(filter(str.isprintable, name))[:MAX_NAME]
+
+
 def line_for(key: Key, reader: Reader, count: int = 1) -> bytes:
     """Return the line of a record."""
     named = {name: value for name, value in reader._asdict().items() if value}

@@ -1,0 +1,113 @@
+"""Taint and usage as a user meets them: marks, the exit code, reasons, settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.calling import Call
+
+NET, ROWS = "model/net@1.0.0", "data/rows@2026.01.01"
+WHY = "wrong labels"
+
+
+@pytest.fixture
+def tainted(mlreg: Call) -> Call:
+    assert mlreg("taint", ROWS, "--reason", WHY).out == f"tainted {ROWS}\n"
+    return mlreg
+
+
+def test_a_taint_on_data_refuses_the_tag_production_two_steps_down_with_its_exit_code(tainted: Call) -> None:
+    tainted("add", "model/tuned", "weights", "--version", "1.0.0", "--in", f"base={NET}")
+
+    run = tainted("tag", "model/tuned@1.0.0", "production", "--json")
+
+    assert (run.status, run.out, run.error["code"], run.error["exit"]) == (15, "", "tainted", 15)
+    assert WHY in run.error["message"]
+    assert tainted("tag", "ls", "model/tuned").out == ""
+    assert tainted("untaint", ROWS).out == f"untainted {ROWS}\n"
+    assert tainted("tag", "model/tuned@1.0.0", "production").status == 0
+
+
+def test_it_is_marked_wherever_versions_are_listed(tainted: Call) -> None:
+    rows = {line.split("\t")[0]: line.split("\t") for line in tainted("ls", "model").out.splitlines()}
+    assert rows["model/net"][1] == "1.0.0 (tainted)"
+    assert rows["model/net"][4] == "production=1.0.0 (tainted)"
+    assert tainted("ls", "model/net").out.startswith(f"{NET} (tainted)\t")
+    assert tainted("ls", "model/net", "-q").out == f"{NET}\n"
+    assert f"tainted\t{WHY} ({ROWS}, " in tainted("show", NET).out
+    assert [item["tainted"] for item in tainted("lineage", NET, "--json").document["items"]] == [True, True]
+    assert tainted("lineage", NET).out.count("(tainted)") == 2
+    assert tainted("lineage", NET, "--output", "mermaid").out.count("(tainted)") == 2
+    assert tainted("log", "--graph", "model/net").out.count("(tainted)") == 2
+    (taint,) = tainted("show", NET, "--json").document["taints"]
+    assert (taint["ref"], taint["reason"]) == (ROWS, WHY)
+
+
+def test_what_is_not_tainted_has_no_mark(mlreg: Call) -> None:
+    mlreg("taint", NET, "--reason", WHY)
+
+    assert "tainted" not in mlreg("ls", "data").out + mlreg("show", ROWS).out + mlreg("lineage", ROWS).out
+    assert mlreg("get", ROWS, "out").status == 0
+
+
+def test_files_are_not_written_nor_is_a_preview_made_of_what_is_tainted(tainted: Call) -> None:
+    for words in (["get", NET, "out"], ["get", NET, "out", "-n"], ["copy", NET, "--bump", "minor"]):
+        assert tainted(*words).status == 15
+    assert not Path("out").exists()
+    assert tainted("cat", f"{NET}:weights").out == "weights"
+
+
+def test_a_reason_is_kept_where_it_is_looked_for(tainted: Call) -> None:
+    assert tainted("get", NET, "out", "--despite-taint", "for a look").status == 0
+    assert tainted("tag", NET, "demo", "-m", "shown", "--despite-taint", "to us").status == 0
+    assert tainted("copy", NET, "--version", "1.0.1", "--tag", "beta", "--despite-taint", "a try").status == 0
+
+    assert tainted("meta", "log", NET, "--format", "{message}").out == f"get {NET} (despite taint: for a look)\n"
+    assert tainted("tag", "log", "net@demo", "--format", "{message}").out == "shown (despite taint: to us)\n"
+    assert "(despite taint: a try)" in tainted("tag", "log", "net@beta", "--format", "{message}").out
+
+
+def test_a_read_is_counted_by_way(mlreg: Call) -> None:
+    mlreg("get", NET, "out")
+    mlreg("get", NET, "out", "-n")
+    mlreg("cat", f"{NET}:weights")
+    mlreg("show", NET)
+
+    (item,) = mlreg("usage", "--json").document["items"]
+    assert (item["ref"], item["times"], item["ways"]) == (NET, 2, {"cat": 1, "get": 1})
+    assert len(item["by"]) == 1
+    assert mlreg("usage", "-q").out == f"{NET}\n"
+    assert mlreg("usage", ROWS, "--format", "{times}").out == "0\n"
+
+
+def test_usage_of_a_remote_is_what_was_pushed_there_without_names(mlreg: Call, tmp_path: Path) -> None:
+    mlreg("get", NET, "out")
+    mlreg("push")
+
+    (item,) = mlreg("usage", "origin::model/net", "--json").document["items"]
+    assert (item["times"], item["by"]) == (1, [])
+    files = [path for path in (tmp_path / "registry" / "usage").rglob("*") if path.is_file()]
+    assert len(files) == 1
+    assert b"Ann" not in files[0].read_bytes()
+
+
+@pytest.mark.parametrize("word", ["off", "false"])
+def test_a_setting_ends_it(mlreg: Call, tmp_path: Path, word: str) -> None:
+    assert mlreg("config", "set", "usage.tracking", word).status == 0
+    mlreg("get", NET, "out")
+    mlreg("push")
+
+    assert mlreg("usage").out == ""
+    assert not (Path(".mlreg") / "usage").exists()
+    assert not (tmp_path / "registry" / "usage").exists()
+
+
+def test_a_setting_that_is_neither_is_refused(mlreg: Call) -> None:
+    assert mlreg("config", "set", "usage.tracking", "maybe", "--json").error["code"] == "bad_config"
+    assert mlreg("config", "set", "usage.share_names", "yes", "--json").error["code"] == "bad_config"
+    assert mlreg("config", "set", "usage.share_names", "true").status == 0
+    mlreg("get", NET, "out")
+    mlreg("push")
+    assert mlreg("usage", "origin::model/net", "--json").document["items"][0]["by"] != []
