@@ -30,6 +30,16 @@ def test_a_taint_on_data_refuses_the_tag_production_two_steps_down_with_its_exit
     assert tainted("tag", "model/tuned@1.0.0", "production").status == 0
 
 
+def test_who_taints_is_told_which_tags_point_there_and_who_untaints_what_still_taints(mlreg: Call) -> None:
+    assert "model/net@production" in mlreg("taint", ROWS, "--reason", WHY).err
+    assert mlreg("taint", "exp/churn@latest", "--reason", WHY).err == ""
+
+    run = mlreg("untaint", NET)
+    assert (run.status, run.out) == (0, f"unchanged {NET}\n")
+    assert f"{NET} is tainted still, by {ROWS}" in run.err
+    assert mlreg("untaint", ROWS).err == ""
+
+
 def test_it_is_marked_wherever_versions_are_listed(tainted: Call) -> None:
     rows = {line.split("\t")[0]: line.split("\t") for line in tainted("ls", "model").out.splitlines()}
     assert rows["model/net"][1] == "1.0.0 (tainted)"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import views
+from mlreg.cli import output, views
 from mlreg.cli.options import REF, Message, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.registry import tainting
@@ -27,13 +27,19 @@ def taint(
 
       mlreg taint data/frames@2026.11.23 --reason 'patients of the test split are in it'
     """
-    result = tainting.taint(open_registry(), ref, reason)
+    registry = open_registry()
+    result = tainting.taint(registry, ref, reason)
+    tags = tainting.tags_on_tainted(registry, result.ref)
+    output.warn(f"what these tags point to is tainted: {', '.join(tags)}" if tags else "")
     out.show("meta", result, views.annotated(result, "tainted"))
 
 
 def untaint(out: Printer, ref: Source, message: Message = "") -> None:
     """Take the taint of a version back; those of what it was made from stay."""
-    result = tainting.untaint(open_registry(), ref, message)
+    registry = open_registry()
+    result = tainting.untaint(registry, ref, message)
+    others = tainting.other_sources(registry, ref)
+    output.warn(f"{result.ref} is tainted still, by {', '.join(others)}" if others else "")
     out.show("meta", result, views.annotated(result, "untainted"))
 
 

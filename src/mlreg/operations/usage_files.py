@@ -69,10 +69,10 @@ class ReadLog:
             way: one of `mlreg.formats.usage.WAYS`.
         """
         day = now()[:10]
-        lines = (usage.line_for(Key(self.writer, day, version, way), self._reader) for version in versions)
+        lines = b"".join(usage.line_for(Key(self.writer, day, version, way), self._reader) for version in versions)
         with suppress(OSError, MlregError):
             # Another process may have left half a line.
-            if _append(f"{self._store.url}/{OWN}{day}.{self.writer}", b"\n" + b"".join(lines)):
+            if lines and _append(f"{self._store.url}/{OWN}{day}.{self.writer}", b"\n" + lines):
                 fold(self._store, self.writer)
 
 

@@ -7,12 +7,15 @@ from typing import Any
 
 from mlreg.errors import UsageError
 from mlreg.formats.annotation import TAINTED, about_version
-from mlreg.formats.names import version_ref
+from mlreg.formats.names import known_ref_name, version_ref
 from mlreg.formats.ref import Ref, parse_ref
+from mlreg.ids import CommitId
 from mlreg.operations.history import read_commit, version_of
 from mlreg.operations.naming import called
+from mlreg.operations.tainting import Taints
 from mlreg.registry import results
 from mlreg.registry.annotating import Subject
+from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry, refuse_path, refuse_remote
 from mlreg.registry.resolve import resolve_entry
 from mlreg.repository.view import View
@@ -20,6 +23,8 @@ from mlreg.repository.view import View
 
 class _Source(Subject):
     """A version that taints, or does not any more; one that was removed, too, for what was made from it stays."""
+
+    _removed: CommitId | None = None
 
     def _find(self, view: View, ref: Ref) -> None:
         entry = resolve_entry(view, ref) if ref.name else None
@@ -30,7 +35,12 @@ class _Source(Subject):
         commit = read_commit(self._repository, found.removed)
         self.entry, self.ref = entry, f"{called(view, entry)}@{commit.version}"
         self.about = about_version(version_ref(entry, commit.version), commit.content())
-        self.is_version, self._start = True, {"metadata": commit.metadata}
+        self.is_version, self._start, self._removed = True, {"metadata": commit.metadata}, found.removed
+
+    @property
+    def commit_id(self) -> CommitId:
+        """Of the version."""
+        return self._removed or self._target.commit_id
 
     def _before(self, view: View) -> Mapping[str, Any]:
         return self._start
@@ -49,6 +59,29 @@ def _source(registry: Registry, text: str) -> _Source:
             fix=(f"mlreg ls {source.ref}", f"mlreg taint {source.ref}@latest --reason 'WHY'"),
         )
     return source
+
+
+def tags_on_tainted(registry: Registry, source: str) -> list[str]:
+    """Return the tags that point to a version, or to what was made from it, if it is tainted; sorted.
+
+    Args:
+        registry: where.
+        source: of the taint, in the one form in which refs are printed.
+    """
+    repository = registry.repository
+    view = repository.log.refresh()
+    named = [(known_ref_name(ref.name), ref.target) for ref in view.refs("tag/")]
+    tags = [(name, target) for name, target in named if name and target]
+    taints, shown = Taints(repository).of_each(target for _, target in tags), Shown(view)
+    reached = {target for target, some in taints.items() if source in {taint.ref for taint in some}}
+    return sorted(shown.ref(name.entry, name.leaf) for name, target in tags if target in reached)
+
+
+def other_sources(registry: Registry, text: str) -> list[str]:
+    """Return the versions by which a version is tainted, sorted; it may have been removed."""
+    source = _source(registry, text)
+    repository = registry.repository
+    return sorted(taint.ref for taint in Taints(repository).of_each([source.commit_id])[source.commit_id])
 
 
 def taint(registry: Registry, text: str, reason: str) -> results.Annotated:

@@ -233,6 +233,18 @@ def test_a_preview_counts_and_sends_nothing(project: Project, shared: Path, tmp_
     assert len(project.files) == 1
 
 
+def test_a_pull_that_brings_nothing_counts_nothing(project: Project, tmp_path: Path, shared: Path) -> None:
+    Sync(project.registry).push()
+    other = Project(tmp_path, "other", shared)
+    Sync(project.registry).pull()
+    assert project.files == []
+    Sync(other.registry).pull()
+    before = other.bytes
+
+    Sync(other.registry).pull()
+    assert other.bytes == before
+
+
 # What others wrote.
 
 
