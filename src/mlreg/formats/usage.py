@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from mlreg.formats.journal import line_of
+from mlreg.formats import canonical
 from mlreg.formats.names import Entry, is_entry, is_version_text
 from mlreg.ids import is_lower_hex
 
@@ -69,7 +69,9 @@ def readable(name: str) -> str:
 def line_for(key: Key, reader: Reader, count: int = 1) -> bytes:
     """Return the line of a record."""
     named = {name: value for name, value in reader._asdict().items() if value}
-    return line_of({**key._asdict(), "count": count, **named})
+    body = canonical.encode({**key._asdict(), "count": count, **named})
+    # Not `journal.line_of`, whose module is slow to import, and each read of the command line would.
+    return b"%08x %s\n" % (crc32(body), body)
 
 
 def encode(counts: Counts) -> bytes:

@@ -12,7 +12,6 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,6 +137,8 @@ def fold(store: Store, writer: str) -> None:
     Raises:
         MlregError: the store cannot be written to.
     """
+    from datetime import date, timedelta
+
     # Of the last two days someone may be writing still.
     end = str(date.fromisoformat(now()[:10]) - timedelta(days=1))
     for place, days in _days_of(store, writer).items():
