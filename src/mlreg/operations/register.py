@@ -29,7 +29,7 @@ from mlreg.formats.versions import VersionFormat, order, precedence
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.ingest import Report, ingest
-from mlreg.operations.naming import meant
+from mlreg.operations.naming import called, meant
 from mlreg.operations.scanning import Source
 from mlreg.operations.tainting import refuse_tainted, with_override
 from mlreg.repository.log import Draft, Settled, now
@@ -263,7 +263,7 @@ class _Version:
         # Someone may have renamed it since the last attempt.
         self.new = replace(self.new, entry=meant(names.view, self._asked))
         version, registered = self._named(names) if self.new.version else self._bumped(names)
-        self._refuse_tainted(version, registered)
+        self._refuse_tainted(names, version, registered)
         if registered is None:
             commit_id, commit = self._packed = self._commit_of(version, names, writer)
             name = version_ref(self.new.entry, version)
@@ -275,13 +275,19 @@ class _Version:
         moved = [names.move(tag_ref(self.new.entry, tag), commit_id) for tag in dict.fromkeys(self.new.tags)]
         self.recorded = Recorded(commit_id, commit, is_changed=registered is None or any(moved))
 
-    def _refuse_tainted(self, version: str, registered: CommitId | None) -> None:
-        """Refuse tags for what is tainted; without tags it may be registered, and is tainted from its first day."""
+    def _refuse_tainted(self, names: _Ahead, version: str, registered: CommitId | None) -> None:
+        """Refuse new tags for what is tainted; without them it may be registered, and is tainted from its first day."""
         self.override = ""
-        made_from = [registered] if registered else [item.commit for item in self.new.inputs]
-        shown, despite = f"{self.new.entry}@{version}", self.new.despite_taint
-        if self.new.tags and refuse_tainted(self._repository, made_from, shown, despite):
-            self.override = despite
+        new = self.new
+        present = (names.ref(tag_ref(new.entry, tag)) for tag in new.tags)
+        if registered and all(ref and ref.target == registered for ref in present):
+            return
+        # One that is registered in the same transaction cannot be read yet; its inputs can.
+        sources = [*(item.commit for item in new.inputs), *([registered] if registered else [])]
+        if new.tags and refuse_tainted(
+            self._repository, sources, f"{called(names.view, new.entry)}@{version}", new.despite_taint
+        ):
+            self.override = new.despite_taint
 
     def _note(self, about: str) -> dict[str, Any]:
         new = self.new

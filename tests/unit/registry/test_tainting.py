@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,14 @@ from mlreg.errors import IntegrityError, MlregError, TaintedError
 from mlreg.formats.commit import Commit
 from mlreg.formats.pack import Sort
 from mlreg.ids import CommitId
+from mlreg.operations.check import check
 from mlreg.operations.lineage import present_commits
 from mlreg.operations.tainting import Taints
 from mlreg.registry import annotating, tainting, tracing
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.model import ModelRegistry
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry
+from mlreg.registry.registry import Registry, silent
 from mlreg.registry.searching import search
 from mlreg.registry.sync import Sync, status
 from mlreg.repository.database import Database
@@ -175,6 +177,31 @@ def test_it_is_seen_in_lists_lineage_and_searches(registry: Registry) -> None:
     assert {info.ref for info in search(registry, where="tainted = true") if info.taints} == {RAW, CLEAN, NET}
 
 
+def test_what_has_its_tags_already_may_be_added_again(registry: Registry, file: Path) -> None:
+    def again(tag: str) -> bool:
+        return registry.add("model/net", [file], version="1.0.0", inputs=[("data", CLEAN)], tags=[tag]).changed
+
+    assert again("production")
+    tainting.taint(registry, RAW, "wrong")
+
+    assert not again("production")
+    assert not registry.tag(NET, "production").changed
+    assert refused(lambda: again("beta")).code == "tainted"
+
+
+def test_a_batch_tags_nothing_tainted_in_two_steps(registry: Registry, file: Path) -> None:
+    tainting.taint(registry, RAW, "wrong")
+
+    with registry.batch():
+        for tags in ((), ("beta",)):
+            call = partial(registry.add, "model/new", [file], version="1.0.0", inputs=[("base", NET)], tags=tags)
+            if not tags:
+                assert call().changed
+            else:
+                assert refused(call).code == "tainted"
+    assert [info.tags for info in registry.versions("model/new")] == [()]
+
+
 # All the same.
 
 
@@ -280,6 +307,7 @@ def test_a_taint_comes_with_the_model_alone(registry: Registry, tmp_path: Path) 
 
     assert [info.ref for info in other.entries()] == ["model/net"]
     assert why(other, NET) == [(RAW, "wrong")]
+    assert check(other.repository, 1.0, silent).problems == []
     assert refused(lambda: other.tag(NET, "production")).code == "tainted"
     tainting.untaint(registry, RAW)
     Sync(registry).push()
