@@ -18,11 +18,13 @@ from mlreg.formats.tree import (
     Child,
     Difference,
     File,
+    Folder,
     Mode,
     Node,
     at_or_below,
     build,
     differences,
+    listed,
     walk,
 )
 from mlreg.ids import ContentId, ObjectId, TreeId
@@ -172,6 +174,45 @@ def test_a_part_of_a_tree_is_what_stands_at_a_path_or_below_it(files: list[File]
     assert list(at_or_below(root, nodes.__getitem__, path)) == [
         file for file in sorted_by_bytes(files) if file.path == path or file.path.startswith(f"{path}/")
     ]
+
+
+@pytest.mark.usefixtures("small_nodes")
+@given(data=st.data())
+def test_a_directory_lists_what_is_right_in_it_once_and_in_order(data: st.DataObject) -> None:
+    parts = st.text("a/-0", min_size=1, max_size=8).map(lambda text: text.strip("/").replace("//", "/-/") or "a")
+    found = data.draw(st.lists(st.tuples(parts, st.sampled_from(["x", "a"])), max_size=60))
+    files = [File(path, Mode.FILE, 1, ONE) for path in {f"{path}.{end}" for path, end in found}]
+    folder = data.draw(st.sampled_from(["", *(file.path.rpartition("/")[0] for file in files)]))
+    nodes = Nodes()
+    root = nodes.root_of(files).id
+
+    rows = list(listed(root, nodes.__getitem__, folder))
+
+    prefix = f"{folder}/" if folder else ""
+    below = [file.path.removeprefix(prefix) for file in files if file.path.startswith(prefix)]
+    assert [row.path for row in rows] == [
+        prefix + name.rstrip("/")
+        for name in sorted({rest.partition("/")[0] + "/" * ("/" in rest) for rest in below}, key=str.encode)
+    ]
+    assert [row for row in rows if isinstance(row, File)] == [
+        file for file in sorted_by_bytes(files) if file.path.startswith(prefix) and "/" not in file.path[len(prefix) :]
+    ]
+    assert all(isinstance(row, File | Folder) for row in rows)
+
+
+def test_listing_a_directory_reads_nothing_of_what_is_deeper(many: tuple[list[File], Nodes, TreeId]) -> None:
+    files, nodes, _ = many
+    names = ["a", "deep", "zebra"]
+    right = [files[0]._replace(path=name) for name in names if name != "deep"]
+    root = nodes.root_of([*(file._replace(path=f"deep/{file.path}") for file in files), *right]).id
+    read: list[TreeId] = []
+
+    def load(node: TreeId) -> bytes:
+        read.append(node)
+        return nodes[node]
+
+    assert [row.path for row in listed(root, load)] == names
+    assert len(read) <= 8
 
 
 def test_looking_for_a_part_reads_a_few_of_many_nodes(many: tuple[list[File], Nodes, TreeId]) -> None:

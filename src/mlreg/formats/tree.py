@@ -28,6 +28,8 @@ MAX_LEVEL = 8
 MAX_BYTES = 64 * 1024 * 1024
 
 _HEADER = struct.Struct("<4sBBHIQQI")
+_BEHIND_SLASH = chr(ord("/") + 1)
+"""Behind a directory, this comes after all that is in it."""
 
 _Row = TypeVar("_Row", "File", "Child")
 
@@ -278,7 +280,7 @@ def at_or_below(root: TreeId, load: Load, path: str) -> Iterator[File]:
     """
     # Between a path and what is below it there may be others: `a`, `a-b`, `a/c`.
     yield from _between(root, load, path, f"{path}\0")
-    yield from _between(root, load, f"{path}/", f"{path}{chr(ord('/') + 1)}")
+    yield from _between(root, load, f"{path}/", path + _BEHIND_SLASH)
 
 
 def _between(root: TreeId, load: Load, first: str, end: str) -> Iterator[File]:
@@ -293,6 +295,36 @@ def _between(root: TreeId, load: Load, first: str, end: str) -> Iterator[File]:
             yield file
         else:
             return
+
+
+class Folder(NamedTuple):
+    """A directory of a tree: it has files somewhere below it."""
+
+    path: str
+
+
+def listed(root: TreeId, load: Load, folder: str = "") -> Iterator[File | Folder]:
+    """Yield what lies right in a directory, in order; of the root if `folder` is empty.
+
+    What lies deeper is passed over: of it, only nodes are read at which a directory begins or ends.
+
+    Raises:
+        IntegrityError: `bad_tree`, a node that was read does not stand where its parent says.
+    """
+    prefix = f"{folder}/" if folder else ""
+    cursor, reached = _Cursor(root, load), prefix
+    while row := cursor.row:
+        if _name(row) < reached:
+            cursor.step()
+        elif cursor.height:
+            cursor.descend()
+        elif not _name(row).startswith(prefix):
+            return
+        elif (mark := _name(row).find("/", len(prefix))) >= 0:
+            yield Folder(_name(row)[:mark])
+            reached = _name(row)[:mark] + _BEHIND_SLASH
+        elif file := cursor.step():
+            yield file
 
 
 class Difference(NamedTuple):

@@ -83,6 +83,10 @@ class StoredFile:
 
     def parts_between(self, start: int, end: int) -> Iterator[Part]:
         """Yield the parts that bytes from `start` to `end` lie in, in order."""
+        if len(self.parts) > MAX_PARTS and end > self.parts[-1].end:
+            every = self._objects.parts_of(self._file.id, self._file.size)
+            yield from (part for part in every if part.end > start and part.start < end)
+            return
         at = bisect_right(self.parts, start, key=lambda part: part.end)
         while at < len(self.parts) and self.parts[at].start < end:
             yield self.parts[at]

@@ -1,0 +1,130 @@
+"""The files of one version, found, listed and opened one by one, and the names under which versions are found.
+
+Nothing grows with the version here: a directory costs what is right in it, a file what is read of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.names import Entry
+from mlreg.formats.paths import check_path
+from mlreg.formats.tree import File, Folder
+from mlreg.operations import history
+from mlreg.operations.opened_file import OpenedFile
+from mlreg.registry.resolve import entries_of
+
+if TYPE_CHECKING:
+    from mlreg.registry.registry import Registry
+
+
+class Names(NamedTuple):
+    """What lies right below the first words of names."""
+
+    words: tuple[str, ...]
+    """Next words, sorted: `data`, and below it `vision`."""
+    versions: tuple[str, ...]
+    """Versions of the entries there: `frames@2026.11.23`; of each entry the newest first."""
+
+
+def names_below(registry: Registry, beginning: str = "") -> Names:
+    """Return what lies right below `data`, or `data/vision`, or everything if it is empty."""
+    view = registry.repository.log.refresh()
+    prefix = f"{beginning}/" if beginning else ""
+    below = {str(shown): entry for entry, shown in entries_of(view).items() if str(shown).startswith(prefix)}
+    words = {rest.partition("/")[0] for name in below if "/" in (rest := name.removeprefix(prefix))}
+    versions = (
+        f"{name.removeprefix(prefix)}@{history.leaf_of(ref)}"
+        for name, entry in below.items()
+        if "/" not in name.removeprefix(prefix)
+        for ref in history.newest_first(view, entry)
+        if ref.target
+    )
+    return Names(tuple(sorted(words)), tuple(versions))
+
+
+def has_tag(registry: Registry, entry: str, tag: str) -> bool:
+    """Tell whether an entry has a tag."""
+    from mlreg.operations.naming import meant
+
+    view = registry.repository.log.refresh()
+    found = history.tags_of(view, meant(view, Entry.parse(entry))).get(tag)
+    return found is not None and found.target is not None
+
+
+class VersionFiles:
+    """The files of one version. It stays that version, whatever happens to tags and names."""
+
+    def __init__(self, registry: Registry, text: str) -> None:
+        """Find the version.
+
+        Args:
+            registry: where refs begin.
+            text: a ref; a path in it is ignored.
+
+        Raises:
+            NotFoundError: `ref_not_found`, and what else a ref may raise.
+        """
+        self._repository, _, self.target = registry.find(text)
+        self._commit = history.read_commit(self._repository, self.target.commit_id)
+
+    @property
+    def time(self) -> str:
+        """When it was registered, UTC: `2026-11-23T06:28:00Z`."""
+        return self._commit.time
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return self._commit.size
+
+    def find(self, path: str) -> File | Folder:
+        """Return what a path names; the empty one is the directory of all.
+
+        Raises:
+            NotFoundError: `path_not_found`.
+        """
+        if not path:
+            return Folder("")
+        first = next(history.files_of(self._repository, self._commit, path), None)
+        if first is None:
+            raise self._missing(path)
+        return first if first.path == path else Folder(path)
+
+    def listed(self, folder: str = "") -> Iterator[File | Folder]:
+        """Yield what lies right in a directory, in order.
+
+        Raises:
+            RefusedError: `unsafe_path`, someone else's work.
+        """
+        for one in history.listing_of(self._repository, self._commit, folder):
+            check_path(one.path)
+            yield one
+
+    def below(self, path: str = "") -> Iterator[File]:
+        """Yield the file with a path, or all below it, in order.
+
+        Raises:
+            RefusedError: `unsafe_path`, someone else's work.
+        """
+        for file in history.files_of(self._repository, self._commit, path):
+            check_path(file.path)
+            yield file
+
+    def open(self, path: str) -> OpenedFile:
+        """Open a file for reading, at any place.
+
+        Raises:
+            NotFoundError: `path_not_found`.
+            UsageError: `no_path`, it is a directory.
+        """
+        found = self.find(path)
+        if isinstance(found, Folder):
+            place = f"{self.target}:{path}" if path else str(self.target)
+            raise UsageError("no_path", f"{place} is a directory", fix=f"mlreg ls {self.target}")
+        return OpenedFile(self._repository.objects, found, f"{self.target}:{path}")
+
+    def _missing(self, path: str) -> NotFoundError:
+        return NotFoundError("path_not_found", f"{self.target} has no file {path}", fix=f"mlreg ls {self.target}")
