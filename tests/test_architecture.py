@@ -87,6 +87,7 @@ MAY_DELETE_FROM_A_STORE = {
     "repository/packing.py": "takes back packs of its own that no transaction names",
 }
 MAY_CHANGE_DIRECTORIES = {
+    "integrations/filesystem.py": "removes what waits, when its user says so, through fsspec's own local files",
     "registry/staging.py": "takes away what waited and is registered now",
     "registry/pins.py": "forgets what was noted of a remote",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",

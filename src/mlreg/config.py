@@ -183,6 +183,10 @@ class Config:
         }
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
+    def get_data_registry_config(self) -> dict[str, Any]:
+        """Return the arguments of `DataRegistry`."""
+        return self.get_registry_config()
+
     @property
     def tracking(self) -> Tracking | None:
         """How it is kept which versions are read; None if it is not."""

@@ -2,7 +2,7 @@
 
     >>> from mlreg.registry import ModelRegistry
 
-`registry` is what the command line calls, `model` and `experiment` what training code calls; `results` and
+`registry` is what the command line calls, `model`, `experiment` and `data` what training code calls; `results` and
 `run_results` are what they return. A kind of entry is one line in `kinds`.
 """
 
@@ -12,13 +12,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mlreg.registry.data import DataRegistry
     from mlreg.registry.experiment import ExperimentRegistry
     from mlreg.registry.model import ModelRegistry
     from mlreg.registry.registry import Registry
 
-__all__ = ["ExperimentRegistry", "ModelRegistry", "Registry"]
+__all__ = ["DataRegistry", "ExperimentRegistry", "ModelRegistry", "Registry"]
 
-_MODULES = {"ExperimentRegistry": "experiment", "ModelRegistry": "model", "Registry": "registry"}
+_MODULES = {
+    "DataRegistry": "data",
+    "ExperimentRegistry": "experiment",
+    "ModelRegistry": "model",
+    "Registry": "registry",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -76,9 +76,14 @@ class VersionFiles:
         return self._commit.time
 
     @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return self._commit.size
+    def tree(self) -> str:
+        """The id of all files: the same for versions with the same files."""
+        return str(self._commit.tree)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it was registered as one file."""
+        return self._commit.form != "directory" and self._commit.files == 1
 
     def find(self, path: str) -> File | Folder:
         """Return what a path names; the empty one is the directory of all.

@@ -6,7 +6,9 @@ import errno
 import multiprocessing
 import pickle
 import threading
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -150,7 +152,7 @@ def test_what_cannot_be_read_is_a_system_error(
 @pytest.mark.parametrize("path", [f"{ROOT}/new", "/data/new", "/data/train@golden/x", "/new"])
 def test_a_version_is_never_written(fs: MlregFileSystem, path: str) -> None:
     before = fs.find("/data")
-    for write in (lambda: fs.pipe_file(path, b"1"), lambda: fs.mkdir(path), lambda: fs.rm_file(f"{ROOT}/a.csv")):
+    for write in (partial(fs.pipe_file, path, b"1"), partial(fs.mkdir, path), partial(fs.rm_file, f"{ROOT}/a.csv")):
         with pytest.raises(OSError, match="only what lies in") as caught:
             write()
         assert caught.value.errno == errno.EROFS
@@ -209,7 +211,7 @@ def read_all(fs: MlregFileSystem, answers: multiprocessing.SimpleQueue[bytes]) -
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_another_process_reads_with_the_same_file_system(fs: MlregFileSystem, method: str) -> None:
     whole = b"".join(fs.cat_file(name) for name in fs.find(ROOT))
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     answers = context.SimpleQueue()
     workers = [context.Process(target=read_all, args=(fs, answers)) for _ in range(2)]
     for worker in workers:

@@ -1,0 +1,252 @@
+"""Datasets from training code: register them, get them back whole, in part, or as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlreg.errors import NoRepositoryError, UsageError
+from mlreg.formats.versions import AUTO
+from mlreg.operations.checkout import checkout
+from mlreg.operations.opened_file import OpenedFile
+from mlreg.registry import frames
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry, Schemas, silent
+from mlreg.registry.results import Changed, EntryInfo, FileInfo, LineageNode, Tagged, VersionInfo
+from mlreg.registry.version_files import VersionFiles
+
+if TYPE_CHECKING:
+    from mlreg.registry.differences import Difference
+
+FORMS = ("path", "pandas", "arrow", "duckdb")
+"""As what a dataset may be got."""
+
+
+class DataRegistry:
+    """The datasets of one repository.
+
+    >>> from mlreg.config import Config
+    >>> datasets = DataRegistry(**Config().get_data_registry_config())  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        author: str | Callable[[], str],
+        cache: str | Path | None = None,
+        remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
+        schemas: Schemas | None = None,
+    ) -> None:
+        """Name the repository, as `Registry` does. If there is none, registering the first dataset makes it."""
+        self.registry = Registry(path, author, cache, remotes, formats, schemas)
+
+    # In.
+
+    def register_dataset(
+        self,
+        data: object,
+        name: str,
+        version: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        bump: str = "",
+        inputs: Iterable[tuple[str, str]] = (),
+        message: str = "",
+        tags: Sequence[str] = (),
+        may_be_older: bool = False,
+    ) -> VersionInfo:
+        """Register a dataset: all of it is durable when this returns.
+
+        Args:
+            data: a path, a list of paths, bytes, a table of pandas, Arrow or Polars, or a mapping from paths in the
+                version to any of these. A table becomes Parquet.
+            name: `frames`, without the kind.
+            version: by default the day, and `.1` and so on behind it for more of a day. Registering the same
+                content again is no error, and makes no new version.
+            metadata: JSON values, such as description, license, schema and splits.
+            bump: instead of a version, a part of it.
+            inputs: (role, ref) of what the dataset was made from.
+            message: why.
+            tags: tags that point to the version from the same moment on.
+            may_be_older: whether the version may be older than another one of its line.
+
+        Raises:
+            ConflictError: `version_exists` with other content.
+            UnsupportedError: `missing_extra`.
+            UsageError: `bad_name`, `bad_version`, `unknown_data`, `bad_json`.
+        """
+        handed = frames.sources_of(data)
+        self._make_repository()
+        added = self.registry.register(
+            f"data/{name}",
+            handed.sources,
+            handed.form,
+            version=version or ("" if bump else AUTO),
+            bump=bump,
+            metadata=metadata,
+            inputs=inputs,
+            message=message,
+            tags=tags,
+            may_be_older=may_be_older,
+        )
+        return added.version
+
+    def _make_repository(self) -> None:
+        try:
+            _ = self.registry.repository
+        except NoRepositoryError:
+            if "://" in self.registry.path:
+                raise
+            init(Path(self.registry.path), shared=True)
+
+    # Out.
+
+    def get_dataset(
+        self,
+        name: str,
+        version: str = "latest",
+        directory: str | Path | None = None,
+        *,
+        into: str = "path",
+        path: str = "",
+    ) -> Any:
+        """Return a dataset, or a part of it.
+
+        Args:
+            name: `frames`.
+            version: a version, a tag or `latest`.
+            directory: where files go; by default a directory of the cache, where they are checked, and mended,
+                whenever they are asked for.
+            into: `path`; or `pandas`, `arrow` or `duckdb` for all tables in it, one below the other: CSV, TSV, JSONL
+                and Parquet, which must all be of one kind.
+            path: of a file or a directory in the dataset; only that.
+
+        Returns:
+            A `Path`, to a file if one is meant, else to a directory; a `DataFrame`, a `Table`, or a relation.
+
+        Raises:
+            NotFoundError: `ref_not_found`, `path_not_found`, `no_table`.
+            IntegrityError: the stored bytes are not those that were registered.
+            UnsupportedError: `missing_extra`.
+            UsageError: `unlike_tables`, `no_form`.
+        """
+        files = self._files(name, version)
+        if into == "path":
+            return self._place(files, path, directory)
+        if into not in FORMS:
+            raise UsageError("no_form", f"a dataset does not come as {into!r:.80}", fix=f"one of: {', '.join(FORMS)}")
+        tables = frames.tables_in(str(files.target), [file.path for file in files.below(path)])
+        if into == "duckdb":
+            return frames.duckdb_of([self._place(files, table, directory) for table in tables])
+        return {"pandas": frames.pandas_of, "arrow": frames.arrow_of}[into](tables, files.open)
+
+    def open(self, name: str, version: str, path: str) -> OpenedFile:
+        """Open one file of a dataset for reading, at any place: only what is asked for is read.
+
+        Args:
+            name: `frames`.
+            version: a version, a tag or `latest`.
+            path: in the dataset.
+
+        Returns:
+            A file object; it stays that file, whatever happens to tags.
+
+        Raises:
+            NotFoundError: `ref_not_found`, `path_not_found`.
+            UsageError: `no_path`, it is a directory.
+        """
+        return self._files(name, version).open(path)
+
+    def list_files(self, name: str, version: str = "latest", path: str = "") -> list[FileInfo]:
+        """Return the files of a dataset, or those at or below a path, sorted by path.
+
+        Raises:
+            NotFoundError: `ref_not_found`, `path_not_found`.
+        """
+        return self.registry.files(f"data/{name}@{version}" + f":{path}" * bool(path))
+
+    def _files(self, name: str, version: str) -> VersionFiles:
+        return VersionFiles(self.registry, f"data/{name}@{version}")
+
+    def _place(self, files: VersionFiles, path: str, directory: str | Path | None) -> Path:
+        wanted = list(files.below(path))
+        if path and not wanted:
+            files.find(path)  # says what is not found
+        below = self.registry.cache or Path(self.registry.path) / "cache"
+        place = Path(directory) if directory else below / "datasets" / files.tree
+        checkout(self.registry.repository, wanted, place, silent)
+        return place / (path or (wanted[0].path if files.is_single else ""))
+
+    # Looking.
+
+    def get_info(self, name: str, version: str = "latest") -> VersionInfo:
+        """Return what is known of a version: id, metadata, inputs, tags, author, time."""
+        return self.registry.show(f"data/{name}@{version}")
+
+    def list_datasets(self, pattern: str = "*") -> list[EntryInfo]:
+        """Return the datasets whose name matches a shell pattern, sorted by name."""
+        return self.registry.entries(f"data/{pattern}")
+
+    def list_versions(self, name: str) -> list[VersionInfo]:
+        """Return the versions of a dataset, the newest first.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        return self.registry.versions(f"data/{name}")
+
+    def diff(self, name: str, version: str, other: str = "latest") -> Difference:
+        """Return what differs between two versions of a dataset: files, also those that were renamed, and metadata.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        from mlreg.registry.comparing import compare
+
+        return compare(self.registry, f"data/{name}@{version}", f"data/{name}@{other}")
+
+    def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
+        """Return a version and everything it was made from, depth first.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        return self.registry.lineage(f"data/{name}@{version}")
+
+    def used_by(self, name: str, version: str = "latest") -> list[LineageNode]:
+        """Return a version and everything that was made from it, depth first: the models and runs that used it.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        from mlreg.registry.tracing import lineage
+
+        return lineage(self.registry, f"data/{name}@{version}", direction="down")
+
+    # Changes.
+
+    def tag(self, name: str, version: str, tag: str, message: str = "") -> Tagged:
+        """Point a tag of a dataset at one of its versions, wherever it pointed before.
+
+        Args:
+            name: `frames`.
+            version: a version, another tag or `latest`.
+            tag: `golden`.
+            message: why.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UsageError: `bad_tag`.
+        """
+        return self.registry.tag(f"data/{name}@{version}", tag, message)
+
+    def delete(self, name: str, version: str, message: str = "") -> Changed:
+        """Take a version's name away; its bytes stay, and `mlreg restore` brings it back.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            RefusedError: `version_tagged`, a tag points to it.
+        """
+        return self.registry.remove([f"data/{name}@{version}"], message)

@@ -1,0 +1,195 @@
+"""Datasets from code: what is handed over comes back, whole, in part, and as tables."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlreg.errors import ConflictError, MlregError, NotFoundError, UsageError
+from mlreg.registry import DataRegistry
+from mlreg.registry.frames import sources_of
+
+
+@pytest.fixture
+def datasets(tmp_path: Path) -> DataRegistry:
+    return DataRegistry(tmp_path / "registry", "Ann", tmp_path / "cache")
+
+
+@pytest.fixture
+def pandas() -> Any:
+    pytest.importorskip("pyarrow")
+    return pytest.importorskip("pandas")
+
+
+def content_of(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def test_a_mapping_comes_back_as_a_directory(datasets: DataRegistry, tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "x").write_bytes(b"x")
+    (tmp_path / "one").write_bytes(b"1")
+
+    files: dict[str, Any] = {"a/b.txt": b"ab", "tree": tmp_path / "in", "c": str(tmp_path / "one"), "d": {"e": b"e"}}
+    info = datasets.register_dataset(files, "set", "2026.11.23")
+
+    found = {"a/b.txt": b"ab", "tree/deep/x": b"x", "c": b"1", "d/e": b"e"}
+    assert content_of(datasets.get_dataset("set")) == found
+    assert [file.path for file in datasets.list_files("set", "latest", "d")] == ["d/e"]
+    assert (info.ref, info.files) == ("data/set@2026.11.23", 4)
+
+
+def test_a_file_and_bytes_come_back_as_a_file(datasets: DataRegistry, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"a\n1\n")
+    datasets.register_dataset(tmp_path / "rows.csv", "rows")
+    datasets.register_dataset(b"\0bytes", "raw")
+
+    assert datasets.get_dataset("rows").name == "rows.csv"
+    assert datasets.get_dataset("rows").read_bytes() == b"a\n1\n"
+    assert datasets.get_dataset("raw").read_bytes() == b"\0bytes"
+
+
+def test_a_version_is_called_by_the_day_and_the_same_content_is_the_same_version(datasets: DataRegistry) -> None:
+    first = datasets.register_dataset(b"1", "set")
+    again = datasets.register_dataset(b"1", "set")
+    other = datasets.register_dataset(b"2", "set")
+
+    assert re.fullmatch(r"20\d\d\.\d\d\.\d\d", first.version)
+    assert again.id == first.id
+    assert [one.version for one in datasets.list_versions("set")] == [other.version, first.version]
+    with pytest.raises(ConflictError):
+        datasets.register_dataset(b"3", "set", first.version)
+
+
+def test_a_part_is_got_without_the_rest(datasets: DataRegistry, tmp_path: Path) -> None:
+    datasets.register_dataset({"train/a": b"a", "train/b": b"b", "test/a": b"c"}, "set")
+
+    assert content_of(datasets.get_dataset("set", directory=tmp_path / "out", path="train")) == {"a": b"a", "b": b"b"}
+    assert datasets.get_dataset("set", path="test/a").read_bytes() == b"c"
+    assert content_of(tmp_path / "out") == {"train/a": b"a", "train/b": b"b"}
+    with pytest.raises(NotFoundError):
+        datasets.get_dataset("set", path="nothing")
+
+
+def test_an_opened_file_reads_only_the_pieces_of_what_is_asked_for(
+    datasets: DataRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"".join(number.to_bytes(4, "big") for number in range(3_000_000))
+    datasets.register_dataset({"large": data}, "set")
+    objects = datasets.registry.repository.objects
+    read: list[int] = []
+    original = objects.read_part
+    monkeypatch.setattr(objects, "read_part", lambda part: read.append(part.end - part.start) or original(part))
+
+    with datasets.open("set", "latest", "large") as file:
+        assert (file.size, file.seek(-8, io.SEEK_END), file.read()) == (len(data), len(data) - 8, data[-8:])
+        file.seek(5_000_000)
+        assert file.read(10) == data[5_000_000:5_000_010]
+
+    assert 0 < sum(read) < len(data) / 2
+    with pytest.raises(UsageError):
+        datasets.open("set", "latest", "")
+
+
+def test_a_dataset_is_looked_at_tagged_compared_and_traced(datasets: DataRegistry) -> None:
+    raw = datasets.register_dataset(b"raw", "raw", "2026.11.01")
+    datasets.register_dataset({"a": b"1"}, "set", "2026.11.02", {"license": "mit"}, inputs=[("raw", raw.ref)])
+    datasets.register_dataset({"a": b"1", "b": b"2"}, "set", "2026.11.03", {"license": "mit"}, tags=["golden"])
+    datasets.tag("set", "2026.11.02", "first")
+
+    assert [one.ref for one in datasets.list_datasets("s*")] == ["data/set"]
+    assert datasets.get_info("set", "first").metadata == {"license": "mit"}
+    assert [node.ref for node in datasets.lineage("set", "first")] == ["data/set@2026.11.02", raw.ref]
+    assert [node.ref for node in datasets.used_by("raw")] == [raw.ref, "data/set@2026.11.02"]
+    changes = datasets.diff("set", "first", "golden").files
+    assert changes is not None
+    assert [(one.after.path if one.after else "") for one in changes] == ["b"]
+    datasets.registry.untag("data/set@first")
+    assert datasets.delete("set", "2026.11.02").changed
+
+
+@pytest.mark.parametrize("end", ["csv", "tsv", "jsonl", "parquet"])
+@pytest.mark.parametrize("into", ["pandas", "arrow", "duckdb"])
+def test_tables_come_back_one_below_the_other(datasets: DataRegistry, pandas: Any, end: str, into: str) -> None:
+    pytest.importorskip("duckdb")
+    frame = pandas.DataFrame({"n": [1, 2, 3], "word": ["a", "b, c", 'd"e']})
+    form = {
+        "csv": lambda rows: rows.to_csv(index=False).encode(),
+        "tsv": lambda rows: rows.to_csv(index=False, sep="\t").encode(),
+        "jsonl": lambda rows: rows.to_json(orient="records", lines=True).encode(),
+        "parquet": lambda rows: rows,
+    }[end]
+    datasets.register_dataset({f"a.{end}": form(frame[:2]), f"b.{end}": form(frame[2:]), "README": b"hi"}, "set")
+
+    found = datasets.get_dataset("set", into=into)
+
+    method = {"arrow": "to_pandas", "duckdb": "df"}.get(into)
+    rows = getattr(found, method)() if method else found
+    assert rows.to_dict("list") == frame.to_dict("list")
+
+
+def test_a_table_is_kept_as_parquet_and_the_same_table_is_the_same_version(datasets: DataRegistry, pandas: Any) -> None:
+    import pyarrow
+
+    frame = pandas.DataFrame({"n": [1, 2], "t": pandas.to_datetime(["2026-01-01", None])})
+    first = datasets.register_dataset(frame, "set")
+
+    assert datasets.register_dataset(frame.copy(), "set").id == first.id
+    assert datasets.get_dataset("set", into="pandas").equals(frame)
+    arrow = pyarrow.table({"x": [1.5, None]})
+    datasets.register_dataset(arrow, "arrow")
+    assert datasets.get_dataset("arrow", into="arrow").equals(arrow)
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (object(), "unknown_data"),
+        ({"a": 3}, "unknown_data"),
+        ({"../a": b"1"}, "unsafe_path"),
+        ({"a": b"1", "A": b"2"}, "colliding_paths"),
+        ("/nowhere", "file_missing"),
+        ({}, "nothing_to_add"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused_and_nothing_is_registered(
+    datasets: DataRegistry, data: object, code: str
+) -> None:
+    with pytest.raises(MlregError) as caught:
+        datasets.register_dataset(data, "set")
+    assert caught.value.code == code
+    with pytest.raises(MlregError):
+        datasets.list_versions("set")
+
+
+@pytest.mark.parametrize(
+    ("files", "into", "code"),
+    [
+        ({"a": b"1"}, "pandas", "no_table"),
+        ({"a.csv": b"a\n", "b.tsv": b"a\n"}, "arrow", "unlike_tables"),
+        ({"a.csv": b"a\n"}, "spreadsheet", "no_form"),
+    ],
+)
+def test_what_is_no_table_is_said(datasets: DataRegistry, files: dict[str, bytes], into: str, code: str) -> None:
+    datasets.register_dataset(files, "set")
+    with pytest.raises(MlregError) as caught:
+        datasets.get_dataset("set", into=into)
+    assert caught.value.code == code
+
+
+def test_a_package_that_is_not_there_is_named_with_its_extra() -> None:
+    class DataFrame:
+        """Looks like one of pandas."""
+
+        __module__ = "pandas"
+
+        def to_parquet(self, target: object) -> None:
+            raise ImportError("no pyarrow")
+
+    with pytest.raises(MlregError) as caught:
+        sources_of(DataFrame())
+    assert (caught.value.code, caught.value.fix) == ("missing_extra", ("pip install 'mlreg[pandas]'",))
