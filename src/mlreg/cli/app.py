@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "reporting": ("report",),
     "importing": ("import",),
     "data": ("data",),
+    "exporting": ("export",),
     "comparing": ("diff", "compare", "blame"),
     "tagging": ("tag",),
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),

@@ -174,9 +174,8 @@ class DataRegistry:
         wanted = list(files.below(path))
         if path and not wanted:
             files.find(path)  # says what is not found
-        below = self.registry.cache or Path(self.registry.path) / "cache"
-        place = Path(directory) if directory else below / "datasets" / files.tree
-        checkout(self.registry.repository, wanted, place, silent)
+        place = Path(directory) if directory else files.place
+        checkout(files.repository, wanted, place, silent)
         return place / (path or (wanted[0].path if files.is_single else ""))
 
     # Looking.

@@ -6,6 +6,7 @@ Nothing grows with the version here: a directory costs what is right in it, a fi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
@@ -14,7 +15,9 @@ from mlreg.formats.paths import check_path
 from mlreg.formats.tree import File, Folder
 from mlreg.operations import history
 from mlreg.operations.opened_file import OpenedFile
+from mlreg.registry.describe import version_info
 from mlreg.registry.resolve import entries_of
+from mlreg.registry.results import VersionInfo
 
 if TYPE_CHECKING:
     from mlreg.registry.registry import Registry
@@ -67,8 +70,9 @@ class VersionFiles:
         Raises:
             NotFoundError: `ref_not_found`, and what else a ref may raise.
         """
-        self._repository, _, self.target = registry.find(text)
-        self._commit = history.read_commit(self._repository, self.target.commit_id)
+        self.repository, _, self.target = registry.find(text)
+        self._cache = registry.cache or Path(registry.path) / "cache"
+        self._commit = history.read_commit(self.repository, self.target.commit_id)
 
     @property
     def time(self) -> str:
@@ -76,9 +80,14 @@ class VersionFiles:
         return self._commit.time
 
     @property
-    def tree(self) -> str:
-        """The id of all files: the same for versions with the same files."""
-        return str(self._commit.tree)
+    def info(self) -> VersionInfo:
+        """What is known of the version."""
+        return version_info(self.repository, self.target.commit_id, self._commit)
+
+    @property
+    def place(self) -> Path:
+        """A directory of the cache for its files, the same for versions with the same files."""
+        return self._cache / "datasets" / str(self._commit.tree)
 
     @property
     def is_single(self) -> bool:
@@ -93,7 +102,7 @@ class VersionFiles:
         """
         if not path:
             return Folder("")
-        first = next(history.files_of(self._repository, self._commit, path), None)
+        first = next(history.files_of(self.repository, self._commit, path), None)
         if first is None:
             raise self._missing(path)
         return first if first.path == path else Folder(path)
@@ -104,7 +113,7 @@ class VersionFiles:
         Raises:
             RefusedError: `unsafe_path`, someone else's work.
         """
-        for one in history.listing_of(self._repository, self._commit, folder):
+        for one in history.listing_of(self.repository, self._commit, folder):
             check_path(one.path)
             yield one
 
@@ -114,7 +123,7 @@ class VersionFiles:
         Raises:
             RefusedError: `unsafe_path`, someone else's work.
         """
-        for file in history.files_of(self._repository, self._commit, path):
+        for file in history.files_of(self.repository, self._commit, path):
             check_path(file.path)
             yield file
 
@@ -129,7 +138,7 @@ class VersionFiles:
         if isinstance(found, Folder):
             place = f"{self.target}:{path}" if path else str(self.target)
             raise UsageError("no_path", f"{place} is a directory", fix=f"mlreg ls {self.target}")
-        return OpenedFile(self._repository.objects, found, f"{self.target}:{path}")
+        return OpenedFile(self.repository.objects, found, f"{self.target}:{path}")
 
     def _missing(self, path: str) -> NotFoundError:
         return NotFoundError("path_not_found", f"{self.target} has no file {path}", fix=f"mlreg ls {self.target}")

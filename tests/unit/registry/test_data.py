@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mlreg.codecs.codec import Buffer
 from mlreg.errors import ConflictError, MlregError, NotFoundError, UsageError
+from mlreg.formats.recipe import Part
 from mlreg.registry import DataRegistry
 from mlreg.registry.frames import sources_of
 
@@ -83,7 +86,12 @@ def test_an_opened_file_reads_only_the_pieces_of_what_is_asked_for(
     objects = datasets.registry.repository.objects
     read: list[int] = []
     original = objects.read_part
-    monkeypatch.setattr(objects, "read_part", lambda part: read.append(part.end - part.start) or original(part))
+
+    def counted(part: Part) -> Buffer:
+        read.append(part.end - part.start)
+        return original(part)
+
+    monkeypatch.setattr(objects, "read_part", counted)
 
     with datasets.open("set", "latest", "large") as file:
         assert (file.size, file.seek(-8, io.SEEK_END), file.read()) == (len(data), len(data) - 8, data[-8:])
@@ -117,12 +125,13 @@ def test_a_dataset_is_looked_at_tagged_compared_and_traced(datasets: DataRegistr
 def test_tables_come_back_one_below_the_other(datasets: DataRegistry, pandas: Any, end: str, into: str) -> None:
     pytest.importorskip("duckdb")
     frame = pandas.DataFrame({"n": [1, 2, 3], "word": ["a", "b, c", 'd"e']})
-    form = {
+    forms: dict[str, Callable[[Any], Any]] = {
         "csv": lambda rows: rows.to_csv(index=False).encode(),
         "tsv": lambda rows: rows.to_csv(index=False, sep="\t").encode(),
         "jsonl": lambda rows: rows.to_json(orient="records", lines=True).encode(),
         "parquet": lambda rows: rows,
-    }[end]
+    }
+    form = forms[end]
     datasets.register_dataset({f"a.{end}": form(frame[:2]), f"b.{end}": form(frame[2:]), "README": b"hi"}, "set")
 
     found = datasets.get_dataset("set", into=into)
