@@ -20,9 +20,12 @@ PAGES = (
     "docs/tour.md",
     "docs/output.md",
     "docs/experiments.md",
+    "docs/data.md",
     "docs/data-quality.md",
     "docs/lineage-and-usage.md",
 )
+NEEDS = {"docs/data.md": ("duckdb", "fsspec", "pandas", "pyarrow")}
+"""Packages of extras, without which a page is not run."""
 
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
@@ -127,6 +130,8 @@ def commands(block: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_block_prints_what_the_page_shows(page: str, tmp_path: Path) -> None:
+    for package in NEEDS.get(page, ()):
+        pytest.importorskip(package)
     shell, shown_names, real_names = Shell(tmp_path), Names(), Names()
     blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
     assert any(kind == "console" for kind, _ in blocks)

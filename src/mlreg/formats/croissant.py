@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -221,9 +220,14 @@ def _set_id(end: str) -> str:
 
 def _end_of(path: str) -> str:
     """Return how a name ends: `.csv`, also of a table that is packed."""
-    name = PurePosixPath(path)
-    inner = PurePosixPath(name.stem).suffix
-    return inner if name.suffix == ".gz" and inner in ENCODINGS else name.suffix
+    stem, end = _split(path.rpartition("/")[2])
+    inner = _split(stem)[1]
+    return inner if end == ".gz" and inner in ENCODINGS else end
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, _, end = name.rpartition(".")
+    return (stem, f".{end}") if stem and end else (name, "")
 
 
 def _encoding(end: str) -> str:

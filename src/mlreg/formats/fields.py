@@ -155,6 +155,20 @@ def _check_mapping(value: object, path: str) -> None:
         raise _wrong(path, value, "a mapping")
 
 
+def _check_columns(value: object, path: str) -> None:
+    _check_mapping(value, path)
+    for name, said in value.items() if isinstance(value, Mapping) else ():
+        for key, item in (said if isinstance(said, Mapping) else {"type": said}).items():
+            if key in ("type", "description"):
+                _check_text(item, f"{path}.{name}.{key}" if isinstance(said, Mapping) else f"{path}.{name}")
+
+
+def _check_splits(value: object, path: str) -> None:
+    _check_mapping(value, path)
+    for name, said in value.items() if isinstance(value, Mapping) else ():
+        _check_text_or_texts(said, f"{path}.{name}")
+
+
 def _check_metrics(value: object, path: str, depth: int = 1) -> None:
     if not isinstance(value, Mapping):
         raise _wrong(path, value, "a mapping from names to numbers")
@@ -190,6 +204,14 @@ STANDARD_FIELDS: Mapping[str, StandardField] = {
     "base_model": StandardField("a text, or a list of texts", "base_model: resnet50", _check_text_or_texts),
     "data": StandardField("a text, or a list of texts", "data: [data/frames, data/masks]", _check_text_or_texts),
     "keywords": StandardField("a list of texts", "keywords: [surgery, video]", _check_texts),
+    "schema": StandardField(
+        "a mapping from columns to types, or to mappings of `type` and `description`",
+        "schema: {age: {type: integer, description: in years}}",
+        _check_columns,
+    ),
+    "splits": StandardField(
+        "a mapping from names to a pattern of paths, or a list of them", "splits: {train: train/*}", _check_splits
+    ),
     "card": StandardField("a text, in Markdown", "card: '# Suture detector'", _check_text),
 }
 """Name -> what it holds. A new standard field is a new line here and in `docs/fields.md`."""

@@ -75,7 +75,7 @@ class DataRegistry:
         Raises:
             ConflictError: `version_exists` with other content.
             UnsupportedError: `missing_extra`.
-            UsageError: `bad_name`, `bad_version`, `unknown_data`, `bad_json`.
+            UsageError: `bad_name`, `bad_version`, `bad_data`, `bad_json`.
         """
         handed = frames.sources_of(data)
         self._make_repository()

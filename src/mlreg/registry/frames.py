@@ -37,7 +37,7 @@ def sources_of(data: object) -> Handed:
             version to any of these.
 
     Raises:
-        UsageError: `unknown_data`.
+        UsageError: `bad_data`.
         UnsupportedError: `missing_extra`.
     """
     if isinstance(data, Mapping):
@@ -81,7 +81,7 @@ def _parquet_of(table: object) -> bytes:
             pyarrow.parquet.write_table(table, target)
             return target.getvalue()
     raise UsageError(
-        "unknown_data",
+        "bad_data",
         f"mlreg does not know how to keep {word(table)} as a dataset",
         why="it keeps paths, bytes, tables of pandas, Arrow and Polars, and mappings from paths to these",
         fix="write it to a file, and register its path",

@@ -157,8 +157,8 @@ def test_a_table_is_kept_as_parquet_and_the_same_table_is_the_same_version(datas
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (object(), "unknown_data"),
-        ({"a": 3}, "unknown_data"),
+        (object(), "bad_data"),
+        ({"a": 3}, "bad_data"),
         ({"../a": b"1"}, "unsafe_path"),
         ({"a": b"1", "A": b"2"}, "colliding_paths"),
         ("/nowhere", "file_missing"),
