@@ -176,7 +176,8 @@ def _described(dataset: DatasetOf) -> dict[str, Any]:
     found = {theirs: dataset.metadata[ours] for ours, theirs in _KEYS.items() if dataset.metadata.get(ours)}
     found.setdefault("description", f"data/{dataset.name}@{dataset.version}")
     if license_ := dataset.metadata.get("license"):
-        is_named = isinstance(license_, str) and _SPDX.fullmatch(license_) and license_ != "other"
+        # Those in small letters are names of Hugging Face: an address at SPDX has large ones, too.
+        is_named = isinstance(license_, str) and _SPDX.fullmatch(license_) and not license_.islower()
         found["license"] = f"https://spdx.org/licenses/{license_}" if is_named else license_
     return found
 

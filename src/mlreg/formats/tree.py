@@ -195,7 +195,7 @@ def _close(level: int, rows: tuple[File, ...] | tuple[Child, ...], keep: Callabl
     return Child(*_row_of(node), node_id)
 
 
-def walk(root: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId] = frozenset()) -> Iterator[File]:
+def walk(root: TreeId, load: Load, skip: frozenset[ObjectId] = frozenset()) -> Iterator[File]:
     """Yield the files of a tree in order, loading one node of each level at a time.
 
     Args:
@@ -211,7 +211,7 @@ def walk(root: TreeId, load: Callable[[TreeId], bytes], skip: frozenset[ObjectId
 
 def _walk(
     node_id: TreeId,
-    load: Callable[[TreeId], bytes],
+    load: Load,
     skip: frozenset[ObjectId],
     above: tuple[int, Child] | None,
     before: str,
@@ -227,9 +227,10 @@ def _walk(
         before = _name(row)
 
 
-def _open(node_id: TreeId, load: Callable[[TreeId], bytes], above: tuple[int, Child] | None, before: str) -> Node:
+def _open(node_id: TreeId, load: Load, above: tuple[int, Child] | None, before: str) -> Node:
     """Return a node that stands where the node above says, behind the path `before`."""
-    node = Node.decode(load(node_id))
+    loaded = load(node_id)
+    node = loaded if isinstance(loaded, Node) else Node.decode(loaded)
     if above and (node.level != above[0] - 1 or _row_of(node) != above[1][:3]):
         raise _bad("a node is not what the node above it says")
     # In order no node can stand in a tree twice, so a small tree cannot claim a vast number of files.
@@ -243,8 +244,8 @@ def _row_of(node: Node) -> tuple[str, int, int]:
     return _name(node.rows[-1]) if node.rows else "", node.files, node.size
 
 
-Load = Callable[[TreeId], bytes]
-"""Returns the verified bytes of a node."""
+Load = Callable[[TreeId], bytes | Node]
+"""Returns the verified bytes of a node, or what was decoded of them before."""
 
 
 def differences(before: TreeId, after: TreeId, load_before: Load, load_after: Load) -> Iterator[Difference]:
@@ -286,10 +287,8 @@ def at_or_below(root: TreeId, load: Load, path: str) -> Iterator[File]:
 def _between(root: TreeId, load: Load, first: str, end: str) -> Iterator[File]:
     """Yield the files from the path `first` on and before `end`."""
     cursor = _Cursor(root, load)
-    while row := cursor.row:
-        if _name(row) < first:
-            cursor.step()
-        elif cursor.height:
+    while row := cursor.skip(first):
+        if cursor.height:
             cursor.descend()
         elif _name(row) < end and (file := cursor.step()):
             yield file
@@ -313,10 +312,8 @@ def listed(root: TreeId, load: Load, folder: str = "") -> Iterator[File | Folder
     """
     prefix = f"{folder}/" if folder else ""
     cursor, reached = _Cursor(root, load), prefix
-    while row := cursor.row:
-        if _name(row) < reached:
-            cursor.step()
-        elif cursor.height:
+    while row := cursor.skip(reached):
+        if cursor.height:
             cursor.descend()
         elif not _name(row).startswith(prefix):
             return
@@ -370,6 +367,20 @@ class _Cursor:
         level, row = self.rows.pop()
         assert isinstance(row, Child)  # noqa: S101 - callers look at the height
         self._put(_open(row.id, self._load, (level, row), self._reached))
+
+    def skip(self, first: str) -> File | Child | None:
+        """Go to the first row that is or may hold the path `first` or one behind it, and return it."""
+        low, high = 0, len(self.rows)
+        while low < high:
+            middle = (low + high) // 2
+            if _name(self.rows[middle][1]) < first:
+                high = middle
+            else:
+                low = middle + 1
+        if low < len(self.rows):
+            self._reached = _name(self.rows[low][1])
+            del self.rows[low:]
+        return self.row
 
     def step(self) -> File | None:
         """Go behind the row; return it if it is a file."""

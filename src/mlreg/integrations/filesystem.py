@@ -121,6 +121,7 @@ def _told_as_system_errors(path: str) -> Iterator[None]:
         yield
     except MlregError as error:
         number = next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.EIO)
+        number = errno.EISDIR if error.code == "no_path" else number
         raise OSError(number, str(error), path) from error
 
 
@@ -287,17 +288,11 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
             if mode == "rb" and self._area(place) is None:
                 if not place.selector:
                     raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)
-                return self._opened(place, shown)
+                return self._files(place).open(place.path)
             local, _ = self._writable(shown)
             if mode == "rb" and Path(local).is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)
             return self._local.open(local, mode, autocommit=options.get("autocommit", True))
-
-    def _opened(self, place: Place, shown: str) -> Any:
-        files = self._files(place)
-        if isinstance(files.find(place.path), Folder):
-            raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)
-        return files.open(place.path)
 
     def cat_file(self, path: str, start: int | None = None, end: int | None = None, **options: Any) -> bytes:
         """Return the bytes of a file, or of a range of it; negative places count from its end."""

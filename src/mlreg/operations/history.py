@@ -11,7 +11,7 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe, shifted
 from mlreg.formats.run import id_in
 from mlreg.formats.snapshot import RefState
-from mlreg.formats.tree import Child, File, Folder, Node, at_or_below, listed, walk
+from mlreg.formats.tree import Child, File, Node, at_or_below, walk
 from mlreg.formats.versions import is_release, order
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
 from mlreg.repository.repository import Repository
@@ -87,11 +87,6 @@ def files_of(repository: Repository, commit: Commit, path: str = "") -> Iterator
     """Yield the files of a version in the order of their paths; of a path only that file, or what is below it."""
     load = repository.objects.read_tree
     return at_or_below(commit.tree, load, path) if path else walk(commit.tree, load)
-
-
-def listing_of(repository: Repository, commit: Commit, folder: str = "") -> Iterator[File | Folder]:
-    """Yield what lies right in a directory of a version, in order; what lies deeper is passed over, mostly unread."""
-    return listed(commit.tree, repository.objects.read_tree, folder)
 
 
 def past(repository: Repository, starts: Iterable[CommitId]) -> Iterator[CommitId]:

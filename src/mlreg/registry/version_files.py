@@ -6,13 +6,15 @@ Nothing grows with the version here: a directory costs what is right in it, a fi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import Entry
 from mlreg.formats.paths import check_path
-from mlreg.formats.tree import File, Folder
+from mlreg.formats.tree import File, Folder, Node, at_or_below, listed
+from mlreg.ids import TreeId
 from mlreg.operations import history
 from mlreg.operations.opened_file import OpenedFile
 from mlreg.registry.describe import version_info
@@ -21,6 +23,10 @@ from mlreg.registry.results import VersionInfo
 
 if TYPE_CHECKING:
     from mlreg.registry.registry import Registry
+
+
+NODES_KEPT = 32
+"""Nodes of the tree of a version that are kept: each names a thousand files, as a rule."""
 
 
 class Names(NamedTuple):
@@ -73,6 +79,10 @@ class VersionFiles:
         self.repository, _, self.target = registry.find(text)
         self._cache = registry.cache or Path(registry.path) / "cache"
         self._commit = history.read_commit(self.repository, self.target.commit_id)
+        self._node = lru_cache(NODES_KEPT)(self._read_node)
+
+    def _read_node(self, node: TreeId) -> Node:
+        return Node.decode(self.repository.objects.read_tree(node))
 
     @property
     def time(self) -> str:
@@ -102,7 +112,7 @@ class VersionFiles:
         """
         if not path:
             return Folder("")
-        first = next(history.files_of(self.repository, self._commit, path), None)
+        first = next(at_or_below(self._commit.tree, self._node, path), None)
         if first is None:
             raise self._missing(path)
         return first if first.path == path else Folder(path)
@@ -113,7 +123,7 @@ class VersionFiles:
         Raises:
             RefusedError: `unsafe_path`, someone else's work.
         """
-        for one in history.listing_of(self.repository, self._commit, folder):
+        for one in listed(self._commit.tree, self._node, folder):
             check_path(one.path)
             yield one
 

@@ -37,6 +37,11 @@ def test_a_dataset_says_what_it_is() -> None:
     assert "ann@example.org" not in render_croissant(DATASET)
 
 
+@pytest.mark.parametrize("license_", ["mit", "other", "MIT OR Apache-2.0"])
+def test_a_license_that_has_no_page_of_its_own_stays_as_it_is(license_: str) -> None:
+    assert croissant(DATASET._replace(metadata={"license": license_}))["license"] == license_
+
+
 def test_files_have_sums_sizes_and_paths_from_the_document() -> None:
     files = croissant(DATASET)["distribution"]
 

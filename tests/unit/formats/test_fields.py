@@ -36,6 +36,10 @@ standard: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "base_model": texts | several,
         "data": texts | several,
         "keywords": several,
+        "schema": st.dictionaries(
+            texts, texts | st.fixed_dictionaries({}, optional={"type": texts, "description": texts, "unit": values})
+        ),
+        "splits": st.dictionaries(texts, texts | several, max_size=3),
         "card": texts,
     },
 )
@@ -66,6 +70,13 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "framework, without name": ("framework", {"version": "2"}),
     "framework, with more": ("framework", {"name": "torch", "cuda": "12"}),
     "task": ("task", True),
+    "schema": ("schema", ["age"]),
+    "schema.age": ("schema", {"age": 3}),
+    "schema.age.type": ("schema", {"age": {"type": ["int"]}}),
+    "schema.age.description": ("schema", {"age": {"description": {}}}),
+    "splits": ("splits", ["train"]),
+    "splits.train": ("splits", {"train": 0.8}),
+    "splits.train[1]": ("splits", {"train": ["a", 2]}),
     "metrics": ("metrics", ["map"]),
     "metrics, a number": ("metrics", 0.9),
     "metrics.map, text": ("metrics", {"map": "0.93"}),

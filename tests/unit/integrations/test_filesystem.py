@@ -16,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.tree import File, Mode
+from mlreg.ids import ContentId
 from mlreg.integrations.filesystem import MlregFileSystem, place_of
 from mlreg.registry import Registry
 from mlreg.registry.places import init
@@ -135,7 +137,7 @@ def test_a_remote_is_read_by_its_name_and_as_a_repository_of_its_own(fs: MlregFi
         (f"{ROOT}/none", FileNotFoundError, NotFoundError),
         ("/data/none@latest/x", FileNotFoundError, NotFoundError),
         ("/data/train@no tag/x", OSError, UsageError),
-        (f"{ROOT}/a", IsADirectoryError, None),
+        (f"{ROOT}/a", IsADirectoryError, UsageError),
         ("/data", IsADirectoryError, None),
         ("nowhere/data/x@latest/x", FileNotFoundError, NotFoundError),
     ],
@@ -222,6 +224,30 @@ def test_another_process_reads_with_the_same_file_system(fs: MlregFileSystem, me
     assert fs.cat_file(f"{ROOT}/a/one") == b"1"
 
 
+class Files:
+    """A dataset of torch."""
+
+    def __init__(self, fs: MlregFileSystem) -> None:
+        self.fs = fs
+        self.names = fs.find(f"{ROOT}/a")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, number: int) -> bytes:
+        return bytes(self.fs.cat_file(self.names[number]))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of torch
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_loader_of_torch_reads_in_its_workers(fs: MlregFileSystem, method: str) -> None:
+    data = pytest.importorskip("torch.utils.data")
+
+    loader = data.DataLoader(Files(fs), batch_size=None, num_workers=2, multiprocessing_context=method)
+
+    assert list(loader) == [b"22", b"1"]
+
+
 def test_a_copy_by_pickle_shows_the_same_from_anywhere(
     fs: MlregFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,3 +323,34 @@ def test_the_id_of_a_file_tells_caches_whether_it_is_the_same(fs: MlregFileSyste
     assert fs.ukey(f"{old}/a.csv") == fs.ukey(f"{new}/a.csv")
     assert fs.checksum(f"{old}/a/one") != fs.checksum(f"{new}/a/one")
     assert fs.modified(f"{old}/a.csv").tzinfo is not None
+
+
+def test_what_is_written_while_a_commit_runs_waits_for_the_next_one(
+    fs: MlregFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fs.pipe({"/data/train@staging/a": b"1", "/data/train@staging/b": b"1"})
+    register = Registry.register
+
+    def and_then_write(self: Registry, *arguments: Any, **options: Any) -> Any:
+        done = register(self, *arguments, **options)
+        fs.pipe({"/data/train@staging/b": b"other", "/data/train@staging/c": b"new"})
+        return done
+
+    monkeypatch.setattr(Registry, "register", and_then_write)
+    info = fs.commit("/data/train@staging")
+
+    assert fs.find(f"/data/train@{info.version}") == [f"/data/train@{info.version}/{name}" for name in "ab"]
+    assert {name: fs.cat_file(name) for name in fs.find("/data/train@staging")} == {
+        "/data/train@staging/b": b"other",
+        "/data/train@staging/c": b"new",
+    }
+
+
+def test_a_hostile_name_in_a_version_is_not_listed(fs: MlregFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = File("../outside", Mode.FILE, 1, ContentId.of(b"1"))
+    monkeypatch.setattr("mlreg.registry.version_files.listed", lambda *_: iter([bad]))
+    monkeypatch.setattr("mlreg.operations.history.walk", lambda *_: iter([bad]))
+
+    for look in (fs.ls, fs.find):
+        with pytest.raises(OSError, match="not safe"):
+            look(ROOT)

@@ -13,6 +13,7 @@ import pytest
 from mlreg.codecs.codec import Buffer
 from mlreg.errors import ConflictError, MlregError, NotFoundError, UsageError
 from mlreg.formats.recipe import Part
+from mlreg.operations import stored_file
 from mlreg.registry import DataRegistry
 from mlreg.registry.frames import sources_of
 
@@ -202,3 +203,16 @@ def test_a_package_that_is_not_there_is_named_with_its_extra() -> None:
     with pytest.raises(MlregError) as caught:
         sources_of(DataFrame())
     assert (caught.value.code, caught.value.fix) == ("missing_extra", ("pip install 'mlreg[pandas]'",))
+
+
+def test_a_file_of_very_many_pieces_is_read_at_any_place(
+    datasets: DataRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"".join(number.to_bytes(4, "big") for number in range(3_000_000))
+    datasets.register_dataset({"large": data}, "set")
+    monkeypatch.setattr(stored_file, "MAX_PARTS", 1)
+
+    with datasets.open("set", "latest", "large") as file:
+        for start in (0, 6_000_000, len(data) - 10):
+            file.seek(start)
+            assert file.read(10) == data[start : start + 10]
