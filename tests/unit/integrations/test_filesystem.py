@@ -224,6 +224,23 @@ def test_another_process_reads_with_the_same_file_system(fs: MlregFileSystem, me
     assert fs.cat_file(f"{ROOT}/a/one") == b"1"
 
 
+def tell_whether_it_is_shared(fs: MlregFileSystem, opened: object, answers: multiprocessing.SimpleQueue[bool]) -> None:
+    answers.put(fs._at(place_of(ROOT)) is opened)
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_what_is_open_is_not_carried_into_a_fork(fs: MlregFileSystem) -> None:
+    fs.find(ROOT)
+    opened = fs._at(place_of(ROOT))
+    context: Any = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    worker = context.Process(target=tell_whether_it_is_shared, args=(fs, opened, answers))
+    worker.start()
+    assert answers.get() is False
+    worker.join()
+    assert fs._at(place_of(ROOT)) is opened
+
+
 class Files:
     """A dataset of torch."""
 
