@@ -24,6 +24,7 @@ from benchmarks import (
     extremes,
     log_speed,
     peers,
+    quality,
     real_files,
     registry_speed,
     report,
@@ -129,6 +130,16 @@ def _remote(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     lines = [f"| {row['tool']} | {' | '.join(f'{row[step]:.2f}' for step in steps)} |" for row in rows]
     head = "| tool | push s | nothing to push s | 1 % changed s | clone and get s |"
     return f"{size / 1e6:.0f} MB to a remote directory and back", _rows(head, lines)
+
+
+def _quality(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    rows = int(1e6 * scale)
+    found = quality.measure(clock, work, mlreg, rows)
+    lines = [
+        f"| {label} | {seconds:.2f} | {seconds / found[0][1]:.2f} | {peak:.0f} |" for label, seconds, peak in found
+    ]
+    note = f"Whole processes, median of {quality.ROUNDS}; nothing is kept from an earlier call."
+    return f"Tables of {rows:,} rows", [note, "", *_rows("| call | s | x `SUMMARIZE` | peak MB |", lines)]
 
 
 def _startup(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:  # noqa: ARG001 - as the others
@@ -265,6 +276,7 @@ PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "registry": _registry,
     "experiments": _experiments,
     "report": _report,
+    "quality": _quality,
 }
 """The tables, by the marks between which they stand in the page."""
 
