@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlreg.quality.engine import connected, explained, parquet_columns, quoted_name, relation
 from mlreg.quality.file_profile import FileColumn, FileProfile
 from mlreg.quality.measuring import MEASURED, column_of_numbers, column_of_values
+from mlreg.quality.numbers import count_different
 from mlreg.quality.tables import Column, TableFile, Type
 from mlreg.quality.values import KEPT, Values, counted, is_known
 
@@ -90,12 +91,10 @@ class _Measure:
 
     def duplicates(self, columns: tuple[Column, ...]) -> int:
         """Return how many rows are equal to another one that is counted already, by 64 bits of each."""
-        import numpy as np
-
         if not columns:
             return 0
         names = ", ".join(quoted_name(column.name) for column in columns)
-        return self.rows - len(np.unique(self._array(f"SELECT hash({names}) AS h FROM {self._source}")))  # noqa: S608 - quoted
+        return self.rows - count_different(self._array(f"SELECT hash({names}) AS h FROM {self._source}"))  # noqa: S608 - quoted
 
 
 def _moment(column: Column, name: str) -> str:

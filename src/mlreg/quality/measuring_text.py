@@ -11,6 +11,7 @@ from typing import Any
 from mlreg.quality.file_profile import FileColumn, FileProfile
 from mlreg.quality.inferring import moment_of
 from mlreg.quality.measuring import MEASURED, column_of_numbers, column_of_values
+from mlreg.quality.numbers import count_different
 from mlreg.quality.reading import Batch, cells_by_column, text_batches
 from mlreg.quality.schema import schema_of
 from mlreg.quality.tables import Column, Form, TableFile, Type
@@ -61,7 +62,7 @@ def _canonical(value: object) -> str:
 def _distinct(hashes: array[int]) -> int:
     import numpy as np
 
-    return len(np.unique(np.frombuffer(hashes, np.int64))) if hashes else 0
+    return count_different(np.frombuffer(hashes, np.int64)) if hashes else 0
 
 
 class _Numbers:
