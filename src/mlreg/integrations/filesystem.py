@@ -51,7 +51,6 @@ _NUMBERS: Mapping[type[MlregError], int] = {
     AccessError: errno.EACCES,
     RefusedError: errno.EPERM,
 }
-_LISTINGS_KEPT = 64
 _VERSIONS_KEPT = 64
 
 
@@ -157,7 +156,6 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         self._forget()
 
     def _forget(self) -> None:
-        self._listings = lru_cache(_LISTINGS_KEPT)(self._listing)
         self._versions = lru_cache(_VERSIONS_KEPT)(VersionFiles)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -237,10 +235,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         found = files.find(place.path)
         if isinstance(found, File):
             return [_info(found, place)]
-        return [_info(one, place) for one in self._listings(files, place.path)]
-
-    def _listing(self, files: VersionFiles, folder: str) -> tuple[File | Folder, ...]:
-        return tuple(files.listed(folder))
+        return [_info(one, place) for one in files.listed(place.path)]
 
     def _names(self, place: Place, shown: str) -> list[dict[str, Any]]:
         registry, lock = self._at(place)
@@ -338,7 +333,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         return str(self.unstrip_protocol(place._replace(selector=target.version).below(place.path)))
 
     def invalidate_cache(self, path: str | None = None) -> None:
-        """Forget listings and open repositories; versions do not change, so only a repository made anew needs it."""
+        """Forget what is open; versions do not change, so only a repository that was made anew needs it."""
         super().invalidate_cache(path)
         if path is None:
             self._forget()

@@ -324,7 +324,7 @@ def test_a_place_is_written_as_it_is_read(remote: str, entry: str, path: str) ->
     assert place.below(place.path).rstrip("/") == f"{remote}/{entry}@latest~1/{path}".rstrip("/")
 
 
-def test_listings_are_read_again_only_for_another_version(fs: MlregFileSystem, registry: Registry) -> None:
+def test_a_listing_is_that_of_the_version_that_is_meant_now(fs: MlregFileSystem, registry: Registry) -> None:
     first = fs.ls("/data/train@latest", detail=False)
     add(registry, "data/train", "2026.11.24", {"f": b"1"})
 
@@ -371,3 +371,30 @@ def test_a_hostile_name_in_a_version_is_not_listed(fs: MlregFileSystem, monkeypa
     for look in (fs.ls, fs.find):
         with pytest.raises(OSError, match="not safe"):
             look(ROOT)
+
+
+def test_a_transaction_writes_all_that_waits_or_nothing(fs: MlregFileSystem) -> None:
+    with fs.transaction, fs.open("/data/train@staging/a", "wb") as file:
+        file.write(b"1")
+        assert not fs.exists("/data/train@staging/a")
+    assert fs.cat_file("/data/train@staging/a") == b"1"
+
+    def fail() -> None:
+        with fs.transaction, fs.open("/data/train@staging/b", "wb") as file:
+            file.write(b"1")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert fs.find("/data/train@staging") == ["/data/train@staging/a"]
+
+
+def test_text_and_compressed_files_are_written_and_read(fs: MlregFileSystem) -> None:
+    with fs.open("/data/train@staging/words.txt.gz", "wt", compression="infer", encoding="utf-8") as file:
+        file.write("é\nb\n")
+    info = fs.commit("/data/train@staging")
+
+    with fs.open(f"/data/train@{info.version}/words.txt.gz", "rt", compression="infer", encoding="utf-8") as file:
+        assert list(file) == ["é\n", "b\n"]
+    with fs.open(f"/data/train@{info.version}/words.txt.gz") as file:
+        assert file.read(2) == b"\x1f\x8b"
