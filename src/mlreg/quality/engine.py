@@ -55,6 +55,8 @@ def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[Duck
     with TemporaryDirectory() as spill, duckdb.connect(":memory:", config=settings) as connection:
         # What does not fit into memory would go to a directory beside whoever calls.
         connection.execute(f"SET temp_directory = {quoted_text(spill)}")
+        # It would draw on standard output.
+        connection.execute("SET enable_progress_bar = false")
         if threads:
             connection.execute(f"SET threads = {int(threads)}")
         connection.execute(f"SET allowed_paths = [{paths}]")

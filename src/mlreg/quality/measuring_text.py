@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -17,11 +18,24 @@ from mlreg.quality.schema import schema_of
 from mlreg.quality.tables import Column, Form, TableFile, Type
 from mlreg.quality.values import of_texts
 
+
+def float_of(value: str | float) -> float:
+    """Return a number as float64: one that is too large is infinite, as it is if it is written with an exponent.
+
+    >>> float_of("1.5"), float_of(-(10**400)), float_of("1e400")
+    (1.5, -inf, inf)
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if isinstance(value, int) and value > 0 else -math.inf
+
+
 _CODES = {Type.NUMBER: "d"}
 """Of arrays; those of all other numbers hold 64 bits."""
 _PARSERS: dict[Type, Callable[[Any], Any]] = {
     Type.INTEGER: int,
-    Type.NUMBER: float,
+    Type.NUMBER: float_of,
     Type.DATE: moment_of,
     Type.TIME: moment_of,
 }

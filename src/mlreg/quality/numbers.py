@@ -219,7 +219,7 @@ def _edges(low: Number, high: Number) -> NDArray[Any]:
     # Half of each: the distance may be larger than a float64 holds.
     edges = np.linspace(low / 2, high / 2, BINS + 1) * 2
     edges[0], edges[-1] = low, high
-    return edges if len(np.unique(edges)) == len(edges) else np.asarray([float(low), float(high)])
+    return edges if np.all(np.diff(edges) > 0) else np.asarray([float(low), float(high)])
 
 
 def _histogram(edges: NDArray[Any], below: NDArray[Any], count: int) -> Histogram:

@@ -157,7 +157,7 @@ def _object(table: TableFile, number: int, line: bytes) -> dict[str, Any]:
 
 def _unreadable(table: TableFile, error: Exception) -> UsageError:
     if isinstance(error, UnicodeDecodeError):
-        fix = f"iconv -f WHAT_IT_IS -t UTF-8 {table.name}"
+        fix = "write it in UTF-8: iconv -f WHAT_IT_IS -t UTF-8"
         return bad_table(table, "there are bytes that are no UTF-8", line=_first_foreign_line(table), fix=fix)
     return bad_table(table, f"it cannot be read to its end: {error}")
 

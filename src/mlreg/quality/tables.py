@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple, cast
@@ -75,6 +76,14 @@ class TableFile(NamedTuple):
     form: Form
     is_packed: bool = False
     """Whether gzip is around it."""
+    printer: str = ""
+    """The command that prints it, for messages; empty if `cat` does."""
+
+    def look_at(self, line: int) -> str:
+        """Return the command that shows a line."""
+        printer = self.printer or f"cat {shlex.quote(self.name)}"
+        unpacked = f"{printer} | gzip -dc" if self.is_packed else printer
+        return f"{unpacked} | sed -n {line}p"
 
     def open(self) -> IO[bytes]:
         """Open it, with gzip taken away.
@@ -99,12 +108,13 @@ def form_by_name(name: str) -> Form | None:
     return None if path.suffix == ".gz" and form is Form.PARQUET else form
 
 
-def table_file(path: Path, name: str = "") -> TableFile | None:
+def table_file(path: Path, name: str = "", printer: str = "") -> TableFile | None:
     """Return a file as a table; None if it is none. Its first bytes count more than its name.
 
     Args:
         path: where the bytes lie.
         name: of the file, if the path has another one.
+        printer: the command that prints it, for messages, if it is not `cat`.
 
     Raises:
         NotFoundError, AccessError, UnavailableError: from the file system.
@@ -116,9 +126,10 @@ def table_file(path: Path, name: str = "") -> TableFile | None:
     except OSError as error:
         raise explain(error, name) from error
     if head == MAGIC:
-        return TableFile(path, name, Form.PARQUET)
+        return TableFile(path, name, Form.PARQUET, printer=printer)
     form = form_by_name(name)
-    return TableFile(path, name, form, head.startswith(GZIP) and form is not Form.PARQUET) if form else None
+    is_packed = head.startswith(GZIP) and form is not Form.PARQUET
+    return TableFile(path, name, form, is_packed, printer) if form else None
 
 
 def bad_table(table: TableFile, why: str, *, line: int = 0, fix: str = "") -> UsageError:
@@ -131,7 +142,7 @@ def bad_table(table: TableFile, why: str, *, line: int = 0, fix: str = "") -> Us
         fix: what to do; by default, to write that line anew.
     """
     place = f"{table.name}, line {line}," if line else table.name
-    mend = fix or (f"look at it: sed -n {line}p {table.name}" if line else "write the file again from its source")
+    mend = fix or (f"look at it: {table.look_at(line)}" if line else "write the file again from its source")
     return UsageError("bad_table", f"{place} is no {_WORDS[table.form]}", why=why, fix=mend)
 
 

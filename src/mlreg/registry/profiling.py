@@ -6,6 +6,7 @@ adds a file to the one before costs that file. The cache may be deleted at any t
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -170,7 +171,7 @@ def stored_table(repository: Repository, file: File, form: Form, name: str) -> I
         repository: where it is.
         file: the file.
         form: that its name promises; its first bytes count more.
-        name: what messages call it.
+        name: a ref of it; messages call it so.
 
     Raises:
         IntegrityError: `object_missing`, `object_damaged`.
@@ -180,7 +181,7 @@ def stored_table(repository: Repository, file: File, form: Form, name: str) -> I
         with path.open("wb") as target:
             for part in repository.objects.read_whole(file.id, file.size):
                 target.write(part)
-        yield table_file(path, name) or TableFile(path, name, form)
+        yield table_file(path, name, f"mlreg cat {shlex.quote(name)}") or TableFile(path, name, form)
 
 
 def _read(path: Path | None) -> FileProfile | None:

@@ -6,6 +6,7 @@ import csv
 import json
 import random
 from collections.abc import Sequence
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -230,3 +231,43 @@ def test_a_profile_is_what_pandas_says_of_real_data(tmp_path: Path) -> None:
                 assert [one.low for one in column.numbers.histogram] == pytest.approx(edges[:-1].tolist())
             else:
                 assert {one.value: one.rows for one in column.top} == series.value_counts().to_dict()
+
+
+def test_a_number_that_no_float_holds_is_infinite(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{{"a": {10**400}}}\n{{"a": -1}}\n')
+
+    (column,) = profiled(tmp_path / "a.jsonl").columns
+
+    assert column.numbers
+    assert (column.type.value, column.numbers.size, column.numbers.not_finite) == ("number", 1, 1)
+
+
+def test_every_type_of_parquet_has_a_profile_and_no_name_of_a_column_is_in_the_way(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    made = {
+        "v": (pa.int8(), [1, None], "integer"),
+        "n": (pa.uint64(), [2**64 - 1, 0], "number"),
+        "size": (pa.decimal128(18, 3), [None, Decimal("1.25")], "number"),
+        'q"x': (pa.float32(), [float("nan"), float("-inf")], "number"),
+        "tz": (pa.timestamp("ns", "Europe/Berlin"), [0, 10**18], "timestamp"),
+        "s": (pa.timestamp("s"), [0, 10**9], "timestamp"),
+        "day": (pa.date32(), [0, 1], "date"),
+        "clock": (pa.time64("us"), [0, None], "text"),
+        "set": (pa.dictionary(pa.int8(), pa.string()), ["x", "y"], "text"),
+        "raw": (pa.binary(), [b"\x00\xff", b""], "bytes"),
+        "list": (pa.list_(pa.int64()), [[1], []], "json"),
+        "object": (pa.struct({"a": pa.int64()}), [{"a": 1}, None], "json"),
+        "nothing": (pa.null(), [None, None], "empty"),
+    }
+    arrays = {name: pa.array(values, kind) for name, (kind, values, _) in made.items()}
+    parquet.write_table(pa.table(arrays), tmp_path / "a.parquet")
+
+    told = shown(profiled(tmp_path / "a.parquet"), ["a.parquet"])
+
+    assert {one.name: one.type for one in told.columns} == {name: word for name, (_, _, word) in made.items()}
+    nulls = {name: values.count(None) for name, (_, values, _) in made.items()}
+    assert {one.name: one.nulls for one in told.columns} == nulls
+    tz = told.columns[4].numbers
+    assert tz
+    assert (tz.min, tz.max) == ("1970-01-01T00:00:00", "2001-09-09T01:46:40")

@@ -121,6 +121,8 @@ def test_the_engine_reads_no_file_but_those_that_were_named(written: Written, tm
         ):
             with pytest.raises(duckdb.Error):
                 connection.execute(statement)
+        # It would be drawn on standard output.
+        assert connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -99,6 +99,7 @@ def test_a_file_that_is_broken_is_named_by_version_path_and_line(data: Data) -> 
 
     assert error.value.code == "bad_table"
     assert "data/rows@2026.01.01:deep/bad.csv, line 3" in error.value.message
+    assert error.value.fix == ("look at it: mlreg cat data/rows@2026.01.01:deep/bad.csv | sed -n 3p",)
 
 
 def test_a_part_of_a_version_has_a_profile_of_its_own(data: Data) -> None:
