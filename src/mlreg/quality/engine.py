@@ -25,8 +25,6 @@ _TYPES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"), Type.INTEGER),
     **dict.fromkeys(("UBIGINT", "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE"), Type.NUMBER),
     "DATE": Type.DATE,
-    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS"), Type.TIME),
-    "TIMESTAMP WITH TIME ZONE": Type.TIME,
     "BLOB": Type.BYTES,
     '"NULL"': Type.EMPTY,
 }
@@ -140,4 +138,6 @@ def type_of(word: str) -> Type:
     """
     if word.endswith("]") or word.startswith(("STRUCT", "MAP", "UNION", "LIST", "JSON", "VARIANT")):
         return Type.JSON
-    return Type.NUMBER if word.startswith("DECIMAL") else _TYPES.get(word, Type.TEXT)
+    if word.startswith(("TIMESTAMP", "DECIMAL")):
+        return Type.TIME if word.startswith("TIMESTAMP") else Type.NUMBER
+    return _TYPES.get(word, Type.TEXT)

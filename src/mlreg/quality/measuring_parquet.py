@@ -63,7 +63,7 @@ class _Measure:
         is_time = column.type in (Type.DATE, Type.TIME)
         word = {Type.INTEGER: "BIGINT", Type.NUMBER: "DOUBLE"}.get(column.type)
         taken = f"CAST({name} AS {word})" if word else f"epoch_us({_moment(column, name)})"
-        test = f"isfinite({name})" if is_time else f"{name} IS NOT NULL"
+        test = f"isfinite({_moment(column, name)})" if is_time else f"{name} IS NOT NULL"
         found = self._array(f"SELECT {taken} AS v FROM {self._source} WHERE {test}")  # noqa: S608 - quoted
         return column_of_numbers(column, self.rows - filled, found, filled - len(found))
 
@@ -99,4 +99,7 @@ class _Measure:
 
 def _moment(column: Column, name: str) -> str:
     """Return a date or a time as one of microseconds."""
-    return name if column.stored in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE") else f"CAST({name} AS TIMESTAMP)"
+    if column.stored in ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE"):
+        return name
+    has_zone = "TZ" in column.stored or "WITH TIME ZONE" in column.stored
+    return f"CAST({name} AS {'TIMESTAMPTZ' if has_zone else 'TIMESTAMP'})"

@@ -245,7 +245,7 @@ def test_a_number_that_no_float_holds_is_infinite(tmp_path: Path) -> None:
 def test_every_type_of_parquet_has_a_profile_and_no_name_of_a_column_is_in_the_way(tmp_path: Path) -> None:
     pytest.importorskip("duckdb")
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    made = {
+    made: dict[str, tuple[Any, list[Any], str]] = {
         "v": (pa.int8(), [1, None], "integer"),
         "n": (pa.uint64(), [2**64 - 1, 0], "number"),
         "size": (pa.decimal128(18, 3), [None, Decimal("1.25")], "number"),
