@@ -21,6 +21,7 @@ from mlreg.formats.usage import Counts, Key, Reader
 from mlreg.ids import is_lower_hex
 from mlreg.repository.log import now
 from mlreg.stores.directory import DirectoryStore
+from mlreg.stores.small_file import replace_file
 from mlreg.stores.store import Store
 
 OWN, SHARED = "usage/own/", "usage/shared/"
@@ -92,18 +93,20 @@ def _append(path: str, data: bytes) -> bool:
 
 
 def writer_of(cache: Path | None) -> str:
-    """Return the random id under which this host counts the reads of a repository; a new one if none can be kept."""
+    """Return the random id under which this host counts the reads of a repository; a new one if none can be kept.
+
+    Two processes that make the first one at once may count under two: both are added up.
+    """
     fresh = os.urandom(usage.WRITER_DIGITS // 2).hex()
     if cache is None:
         return fresh
     path = cache / "usage-writer"
     with suppress(OSError, ValueError):
-        cache.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-            file.write(fresh)
         found = path.read_text(encoding="ascii")
         if is_lower_hex(found, usage.WRITER_DIGITS):
             return found
+    with suppress(OSError):
+        replace_file(path, fresh.encode())
     return fresh
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -342,13 +343,34 @@ def test_a_sum_that_was_cut_short_is_done_again_and_counts_nothing_twice(
     assert formats.total(counts_in(store)) == 2
 
 
+def test_no_read_of_many_at_once_is_lost(tmp_path: Path) -> None:
+    place, _ = init(tmp_path / "p", shared=True)
+    writer_of(tmp_path / "cache")
+
+    def read(_: int) -> None:
+        log = ReadLog(store_of(place), tmp_path / "cache", Reader("Ann"))
+        for _ in range(25):
+            log.note([ONE], "get")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read, range(8)))
+
+    ((key, readers),) = counts_in(store_of(place)).items()
+    assert (key.version, readers) == (ONE, {Reader("Ann"): 200})
+
+
 def test_a_host_counts_under_one_id_for_each_repository(tmp_path: Path) -> None:
     one = writer_of(tmp_path / "one")
 
     assert writer_of(tmp_path / "one") == one
     assert len({one, writer_of(tmp_path / "two"), writer_of(None), writer_of(None)}) == 4
-    (tmp_path / "one" / "usage-writer").write_bytes(b"\xff")
-    assert writer_of(tmp_path / "one") != one
+    for damage in (b"", b"\xff", b"0" * 31):
+        (tmp_path / "one" / "usage-writer").write_bytes(damage)
+        again = writer_of(tmp_path / "one")
+        assert again != one
+        assert writer_of(tmp_path / "one") == again
+    (tmp_path / "file").write_bytes(b"")
+    assert writer_of(tmp_path / "file") != writer_of(tmp_path / "file")
 
 
 # Questions.
