@@ -40,6 +40,13 @@ def test_who_taints_is_told_which_tags_point_there_and_who_untaints_what_still_t
     assert mlreg("untaint", ROWS).err == ""
 
 
+def test_who_registers_what_is_tainted_is_told(tainted: Call) -> None:
+    added = tainted("add", "model/tuned", "weights", "--version", "1.0.0", "--in", f"base={NET}")
+
+    assert (added.status, added.err) == (0, f"warning: it is tainted by {ROWS}: {WHY}\n")
+    assert tainted("add", "model/free", "weights", "--version", "1.0.0").err == ""
+
+
 def test_it_is_marked_wherever_versions_are_listed(tainted: Call) -> None:
     rows = {line.split("\t")[0]: line.split("\t") for line in tainted("ls", "model").out.splitlines()}
     assert rows["model/net"][1] == "1.0.0 (tainted)"

@@ -113,7 +113,7 @@ def add(
             despite_taint=despite_taint,
             report=report,
         )
-    output.warn("; ".join(result.hints))
+    output.warn("; ".join(views.doubts(result)))
     write_stamp(stamp, [results.Resolved(result.version.ref, result.version.id)])
     out.show("add", result, views.added(result))
 
@@ -167,7 +167,7 @@ def copy(
             despite_taint=despite_taint,
             report=report,
         )
-    output.warn("; ".join(result.hints))
+    output.warn("; ".join(views.doubts(result)))
     out.show("copy", result, views.added(result))
 
 

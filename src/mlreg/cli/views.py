@@ -28,6 +28,12 @@ def added(result: results.Added) -> View:
     return View((), (), result.refs, f"{verb} {version.ref} ({facts})")
 
 
+def doubts(result: results.Added) -> list[str]:
+    """What someone who adds a version should look at: keys that are perhaps misspelt, and taints."""
+    taints = (f"it is tainted by {taint.ref}: {taint.reason}" for taint in result.version.taints)
+    return [*result.hints, *taints]
+
+
 def noted(note: results.NoteInfo) -> View:
     """After `note add` and `note rm`: the id, to name it by."""
     return View((), (), [note.id], note.id)
