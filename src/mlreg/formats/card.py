@@ -69,6 +69,7 @@ SPELLINGS = (
     Spelling("tags", "keywords", _LIST),
     Spelling("metrics", "metric_names", _LIST),  # they list names only; the numbers are in their model-index
     Spelling("model-index", "metrics", ()),  # by `_with_metrics` and `_with_index`, if nothing is lost by it
+    Spelling("configs", "splits", ()),  # by `_with_splits` and `_with_configs`, if it says nothing else
 )
 """A key is respelt unless the other spelling is there too: then both stay as they are."""
 
@@ -102,7 +103,7 @@ def parse_card(text: str, name: str) -> Card:
     if not isinstance(found, dict | None):
         raise _bad_card(name, "its front matter is no mapping", "write KEY: VALUE lines between the lines of '---'")
     ours = {spelling.theirs: (spelling.ours, spelling.holds) for spelling in SPELLINGS}
-    return Card(_with_metrics(_respelt(found or {}, ours)), _without_line(text[closing.end() :]))
+    return Card(_with_splits(_with_metrics(_respelt(found or {}, ours))), _without_line(text[closing.end() :]))
 
 
 def render_card(metadata: Mapping[str, Any], body: str, title: str) -> str:
@@ -123,7 +124,7 @@ def render_card(metadata: Mapping[str, Any], body: str, title: str) -> str:
     canonical.check(metadata, depth=1)
     theirs = {spelling.ours: (spelling.theirs, spelling.holds) for spelling in SPELLINGS}
     heading = " ".join(title.split())
-    front = _yaml_of(_respelt(_with_index(dict(metadata), heading), theirs))
+    front = _yaml_of(_respelt(_with_configs(_with_index(dict(metadata), heading)), theirs))
     if heading and not body.startswith("# "):
         body = f"# {heading}\n\n{body}"
     # A body that looks like front matter stands behind an empty one.
@@ -203,6 +204,48 @@ def _metrics_in(index: Any) -> dict[str, Any]:
     if not all(isinstance(name, str) for name in names) or not all(map(_is_number, values)):
         return {}
     return splits.get(_NO_SPLIT, splits) if len(splits) == 1 else splits
+
+
+# Splits: {train: train/*} here, and files of the one configuration of a dataset there.
+
+_ONE_CONFIG = "default"
+
+
+def _with_configs(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn splits into configs, if they come back from them exactly."""
+    splits = fields.get("splits")
+    if "configs" in fields or not isinstance(splits, dict) or not splits:
+        return fields
+    files = [{"split": name, "path": path} for name, path in sorted(splits.items())]
+    configs = [{"config_name": _ONE_CONFIG, "data_files": files}]
+    if _splits_in(configs) != splits:
+        return fields
+    return {key: value for key, value in fields.items() if key != "splits"} | {"configs": configs}
+
+
+def _with_splits(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn configs into splits, if they say nothing else; their order is dropped."""
+    splits = _splits_in(fields.get("configs"))
+    if "splits" in fields or not splits:
+        return fields
+    return {key: value for key, value in fields.items() if key != "configs"} | {"splits": splits}
+
+
+def _splits_in(configs: Any) -> dict[str, Any]:
+    """Return the splits of configs that hold nothing but these; empty if there is more, or anything else."""
+    try:
+        (config,) = configs
+        files = [(one["split"], one["path"]) for one in config["data_files"] if one.keys() == {"split", "path"}]
+        is_all = config == {"config_name": _ONE_CONFIG, "data_files": config["data_files"]}
+        splits = dict(files)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return {}
+    is_all = is_all and len(splits) == len(config["data_files"])
+    return splits if is_all and all(isinstance(name, str) and _is_paths(path) for name, path in files) else {}
+
+
+def _is_paths(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 
 def _is_number(value: object) -> bool:

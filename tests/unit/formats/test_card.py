@@ -198,6 +198,39 @@ def test_a_simple_model_index_becomes_metrics() -> None:
     assert parse_card(render_card({"model-index": index_of()}, "", ""), "x").fields == {"metrics": {"a": {"x": 1}}}
 
 
+def configs_of(**changes: Any) -> Any:
+    files = [{"split": "train", "path": "train/*"}, {"split": "test", "path": ["a.csv", "b.csv"]}]
+    return [{"config_name": "default", "data_files": files} | changes]
+
+
+def test_configs_that_only_name_files_of_splits_become_splits() -> None:
+    card = parse_card(render_card({"configs": configs_of()}, "", ""), "x")
+
+    assert card.fields == {"splits": {"train": "train/*", "test": ["a.csv", "b.csv"]}}
+    assert parse_card(render_card(card.fields, "", ""), "x") == card
+    assert "configs:" in render_card(card.fields, "", "")
+
+
+@pytest.mark.parametrize(
+    "configs",
+    [
+        configs_of(config_name="en"),
+        configs_of(default=True),
+        configs_of() * 2,
+        configs_of(data_files="train/*"),
+        configs_of(data_files=[{"split": "train", "path": "a", "sep": ";"}]),
+        configs_of(data_files=[{"split": "train", "path": "a"}, {"split": "train", "path": "b"}]),
+        configs_of(data_files=[{"split": "train", "path": 3}]),
+        configs_of(data_files=[]),
+        [],
+        "default",
+        3,
+    ],
+)
+def test_any_other_configs_are_kept_as_they_are(configs: Any) -> None:
+    assert parse_card(render_card({"configs": configs}, "", ""), "x").fields == {"configs": configs}
+
+
 def test_a_model_index_takes_the_place_of_no_metrics() -> None:
     fields = {"metrics": {"map": 1}, "model-index": index_of()}
 
