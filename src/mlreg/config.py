@@ -30,6 +30,7 @@ PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
 REMOTES = "remotes."
 SCHEMA = "metadata_schema"
+RULES = "registry.data.rules"
 RUN = "MLREG_RUN"
 """The variable that tells a process which run it is part of."""
 RUN_REPOSITORY = "MLREG_RUN_REPOSITORY"
@@ -53,9 +54,10 @@ KEYS: dict[str, str] = {
     "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
+    RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
-"""What may be set, besides `remotes.NAME`; behind `metadata_schema` may stand a pattern of names.
+"""What may be set, besides `remotes.NAME`; behind `metadata_schema` and `rules` may stand a pattern of names.
 
 The variable of a key is `MLREG_` and the key in capitals, `_` for `.`.
 """
@@ -65,7 +67,7 @@ MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
 _SWITCHES = ("access_control", "code_diff", "share_names")
-_PLACES = ("storage_path", SCHEMA)
+_PLACES = ("storage_path", SCHEMA, "rules")
 
 
 class Setting(NamedTuple):
@@ -153,7 +155,17 @@ class Config:
         Raises:
             UsageError: `bad_config`, one cannot be read; `bad_yaml`.
         """
-        key = f"registry.{entry.kind}.{SCHEMA}"
+        return self._documents(f"registry.{entry.kind}.{SCHEMA}", entry)
+
+    def rules(self, entry: Entry) -> dict[str, object]:
+        """Return the rules that a dataset must keep when it is registered, by where each document lies.
+
+        Raises:
+            UsageError: `bad_config`, one cannot be read; `bad_yaml`.
+        """
+        return self._documents(RULES, entry) if entry.kind == "data" else {}
+
+    def _documents(self, key: str, entry: Entry) -> dict[str, object]:
         # As for `_from_files`: most projects have none, and need no YAML to know it.
         if not self.environment.get(variable_of(key)) and not any(path.is_file() for path in self.files()):
             return {}
@@ -162,7 +174,7 @@ class Config:
             for found, setting in sorted(self.settings().items())
             if found == key or (found.startswith(f"{key}.") and fnmatchcase(entry.name, found.removeprefix(f"{key}.")))
         }
-        return {place: _read_schema(Path(place)) for place in fitting}
+        return {place: read_document(Path(place)) for place in fitting}
 
     def directory_of(self, entry: Entry) -> Path | None:
         """Return where the files of an entry lie in the project; None if the settings do not say."""
@@ -369,7 +381,7 @@ def check_key(key: str) -> None:
 
     if key.startswith(REMOTES):
         check_remote(key.removeprefix(REMOTES))
-    elif key not in KEYS and not any(key.startswith(f"registry.{kind}.{SCHEMA}.") for kind in KINDS):
+    elif key not in KEYS and not _pattern_of(key):
         import difflib
 
         near = difflib.get_close_matches(key, [*KEYS, "remotes.origin"], n=1, cutoff=0.3)
@@ -428,17 +440,28 @@ def _check_value(key: str, value: str, origin: str) -> None:
 
 def _word(key: str) -> str:
     """Return what a key sets; a pattern behind it may have dots of its own."""
-    return SCHEMA if f".{SCHEMA}." in key else key.rpartition(".")[2]
+    return (_pattern_of(key) or key).rpartition(".")[2]
 
 
-def _read_schema(path: Path) -> object:
+def _pattern_of(key: str) -> str:
+    """Return the key behind which a pattern of names stands; empty if there is none."""
+    patterned = (*(f"registry.{kind}.{SCHEMA}" for kind in KINDS), RULES)
+    return next((one for one in patterned if key.startswith(f"{one}.")), "")
+
+
+def read_document(path: Path) -> object:
+    """Return what a file in YAML or JSON holds.
+
+    Raises:
+        UsageError: `bad_config`, it cannot be read; `bad_yaml`.
+    """
     from mlreg.formats.yaml_document import parse_yaml
 
     try:
         return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError) as error:
         raise UsageError(
-            "bad_config", f"the schema {path} cannot be read", why=str(error), fix="mlreg config list --origin"
+            "bad_config", f"{path} cannot be read", why=str(error), fix="mlreg config list --origin"
         ) from error
 
 
@@ -463,8 +486,8 @@ def _split(key: str) -> list[str]:
     """Return the words of a key; the name of a remote or a pattern, which may have dots of its own, is one."""
     if key.startswith(REMOTES):
         return key.split(".", 1)
-    start, mark, pattern = key.partition(f".{SCHEMA}.")
-    return [*start.split("."), SCHEMA, pattern] if mark else key.split(".")
+    start = _pattern_of(key)
+    return [*start.split("."), key.removeprefix(f"{start}.")] if start else key.split(".")
 
 
 def _above(key: str) -> str:

@@ -51,6 +51,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_all(root / "project" / "foreign")
     for name, rows in (("before.csv", "aaaaabbbbb"), ("after.csv", "aaaaaabbbb")):
         (root / "project" / "foreign" / name).write_text("\n".join(["letter", *rows, ""]))
+    rules = "rules:\n- {rule: regex, name: no b, column: letter, pattern: a}\n- {rule: not_null, column: letter}\n"
+    (root / "project" / "foreign" / "strict.yaml").write_text(rules)
+    (root / "project" / "foreign" / "rules.yaml").write_text(rules.replace("pattern: a", "pattern: '[ab]'"))
     return root
 
 

@@ -140,6 +140,13 @@ def test_every_result_can_be_written_as_a_schema() -> None:
 
 NO: dict[str, list[str]] = {
     "compare": ["compare", "--exp", "churn", "--fail-if=metrics.auc > 0.3"],
+    "data check": [
+        "data",
+        "check",
+        "./foreign/before.csv",
+        "--rules=foreign/rules.yaml",
+        "--rules=foreign/strict.yaml",
+    ],
     "data drift": ["data", "drift", "./foreign/before.csv", "./foreign/after.csv", "--threshold=0.01"],
     "diff": ["diff", "net@production", "data/rows", "--exit-code"],
     "push": ["push", "-n", "--exit-code"],
@@ -155,8 +162,9 @@ def test_an_answer_that_is_no_is_printed_as_any_other_and_has_a_code_of_its_own(
     assert (run.status, usual.status) == (ANSWER_IS_NO, 0)
     # The question is part of the document, if it was put in words.
     words = {"gate": None, "failed": None, "reasons": None, "passed": None}
-    # What a threshold says is said of each column, too.
-    words |= dict.fromkeys(("warn_at", "fail_at", "verdict", "tables") if name == "data drift" else ())
+    # What a threshold says is said of each column, too, and a rule that is asked is part of the answer.
+    told = {"data drift": ("warn_at", "fail_at", "verdict", "tables"), "data check": ("verdict", "rules")}
+    words |= dict.fromkeys(told.get(name, ()))
     assert {**run.document, **words} == {**usual.document, **words}
     assert ANSWER_IS_NO in COMMANDS[name].exit_codes
 

@@ -29,6 +29,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.registry import (
+    checking_data,
     comparisons,
     differences,
     drifting,
@@ -75,6 +76,7 @@ SCHEMAS: dict[str, Schema] = {
     "copy": _one(results.Added),
     "clone": _one(results.Synced),
     "diff": _one(differences.Difference),
+    "data-check": _one(checking_data.DataCheck),
     "data-drift": _one(drifting.DataDrift),
     "data-profile": _one(profiling.Profile),
     "error": _one(Failure),
@@ -182,6 +184,7 @@ COMMANDS: dict[str, Contract] = {
     "data drift": Contract(
         ("data-drift",), READS, no="a table, a column, a type or the values are too far from before"
     ),
+    "data check": Contract(("data-check",), READS, no="a rule of severity error is broken"),
     "run start": Contract(("run",), READS),
     "run log": Contract(("run-log",), LOGS),
     "run param": Contract(("run-log",), (*LOGS, ConflictError)),

@@ -1,16 +1,18 @@
-"""What datasets are like: data profile, data drift."""
+"""What datasets are like: data profile, data drift, data check."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mlreg.cli import data_views
+from mlreg.cli import check_views, data_views
+from mlreg.cli.metadata import read_rules
 from mlreg.cli.options import answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.cli.report_files import Reports, read_reports, write_reports
-from mlreg.registry import drifting, profiling
+from mlreg.registry import checking_data, drifting, profiling
 
 tree = typer.Typer(no_args_is_help=True, help="What datasets are like, and what changed in them.")
 
@@ -64,6 +66,33 @@ def drift(
     result = drifting.data_drift(open_registry(), before, after, threshold)
     write_reports(result, checked, data_views.DRIFT_REPORTS)
     out.show("data-drift", result, data_views.drifted(result))
+    answer(result.passed)
+
+
+@register(tree)
+def check(
+    out: Printer,
+    ref: Annotated[str, typer.Argument(metavar="REF|PATH", help=DATA)],
+    rules: Annotated[
+        list[Path] | None,
+        typer.Option("--rules", metavar="FILE", help="Rules in YAML; by default what registry.data.rules says."),
+    ] = None,
+    report: Reports = None,
+) -> None:
+    """Say whether a dataset keeps the rules that were written for it.
+
+    The exit code is 3 if a rule of severity error is broken. Rules of the settings are asked at `mlreg add`, too.
+
+    Examples:
+
+      mlreg data check data/frames@2026.11.23 --rules rules.yaml
+
+      mlreg data check ./train.csv --rules rules.yaml --report junit=rules.xml
+    """
+    checked = read_reports(report, check_views.CHECK_REPORTS)
+    result = checking_data.data_check(open_registry(), ref, read_rules(rules or ()))
+    write_reports(result, checked, check_views.CHECK_REPORTS)
+    out.show("data-check", result, check_views.checked(result))
     answer(result.passed)
 
 

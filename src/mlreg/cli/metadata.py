@@ -29,6 +29,16 @@ def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None
     return found
 
 
+def read_rules(files: Iterable[Path]) -> dict[str, Any]:
+    """Return the documents in files of rules, by the path of each.
+
+    Raises:
+        UsageError: `bad_yaml`; `bad_meta`, one cannot be read.
+        NotFoundError: `file_missing`.
+    """
+    return {str(path): parse_yaml(_read_text(path), str(path)) for path in files}
+
+
 def read_card(path: Path | None) -> dict[str, Any]:
     """Return the metadata that a card holds: its front matter, and its text as `card`; nothing without a card.
 

@@ -196,4 +196,5 @@ def registry_of(config: Config) -> Registry:
         lambda: config.formats,
         config.schemas,
         tracking=lambda: config.tracking,
+        rules=config.rules,
     )

@@ -46,7 +46,7 @@ Report = Callable[[int], None]
 
 
 Schemas = Callable[[Entry], Mapping[str, object]]
-"""Returns the schemas for the metadata of an entry, by what they are called."""
+"""Returns the documents that hold for an entry, schemas for metadata or rules for data, by what they are called."""
 
 
 Tracks = Callable[[], "Tracking | None"]
@@ -70,6 +70,7 @@ class Registry:
         schemas: Schemas | None = None,
         *,
         tracking: Tracks | None = None,
+        rules: Schemas | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -82,6 +83,7 @@ class Registry:
             formats: how versions are called, by kind; a function is asked when a version is named.
             schemas: JSON Schemas that metadata must keep; asked when metadata is written.
             tracking: how it is kept which versions are read; asked when one is. Nothing is kept without it.
+            rules: for data, which what is registered must keep; asked before that.
         """
         self._path = path
         self._author = author
@@ -90,6 +92,7 @@ class Registry:
         self._formats = formats or {}
         self._schemas = schemas
         self._tracking = tracking
+        self._rules = rules
         self._elsewhere: dict[str, Repository] = {}
         self._batch: Batch | None = None
         self._moment = ""
@@ -135,7 +138,9 @@ class Registry:
         """
         from mlreg.repository.past import repository_at
 
-        past = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
+        past = Registry(
+            self.path, self.author, self.cache, self.remotes, self._formats, self._schemas, rules=self._rules
+        )
         past._moment = moment_of(moment)
         past.repository = repository_at(self.repository, past._moment)
         return past
@@ -150,7 +155,9 @@ class Registry:
 
         if self._moment:
             raise RefusedError("past_change", "what was cannot be changed", fix="leave the time out")
-        tried = Registry(self.path, self.author, self.cache, self.remotes, self._formats, self._schemas)
+        tried = Registry(
+            self.path, self.author, self.cache, self.remotes, self._formats, self._schemas, rules=self._rules
+        )
         tried.repository = rehearsal_of(self.repository)
         return tried
 
@@ -162,7 +169,7 @@ class Registry:
             UsageError: `bad_url`, `unknown_scheme`.
         """
         url = full_url(self._url_of(place))
-        return Registry(url, self._author, self.cache, self._remotes, self._formats, self._schemas)
+        return Registry(url, self._author, self.cache, self._remotes, self._formats, self._schemas, rules=self._rules)
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.
@@ -304,7 +311,7 @@ class Registry:
 
         refuse_other_types(version, metadata)
         named, described = Entry.parse(entry), plain(dict(metadata or {}))
-        hints = self.check_metadata(named, described)
+        hints = [*self.check_metadata(named, described), *self._check_data(named, sources)]
         new = NewVersion(
             entry=named,
             versions=self.format_of(named),
@@ -321,6 +328,23 @@ class Registry:
             despite_taint=despite_taint,
         )
         return self._record(new, report)._replace(hints=tuple(hints))
+
+    def rules_of(self, entry: Entry) -> Mapping[str, object]:
+        """Return the rules that data of an entry must keep, by where each document lies."""
+        from mlreg.operations.naming import called, meant
+
+        if self._rules is None:
+            return {}
+        view = self.repository.log.refresh()
+        return self._rules(called(view, meant(view, entry)))
+
+    def _check_data(self, entry: Entry, sources: Sequence[Source]) -> list[str]:
+        """Return what is warned of before data are registered; `rules_failed` if a rule of severity error is broken."""
+        if not (rules := self.rules_of(entry)):
+            return []
+        from mlreg.registry.checking_data import check_new
+
+        return check_new(self, entry, sources, rules, lambda one: self.repository.objects.read_whole(*one))
 
     def check_metadata(self, entry: Entry, metadata: Mapping[str, Any]) -> list[str]:
         """Return hints on metadata that is to be written.
