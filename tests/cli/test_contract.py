@@ -147,6 +147,7 @@ NO: dict[str, list[str]] = {
         "--rules=foreign/rules.yaml",
         "--rules=foreign/strict.yaml",
     ],
+    "data overlap": ["data", "overlap", "./foreign/before.csv", "./foreign/after.csv", "--exit-code"],
     "data drift": ["data", "drift", "./foreign/before.csv", "./foreign/after.csv", "--threshold=0.01"],
     "diff": ["diff", "net@production", "data/rows", "--exit-code"],
     "push": ["push", "-n", "--exit-code"],

@@ -1,4 +1,4 @@
-"""How the results of rules look: as rows, as JUnit and as Markdown."""
+"""How the results of rules look, as rows, as JUnit and as Markdown; and what two datasets have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from mlreg.cli.output import Column, Style, View, safe
 from mlreg.cli.report_files import Forms, attribute, cell, markdown_table
 from mlreg.registry.checking_data import DataCheck, told
+from mlreg.registry.overlapping import DataOverlap
 
 _WORDS = ("", "RULE", "KIND", "FILES", "CHECKED", "FAILING", "WHY", "FIRST")
 
@@ -55,3 +56,21 @@ def junit(result: DataCheck) -> Iterator[str]:
 
 CHECK_REPORTS: Forms[DataCheck] = {"junit": junit, "markdown": markdown}
 """Forms of reports on rules, by the words that ask for them."""
+
+
+def overlapped(result: DataOverlap) -> View:
+    """The counts, then the samples; `-q` prints the files that are on both sides, of those that were asked for."""
+    words = ("", "BOTH", "OF", "BYTES", "LEFT", "RIGHT", "VALUE")
+    columns = [Column(word, Style.COUNT if word in ("BOTH", "OF") else Style.TEXT) for word in words]
+    columns[3] = Column("BYTES", Style.SIZE)
+    return View(columns, list(_overlap_rows(result)), [name for one in result.file_samples for name in one.left])
+
+
+def _overlap_rows(result: DataOverlap) -> Iterator[tuple[str | int, ...]]:
+    yield "files", result.files, result.files_left, result.size, "", "", ""
+    yield "pieces", result.pieces, "", result.pieces_size, "", "", ""
+    yield "rows", result.rows, result.rows_left, "", "", "", ""
+    for file in result.file_samples:
+        yield "file", "", "", file.size, " ".join(file.left), " ".join(file.right), ""
+    for row in result.row_samples:
+        yield "row", "", "", "", f"{row.left}:{row.left_line}", f"{row.right}:{row.right_line}", row.value

@@ -35,6 +35,7 @@ from mlreg.registry import (
     drifting,
     exporting,
     importing,
+    overlapping,
     plotting,
     profiling,
     reporting,
@@ -78,6 +79,7 @@ SCHEMAS: dict[str, Schema] = {
     "diff": _one(differences.Difference),
     "data-check": _one(checking_data.DataCheck),
     "data-drift": _one(drifting.DataDrift),
+    "data-overlap": _one(overlapping.DataOverlap),
     "data-profile": _one(profiling.Profile),
     "error": _one(Failure),
     "export": _one(exporting.Exported),
@@ -185,6 +187,7 @@ COMMANDS: dict[str, Contract] = {
         ("data-drift",), READS, no="a table, a column, a type or the values are too far from before"
     ),
     "data check": Contract(("data-check",), READS, no="a rule of severity error is broken"),
+    "data overlap": Contract(("data-overlap",), READS, no="something is on both sides, with --exit-code"),
     "run start": Contract(("run",), READS),
     "run log": Contract(("run-log",), LOGS),
     "run param": Contract(("run-log",), (*LOGS, ConflictError)),

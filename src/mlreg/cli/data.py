@@ -1,4 +1,4 @@
-"""What datasets are like: data profile, data drift, data check."""
+"""What datasets are like: data profile, data drift, data check, data overlap."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import typer
 
 from mlreg.cli import check_views, data_views
 from mlreg.cli.metadata import read_rules
-from mlreg.cli.options import answer, open_registry, register
+from mlreg.cli.options import ExitCode, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.cli.report_files import Reports, read_reports, write_reports
-from mlreg.registry import checking_data, drifting, profiling
+from mlreg.registry import checking_data, drifting, overlapping, profiling
 
 tree = typer.Typer(no_args_is_help=True, help="What datasets are like, and what changed in them.")
 
@@ -94,6 +94,33 @@ def check(
     write_reports(result, checked, check_views.CHECK_REPORTS)
     out.show("data-check", result, check_views.checked(result))
     answer(result.passed)
+
+
+@register(tree)
+def overlap(
+    out: Printer,
+    left: Annotated[str, typer.Argument(metavar="REF|PATH", help=DATA)],
+    right: Annotated[str, typer.Argument(metavar="REF|PATH", help="What should have nothing of it.")],
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, metavar="N", help="Name up to N files and N rows, too.")
+    ] = 0,
+    exit_code: ExitCode = False,
+) -> None:
+    """Say what two datasets have in common: files, pieces of other files, and rows of tables.
+
+    Rows are equal if the same columns have the same values, whatever the form of the table. With --exit-code, the
+    exit code is 3 if anything is on both sides.
+
+    Examples:
+
+      mlreg data overlap data/frames@latest:train data/frames@latest:test --exit-code
+
+      mlreg data overlap ./train.csv data/test@golden --samples 5
+    """
+    with out.progress(f"overlap of {left} and {right}"):
+        result = overlapping.data_overlap(open_registry(), left, right, samples)
+    out.show("data-overlap", result, check_views.overlapped(result))
+    answer(not (exit_code and result.overlaps))
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -151,11 +151,20 @@ def _tables_in(registry: Finds, text: str) -> Tables:
 
 
 def _tables_at(path: Path) -> Tables:
+    named = files_at(path)
+    return Tables(str(path), "", [Shelved(name, partial(_on_disk, one)) for name, one in named if form_by_name(name)])
+
+
+def files_at(path: Path) -> list[tuple[str, Path]]:
+    """Return the files at or below a path, each with its name there.
+
+    Raises:
+        NotFoundError: `file_missing`.
+    """
     if not path.exists():
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the path")
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    named = [(one.relative_to(path).as_posix() if path.is_dir() else one.name, one) for one in files]
-    return Tables(str(path), "", [Shelved(name, partial(_on_disk, one)) for name, one in named if form_by_name(name)])
+    return [(one.relative_to(path).as_posix() if path.is_dir() else one.name, one) for one in files]
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +34,9 @@ def table(path: Path, form: Form, rows: Sequence[Row]) -> Shelved:
         duckdb = pytest.importorskip("duckdb")
         source = path.with_suffix(".rows.jsonl")
         table(source, Form.JSONL, rows)
-        query = f"COPY (SELECT * FROM read_json('{source}', sample_size=-1)) TO '{path}' (FORMAT parquet)"
+        query = f"COPY (SELECT * FROM read_json('{source}', sample_size=-1)) TO '{path}' (FORMAT parquet)"  # noqa: S608 - a path of the test
         duckdb.connect(":memory:", config={"threads": 1}).execute(query)
-    return Shelved(path.name, partial(nullcontext, TableFile(path, path.name, form)))
+    return Shelved(path.name, lambda: nullcontext(TableFile(path, path.name, form)))
 
 
 def cell(value: object) -> str:
@@ -57,7 +56,7 @@ def ask(tmp_path: Path) -> Asked:
     return one
 
 
-ROWS = [
+ROWS: list[Row] = [
     {"id": 1, "age": 0.5, "label": "cat", "seen": "2026-01-01", "ok": True},
     {"id": 2, "age": 120, "label": "dog", "seen": "2026-01-02", "ok": True},
     {"id": 2, "age": 121.25, "label": "cow", "seen": "2025-12-31", "ok": False},
@@ -200,7 +199,9 @@ def test_a_rule_that_cannot_be_asked_is_named(ask: Asked, rule: Any, told: str) 
     assert ("rule 1" if isinstance(rule, str) else rule["rule"]) in str(error.value)
 
 
-@pytest.mark.parametrize("document", [None, [], {"rules": []}, {"rules": {}}, {"rules": [{"rule": "row_count"}], "x": 1}])
+@pytest.mark.parametrize(
+    "document", [None, [], {"rules": []}, {"rules": {}}, {"rules": [{"rule": "row_count"}], "x": 1}]
+)
 def test_a_document_without_a_list_of_rules_is_refused(document: object) -> None:
     with pytest.raises(UsageError, match=r"rules\.yaml"):
         read_rules(document, "rules.yaml")
@@ -211,9 +212,10 @@ values = st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.text(
 
 @given(st.dictionaries(st.sampled_from(["rule", "column", "min", "max", "ref", "values", "severity", "name"]), values))
 def test_any_mapping_is_a_rule_or_is_refused_as_one(rule: Row) -> None:
+    code, kinds = "", []
     try:
-        (found,) = read_rules({"rules": [{"rule": "range", **rule}]}, "rules.yaml")
+        kinds = [one.kind for one in read_rules({"rules": [{"rule": "range", **rule}]}, "rules.yaml")]
     except UsageError as error:
-        assert error.code == "bad_rule"
-    else:
-        assert found.kind == rule.get("rule", "range")
+        code = error.code
+
+    assert (code, kinds) in [("bad_rule", []), ("", [rule.get("rule", "range")])]
