@@ -197,7 +197,7 @@ class Config:
 
     def get_data_registry_config(self) -> dict[str, Any]:
         """Return the arguments of `DataRegistry`."""
-        return self.get_registry_config()
+        return {**self.get_registry_config(), "rules": self.rules}
 
     @property
     def tracking(self) -> Tracking | None:

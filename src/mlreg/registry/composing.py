@@ -31,6 +31,11 @@ class Parts(NamedTuple):
     """Whether files of that version go that are at `at` and are not put there again."""
 
     @property
+    def origins(self) -> list[tuple[str, str]]:
+        """What a version that is put together so was made from, by role."""
+        return [*(("from", ref) for ref in self.taken), *([("onto", self.onto)] if self.onto else [])]
+
+    @property
     def patterns(self) -> Patterns:
         """What is taken, and what is left out."""
         return Patterns(self.include, self.exclude)

@@ -12,12 +12,15 @@ from mlreg.operations.checkout import checkout
 from mlreg.operations.opened_file import OpenedFile
 from mlreg.registry import frames
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas, silent
-from mlreg.registry.results import Changed, EntryInfo, FileInfo, LineageNode, Tagged, VersionInfo
+from mlreg.registry.registry import Registry, Schemas, Tracks, silent
+from mlreg.registry.results import Annotated, Changed, EntryInfo, FileInfo, LineageNode, Tagged, VersionInfo
 from mlreg.registry.version_files import VersionFiles
 
 if TYPE_CHECKING:
+    from mlreg.registry.checking_data import DataCheck
     from mlreg.registry.differences import Difference
+    from mlreg.registry.drifting import DataDrift
+    from mlreg.registry.profiling import Profile
 
 FORMS = ("path", "pandas", "arrow", "duckdb")
 """As what a dataset may be got."""
@@ -38,9 +41,12 @@ class DataRegistry:
         remotes: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         formats: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None,
         schemas: Schemas | None = None,
+        *,
+        tracking: Tracks | None = None,
+        rules: Schemas | None = None,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first dataset makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats, schemas)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, rules=rules)
 
     # In.
 
@@ -111,6 +117,7 @@ class DataRegistry:
         *,
         into: str = "path",
         path: str = "",
+        despite_taint: str = "",
     ) -> Any:
         """Return a dataset, or a part of it.
 
@@ -122,6 +129,7 @@ class DataRegistry:
             into: `path`; or `pandas`, `arrow` or `duckdb` for all tables in it, one below the other: CSV, TSV, JSONL
                 and Parquet, which must all be of one kind.
             path: of a file or a directory in the dataset; only that.
+            despite_taint: why it is wanted though it is tainted; it is kept.
 
         Returns:
             A `Path`, to a file if one is meant, else to a directory; a `DataFrame`, a `Table`, or a relation.
@@ -129,10 +137,11 @@ class DataRegistry:
         Raises:
             NotFoundError: `ref_not_found`, `path_not_found`, `no_table`.
             IntegrityError: the stored bytes are not those that were registered.
+            TaintedError: `tainted`.
             UnsupportedError: `missing_extra`.
             UsageError: `unlike_tables`, `no_form`.
         """
-        files = self._files(name, version)
+        files = self._files(name, version, despite_taint)
         if into == "path":
             return self._place(files, path, directory)
         if into not in FORMS:
@@ -142,22 +151,24 @@ class DataRegistry:
             return frames.duckdb_of([self._place(files, table, directory) for table in tables])
         return {"pandas": frames.pandas_of, "arrow": frames.arrow_of}[into](tables, files.open)
 
-    def open(self, name: str, version: str, path: str) -> OpenedFile:
+    def open(self, name: str, version: str, path: str, *, despite_taint: str = "") -> OpenedFile:
         """Open one file of a dataset for reading, at any place: only what is asked for is read.
 
         Args:
             name: `frames`.
             version: a version, a tag or `latest`.
             path: in the dataset.
+            despite_taint: why it is wanted though it is tainted; it is kept.
 
         Returns:
             A file object; it stays that file, whatever happens to tags.
 
         Raises:
             NotFoundError: `ref_not_found`, `path_not_found`.
+            TaintedError: `tainted`.
             UsageError: `no_path`, it is a directory.
         """
-        return self._files(name, version).open(path)
+        return self._files(name, version, despite_taint).open(path)
 
     def list_files(self, name: str, version: str = "latest", path: str = "") -> list[FileInfo]:
         """Return the files of a dataset, or those at or below a path, sorted by path.
@@ -167,8 +178,12 @@ class DataRegistry:
         """
         return self.registry.files(f"data/{name}@{version}" + f":{path}" * bool(path))
 
-    def _files(self, name: str, version: str) -> VersionFiles:
-        return VersionFiles(self.registry, f"data/{name}@{version}")
+    def _files(self, name: str, version: str, despite_taint: str) -> VersionFiles:
+        """Return the files of a version that may be read, and keep that it is."""
+        found = VersionFiles(self.registry, f"data/{name}@{version}")
+        self.registry.allow(found.repository, found.target, despite_taint)
+        self.registry.used(found.repository, found.target, "api")
+        return found
 
     def _place(self, files: VersionFiles, path: str, directory: str | Path | None) -> Path:
         wanted = list(files.below(path))
@@ -206,6 +221,42 @@ class DataRegistry:
 
         return compare(self.registry, f"data/{name}@{version}", f"data/{name}@{other}")
 
+    def profile(self, name: str, version: str = "latest", path: str = "") -> Profile:
+        """Say what a dataset, or what is at a path in it, is like: rows, columns, values, files.
+
+        Raises:
+            NotFoundError: `ref_not_found`, `path_not_found`.
+            UnsupportedError: `missing_extra`, for Parquet without DuckDB.
+            UsageError: `bad_table`.
+        """
+        from mlreg.registry.profiling import profile
+
+        return profile(self.registry, f"data/{name}@{version}" + f":{path}" * bool(path))
+
+    def drift(self, name: str, before: str, after: str = "latest", threshold: float = 0.0) -> DataDrift:
+        """Say how the data of a version differ from those of another one: schema, values, distributions.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UnsupportedError: `missing_extra`, for Parquet without DuckDB.
+            UsageError: `bad_table`, `bad_threshold`.
+        """
+        from mlreg.registry.drifting import data_drift
+
+        return data_drift(self.registry, f"data/{name}@{before}", f"data/{name}@{after}", threshold)
+
+    def check(self, name: str, version: str = "latest", rules: Mapping[str, object] | None = None) -> DataCheck:
+        """Ask whether a dataset keeps rules, by default those of the settings.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UnsupportedError: `missing_extra`, for Parquet without DuckDB.
+            UsageError: `bad_rule`, `bad_table`, `no_rules`.
+        """
+        from mlreg.registry.checking_data import data_check
+
+        return data_check(self.registry, f"data/{name}@{version}", {"rules": rules} if rules else {})
+
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.
 
@@ -226,7 +277,7 @@ class DataRegistry:
 
     # Changes.
 
-    def tag(self, name: str, version: str, tag: str, message: str = "") -> Tagged:
+    def tag(self, name: str, version: str, tag: str, message: str = "", *, despite_taint: str = "") -> Tagged:
         """Point a tag of a dataset at one of its versions, wherever it pointed before.
 
         Args:
@@ -234,12 +285,35 @@ class DataRegistry:
             version: a version, another tag or `latest`.
             tag: `golden`.
             message: why.
+            despite_taint: why it may have the tag though it is tainted; it is kept.
 
         Raises:
             NotFoundError: `ref_not_found`.
+            TaintedError: `tainted`.
             UsageError: `bad_tag`.
         """
-        return self.registry.tag(f"data/{name}@{version}", tag, message)
+        return self.registry.tag(f"data/{name}@{version}", tag, message, despite_taint=despite_taint)
+
+    def taint(self, name: str, version: str, reason: str) -> Annotated:
+        """Say that something is wrong with a version: it is tainted, and everything that was made from it.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+            UsageError: `no_reason`.
+        """
+        from mlreg.registry.tainting import taint
+
+        return taint(self.registry, f"data/{name}@{version}", reason)
+
+    def untaint(self, name: str, version: str, message: str = "") -> Annotated:
+        """Take the taint of a version back; those of what it was made from stay.
+
+        Raises:
+            NotFoundError: `ref_not_found`.
+        """
+        from mlreg.registry.tainting import untaint
+
+        return untaint(self.registry, f"data/{name}@{version}", message)
 
     def delete(self, name: str, version: str, message: str = "") -> Changed:
         """Take a version's name away; its bytes stay, and `mlreg restore` brings it back.

@@ -266,7 +266,7 @@ class Registry:
             version=version,
             bump=bump,
             metadata=metadata,
-            inputs=inputs,
+            inputs=[*inputs, *chosen.origins],
             message=message,
             tags=tags,
             may_be_older=may_be_older,

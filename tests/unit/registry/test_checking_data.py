@@ -74,7 +74,9 @@ def test_a_file_that_changes_while_it_is_asked_is_no_answer(
     monkeypatch.setattr(checking, "_look", lambda *args: (look(*args), twice.write_text("id,n\n1,a\n"), None)[-1])
 
     with pytest.raises(ConflictError) as error:
-        check_new(registry_with(tmp_path / "r", {}), Entry.parse("data/rows"), [Source("t.csv", twice)], STRICT)
+        check_new(
+            registry_with(tmp_path / "r", {}), Entry.parse("data/rows"), [Source("t.csv", twice)], STRICT, lambda _: []
+        )
 
     assert error.value.code == "file_changed"
 

@@ -120,6 +120,15 @@ def test_files_of_another_version_are_taken_without_being_read(
     }
 
 
+def test_what_a_version_is_put_together_of_is_what_it_was_made_from(registry: Registry, place: Path) -> None:
+    add(registry, "2026.01.01", place / "files")
+    add(registry, "2026.01.01", entry="data/part", parts=Parts(taken=["data/rows@latest:train"]))
+    add(registry, "2026.01.02", place / "files", parts=Parts(onto="data/part@latest", at="more"), entry="data/part")
+
+    refs = [(node.role, node.ref) for node in registry.lineage("data/part@2026.01.02")]
+    assert refs[1:] == [("onto", "data/part@2026.01.01"), ("from", "data/rows@2026.01.01")]
+
+
 def test_new_files_go_onto_a_version_that_is_not_on_the_disk(registry: Registry, place: Path) -> None:
     add(registry, "2026.01.01", place / "files")
     write(place / "new", {"b.csv": "changed", "c.csv": "new"})

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from mlreg.codecs.codec import Buffer
-from mlreg.errors import ConflictError, MlregError, NotFoundError, UsageError
+from mlreg.config import Config
+from mlreg.errors import ConflictError, MlregError, NotFoundError, TaintedError, UsageError
 from mlreg.formats.recipe import Part
 from mlreg.operations import stored_file
 from mlreg.registry import DataRegistry
@@ -216,3 +217,39 @@ def test_a_file_of_very_many_pieces_is_read_at_any_place(
         for start in (0, 6_000_000, len(data) - 10):
             file.seek(start)
             assert file.read(10) == data[start : start + 10]
+
+
+def test_settings_say_all_that_a_registry_of_data_asks_for(tmp_path: Path) -> None:
+    config = Config(tmp_path, {"MLREG_AUTHOR": "Ann", "MLREG_CACHE_DIR": str(tmp_path / "cache")})
+    datasets = DataRegistry(**config.get_data_registry_config())
+
+    datasets.register_dataset({"a.csv": b"n\n1\n"}, "rows", "2026.01.01")
+    datasets.get_dataset("rows")
+
+    assert [path.name for path in (tmp_path / ".mlreg" / "usage").iterdir()]
+
+
+def test_a_tainted_dataset_is_refused_in_every_form_unless_a_reason_is_given(datasets: DataRegistry) -> None:
+    datasets.register_dataset({"a.csv": b"n\n1\n"}, "rows", "2026.01.01")
+    datasets.taint("rows", "2026.01.01", "wrong labels")
+
+    for ask in (
+        lambda: datasets.get_dataset("rows"),
+        lambda: datasets.open("rows", "latest", "a.csv"),
+        lambda: datasets.tag("rows", "latest", "golden"),
+    ):
+        with pytest.raises(TaintedError):
+            ask()
+    assert datasets.open("rows", "latest", "a.csv", despite_taint="to look at it").read() == b"n\n1\n"
+
+
+def test_what_a_dataset_is_like_how_it_drifts_and_whether_it_keeps_rules_is_asked_by_its_name(
+    datasets: DataRegistry,
+) -> None:
+    datasets.register_dataset({"a.csv": b"n,s\n1,x\n2,y\n"}, "rows", "2026.01.01")
+    datasets.register_dataset({"a.csv": b"n\n1\n2\n3\n"}, "rows", "2026.01.02")
+    rules = {"rules": [{"rule": "unique", "column": "n"}, {"rule": "row_count", "max": 2}]}
+
+    assert datasets.profile("rows").tables[0].rows == 3
+    assert datasets.drift("rows", "2026.01.01").verdict == "fail"
+    assert [one.verdict for one in datasets.check("rows", rules=rules).rules] == ["ok", "fail"]
