@@ -54,6 +54,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rules = "rules:\n- {rule: regex, name: no b, column: letter, pattern: a}\n- {rule: not_null, column: letter}\n"
     (root / "project" / "foreign" / "strict.yaml").write_text(rules)
     (root / "project" / "foreign" / "rules.yaml").write_text(rules.replace("pattern: a", "pattern: '[ab]'"))
+    (root / "project" / "foreign" / "few.yaml").write_text("rules: [{rule: row_count, max: 5}]")
     return root
 
 

@@ -129,6 +129,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "data drift": (["data", "drift", "data/rows@latest", "data/rows"], "data-drift"),
     "data drift of files": (["data", "drift", "foreign/before.csv", "./foreign/after.csv"], "data-drift"),
     "data check": (["data", "check", "./foreign/before.csv", "--rules", "foreign/rules.yaml"], "data-check"),
+    "data check of a version": (["data", "check", "data/rows", "--rules", "foreign/few.yaml"], "data-check"),
     "data overlap": (["data", "overlap", "data/rows", "./foreign/after.csv"], "data-overlap"),
     "data overlap samples": (
         ["data", "overlap", "foreign/before.csv", "./foreign/after.csv", "--samples", "2"],

@@ -11,6 +11,7 @@ from mlreg.quality.drift import ColumnDrift
 from mlreg.quality.profile import ColumnProfile, TableProfile
 from mlreg.registry.drifting import DataDrift, TableDrift
 from mlreg.registry.profiling import Profile
+from mlreg.registry.profiling_images import ImageKind
 
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 TOP = 3
@@ -34,8 +35,22 @@ def _parts(result: Profile) -> Iterator[tuple[Cell, ...]]:
         yield "table", _named(table.files), len(table.files), table.rows, len(table.columns), table.duplicates, ""
     for kind in result.types:
         yield "files", kind.suffix or "no suffix", kind.files, "", "", "", kind.size
+    for one in result.images.kinds:
+        yield "images", _sizes(one), one.files, "", "", "", ""
+    if result.images.broken:
+        yield "broken", _first_broken(result), result.images.broken, "", "", "", ""
     for folder in result.folders:
         yield "folder", folder.path, folder.files, "", "", "", ""
+
+
+def _sizes(one: ImageKind) -> str:
+    least, most = f"{one.min_width}x{one.min_height}", f"{one.max_width}x{one.max_height}"
+    return f"{one.format} {one.mode} {least}" + (f" to {most}" if least != most else "")
+
+
+def _first_broken(result: Profile) -> str:
+    first, more = result.images.broken_samples[0], result.images.broken - 1
+    return f"{first.path}: {first.why}" + (f"; and {more} more" if more else "")
 
 
 def _named(files: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ class _Asked:
     def __init__(self, rule: Rule, tables: Sequence[Shelved], given: Given) -> None:
         self._check = CHECKS[rule.kind](rule, given)
         found = matching(tables, rule.files) if rule.files else tables
-        if not found:
+        if not found and (rule.files or rule.kind != "row_count"):
             why = f"no table is called {' or '.join(rule.files)}" if rule.files else "there is no table in the dataset"
             raise bad_rule(f"the rule {rule.name}", why, "correct files, or take the rule away")
         self.paths = {one.path for one in found}
@@ -134,7 +134,7 @@ class _Asked:
     def result(self) -> RuleResult:
         """Return what became of the rule."""
         check, rule = self._check, self._check.rule
-        if not self._files:
+        if not self._files and rule.columns:
             lacking = next((name for name in rule.columns if name not in self._seen), rule.columns[0])
             near = get_close_matches(lacking, self._seen, n=1)
             fix = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(self._seen)}"[:300]

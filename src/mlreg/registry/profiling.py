@@ -17,10 +17,12 @@ from typing import NamedTuple
 from mlreg.errors import NotFoundError
 from mlreg.formats.tree import File
 from mlreg.quality.file_profile import VERSION, FileProfile, decode, encode
+from mlreg.quality.images import Image
 from mlreg.quality.profile import TableProfile, added_up, shown
 from mlreg.quality.profiling import profile_of
 from mlreg.quality.tables import Form, TableFile, form_by_name, table_file
 from mlreg.registry.getting import Finds
+from mlreg.registry.profiling_images import Images, image_at, image_in, images_of
 from mlreg.repository.repository import Repository
 from mlreg.stores.small_file import replace_file
 
@@ -65,6 +67,8 @@ class Profile(NamedTuple):
     """The fullest first; at most 1000."""
     tables: tuple[TableProfile, ...]
     """Files with the same columns make one table; the one with the most rows comes first."""
+    images: Images
+    """By their headers."""
 
 
 class Table(NamedTuple):
@@ -83,6 +87,8 @@ class Measured(NamedTuple):
     """Path and size of each."""
     tables: Sequence[Table]
     """The one with the most rows first."""
+    images: Mapping[str, Image]
+    """By path."""
 
 
 def _silent(size: int) -> None:
@@ -120,6 +126,7 @@ def profile(registry: Finds, text: str, report: Report = _silent) -> Profile:
         types=tuple(FileType(suffix, count, sizes[suffix]) for suffix, count in _ranked(types)),
         folders=tuple(Folder(path, count) for path, count in _ranked(folders)[:FOLDERS]),
         tables=tuple(shown(table.profile, table.files) for table in found.tables),
+        images=images_of(found.images),
     )
 
 
@@ -144,13 +151,16 @@ def _measured_version(registry: Finds, text: str, report: Report) -> Measured:
     repository, ref, target = registry.find(text)
     files = registry.files_of(repository, target, ref.path)
     shown_ref = f"{target}:{ref.path}" if ref.path else str(target)
-    profiles = {}
+    profiles: dict[str, FileProfile] = {}
+    images: dict[str, Image] = {}
     for file in files:
-        if form := form_by_name(file.path):
+        if image := image_in(repository, file):
+            images[file.path] = image
+        elif form := form_by_name(file.path):
             profiles[file.path] = _of_file(repository, file, form, f"{target}:{file.path}")
         report(file.size)
     sizes = [(file.path, file.size) for file in files]
-    return Measured(shown_ref, str(target.commit_id), sizes, _tables(profiles))
+    return Measured(shown_ref, str(target.commit_id), sizes, _tables(profiles), images)
 
 
 def _of_file(repository: Repository, file: File, form: Form, name: str) -> FileProfile:
@@ -207,14 +217,18 @@ def _measured_path(path: Path, report: Report) -> Measured:
     if not path.exists():
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the path")
     found = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    profiles, sizes = {}, []
+    profiles: dict[str, FileProfile] = {}
+    images: dict[str, Image] = {}
+    sizes: list[tuple[str, int]] = []
     for one in found:
         name = one.relative_to(path).as_posix() if path.is_dir() else one.name
-        if form_by_name(name) and (table := table_file(one)):
+        if image := image_at(one, name):
+            images[name] = image
+        elif form_by_name(name) and (table := table_file(one)):
             profiles[name] = profile_of(table)
         sizes.append((name, one.stat().st_size))
         report(sizes[-1][1])
-    return Measured(str(path), "", sizes, _tables(profiles))
+    return Measured(str(path), "", sizes, _tables(profiles), images)
 
 
 def _tables(profiles: Mapping[str, FileProfile]) -> list[Table]:

@@ -144,6 +144,11 @@ def test_text_that_begins_with_zeros_is_another_key(ask: Asked) -> None:
     assert ask({"rule": "unique", "column": "id"}, [{"id": "007"}, {"id": "7"}]).verdict == "ok"
 
 
+def test_a_dataset_without_tables_has_no_rows(ask: Asked) -> None:
+    assert ask({"rule": "row_count", "max": 1}).verdict == "ok"
+    assert ask({"rule": "row_count", "min": 1}).verdict == "fail"
+
+
 def test_a_file_that_a_pattern_fits_must_have_the_column_and_others_need_not(ask: Asked) -> None:
     files = [[{"id": 1}], [{"other": 1}]]
 
