@@ -87,8 +87,8 @@ class Measured(NamedTuple):
     """Path and size of each."""
     tables: Sequence[Table]
     """The one with the most rows first."""
-    images: Mapping[str, Image]
-    """By path."""
+    images: Callable[[], Mapping[str, Image]]
+    """Reads the headers of its images, and returns them by path."""
 
 
 def _silent(size: int) -> None:
@@ -126,7 +126,7 @@ def profile(registry: Finds, text: str, report: Report = _silent) -> Profile:
         types=tuple(FileType(suffix, count, sizes[suffix]) for suffix, count in _ranked(types)),
         folders=tuple(Folder(path, count) for path, count in _ranked(folders)[:FOLDERS]),
         tables=tuple(shown(table.profile, table.files) for table in found.tables),
-        images=images_of(found.images),
+        images=images_of(found.images()),
     )
 
 
@@ -151,15 +151,16 @@ def _measured_version(registry: Finds, text: str, report: Report) -> Measured:
     repository, ref, target = registry.find(text)
     files = registry.files_of(repository, target, ref.path)
     shown_ref = f"{target}:{ref.path}" if ref.path else str(target)
-    profiles: dict[str, FileProfile] = {}
-    images: dict[str, Image] = {}
+    profiles = {}
     for file in files:
-        if image := image_in(repository, file):
-            images[file.path] = image
-        elif form := form_by_name(file.path):
+        if form := form_by_name(file.path):
             profiles[file.path] = _of_file(repository, file, form, f"{target}:{file.path}")
         report(file.size)
     sizes = [(file.path, file.size) for file in files]
+
+    def images() -> Mapping[str, Image]:
+        return {file.path: image for file in files if (image := image_in(repository, file))}
+
     return Measured(shown_ref, str(target.commit_id), sizes, _tables(profiles), images)
 
 
@@ -218,16 +219,18 @@ def _measured_path(path: Path, report: Report) -> Measured:
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the path")
     found = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     profiles: dict[str, FileProfile] = {}
-    images: dict[str, Image] = {}
-    sizes: list[tuple[str, int]] = []
+    named: dict[str, Path] = {}
     for one in found:
         name = one.relative_to(path).as_posix() if path.is_dir() else one.name
-        if image := image_at(one, name):
-            images[name] = image
-        elif form_by_name(name) and (table := table_file(one)):
+        named[name] = one
+        if form_by_name(name) and (table := table_file(one)):
             profiles[name] = profile_of(table)
-        sizes.append((name, one.stat().st_size))
-        report(sizes[-1][1])
+        report(one.stat().st_size)
+    sizes = [(name, one.stat().st_size) for name, one in named.items()]
+
+    def images() -> Mapping[str, Image]:
+        return {name: image for name, one in named.items() if (image := image_at(one, name))}
+
     return Measured(str(path), "", sizes, _tables(profiles), images)
 
 

@@ -17,6 +17,7 @@ from mlreg.operations.scanning import Source
 from mlreg.registry.checking_data import check_new, data_check
 from mlreg.registry.overlapping import data_overlap
 from mlreg.registry.places import init
+from mlreg.registry.profiling import profile
 from mlreg.registry.registry import Registry
 
 ANN = "Ann Lee <ann@example.org>"
@@ -196,3 +197,22 @@ def test_a_dataset_is_not_compared_with_itself(registry: Registry) -> None:
         data_overlap(registry, "data/all", "data/all@latest")
 
     assert error.value.code == "same_data"
+
+
+# Images.
+
+
+def test_images_of_a_version_are_those_of_its_files_and_broken_ones_are_named(tmp_path: Path) -> None:
+    gif = b"GIF89a\3\0\2\0\0\0\0,\0\0\0\0\3\0\2\0\0\2\2D\1\0;"
+    (tmp_path / "pixels" / "cat").mkdir(parents=True)
+    for name, data in (("cat/1.gif", gif), ("cat/2.gif", gif[:-4]), ("3.png", gif), ("rows.csv", b"a\n1\n")):
+        (tmp_path / "pixels" / name).write_bytes(data)
+    registry = registry_with(tmp_path / "r", {})
+    registry.add("data/pixels", [tmp_path / "pixels"], version="2026.01.01")
+
+    there, here = (profile(registry, text) for text in ("data/pixels", str(tmp_path / "pixels")))
+
+    assert there.images == here.images
+    assert [tuple(one) for one in there.images.kinds] == [("gif", "palette", 1, 3, 3, 2, 2, 1)]
+    assert (there.images.broken, [one.path for one in there.images.broken_samples]) == (2, ["3.png", "cat/2.gif"])
+    assert [table.rows for table in there.tables] == [1]
