@@ -144,6 +144,12 @@ def test_text_that_begins_with_zeros_is_another_key(ask: Asked) -> None:
     assert ask({"rule": "unique", "column": "id"}, [{"id": "007"}, {"id": "7"}]).verdict == "ok"
 
 
+def test_what_is_no_number_is_in_no_range(ask: Asked) -> None:
+    found = ask({"rule": "range", "column": "x", "min": 0}, [{"x": "nan"}, {"x": "inf"}, {"x": "-inf"}, {"x": "1_0"}])
+
+    assert [one.value for one in found.samples] == ["nan", "-inf", "1_0"]
+
+
 def test_a_dataset_without_tables_has_no_rows(ask: Asked) -> None:
     assert ask({"rule": "row_count", "max": 1}).verdict == "ok"
     assert ask({"rule": "row_count", "min": 1}).verdict == "fail"
