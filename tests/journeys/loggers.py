@@ -20,6 +20,8 @@ from typing import Any
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.run import Run
 
+MOST_WAITED = 0.1
+"""Seconds that a process has at most to end; on a machine with much to do it is killed early."""
 LONG = 60_000
 """Characters of the longest params: a kill may come in the middle of writing one."""
 
@@ -107,7 +109,7 @@ def kill_some(root: Path, rounds: int) -> None:
             os.waitpid(child, 0)
             longest = time.monotonic() - began
             continue
-        time.sleep(rng.random() * (longest * 1.2 if is_ending else 0.002))
+        time.sleep(rng.random() * (min(longest * 1.2, MOST_WAITED) if is_ending else 0.002))
         os.kill(child, signal.SIGKILL)
         if os.waitpid(child, 0)[1] == 0:
             longest = max(longest, time.monotonic() - began)
