@@ -167,6 +167,8 @@ def measure(tool: Tool, runs: int, points: int) -> dict[str, float]:
     logged = tool.log(points)
     rate = points / (time.perf_counter() - start)
     tool.settle()
+    # What is opened by the first question is none of what is measured.
+    tool.read(logged)
     start = time.perf_counter()
     found = tool.read(logged)
     seconds = time.perf_counter() - start
