@@ -186,7 +186,7 @@ COMMANDS: dict[str, Contract] = {
     "data drift": Contract(
         ("data-drift",), READS, no="a table, a column, a type or the values are too far from before"
     ),
-    "data check": Contract(("data-check",), READS, no="a rule of severity error is broken"),
+    "data check": Contract(("data-check",), READS, no="a rule is broken, of severity error"),
     "data overlap": Contract(("data-overlap",), READS, no="something is on both sides, with --exit-code"),
     "run start": Contract(("run",), READS),
     "run log": Contract(("run-log",), LOGS),
