@@ -31,6 +31,7 @@ from mlreg.errors import (
     NoRepositoryError,
     NotFoundError,
     RefusedError,
+    TaintedError,
     UsageError,
 )
 from mlreg.formats.names import KIND_WORDS
@@ -50,6 +51,7 @@ _NUMBERS: Mapping[type[MlregError], int] = {
     ConflictError: errno.EEXIST,
     AccessError: errno.EACCES,
     RefusedError: errno.EPERM,
+    TaintedError: errno.EPERM,
 }
 _VERSIONS_KEPT = 64
 
@@ -107,6 +109,8 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
         lambda: config.remotes,
         lambda: config.formats,
         config.schemas,
+        tracking=lambda: config.tracking,
+        rules=config.rules,
     )
     for place in filter(None, (repository, remote)):
         here = here.elsewhere(place)
@@ -157,6 +161,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
 
     def _forget(self) -> None:
         self._versions = lru_cache(_VERSIONS_KEPT)(VersionFiles)
+        self._read: set[str] = set()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), self.repository, self.staging, self.directory)
@@ -216,6 +221,17 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         registry, lock = self._at(place)
         with lock:
             return self._versions(registry, str(registry.rev_parse(f"{place.entry}@{place.selector}")))
+
+    def _readable(self, place: Place) -> VersionFiles:
+        """Return the files of a version that may be read; that it was is kept, once."""
+        files = self._files(place)
+        registry, lock = self._at(place)
+        with lock:
+            registry.allow(files.repository, files.target, "")
+            if str(files.target) not in self._read:
+                self._read.add(str(files.target))
+                registry.used(files.repository, files.target, "api")
+        return files
 
     # Reading.
 
@@ -283,7 +299,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
             if mode == "rb" and self._area(place) is None:
                 if not place.selector:
                     raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)
-                return self._files(place).open(place.path)
+                return self._readable(place).open(place.path)
             local, _ = self._writable(shown)
             if mode == "rb" and Path(local).is_dir():
                 raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)

@@ -266,13 +266,18 @@ class Registry:
             version=version,
             bump=bump,
             metadata=metadata,
-            inputs=[*inputs, *chosen.origins],
+            inputs=[*inputs, *self._origins(entry, chosen)],
             message=message,
             tags=tags,
             may_be_older=may_be_older,
             despite_taint=despite_taint,
             report=report,
         )
+
+    def _origins(self, entry: str, parts: Parts) -> Iterator[tuple[str, str]]:
+        """Yield what a version is put together of; versions of its own entry are its past, and no input."""
+        own = Entry.parse(entry)
+        return (one for one in parts.origins if self.find(one[1])[2].called != own)
 
     def register(
         self,

@@ -56,7 +56,7 @@ def _source(registry: Registry, text: str) -> _Source:
             "no_version_named",
             f"say which version of {source.ref} is meant",
             why="what was made from other versions of it is not tainted",
-            fix=(f"mlreg ls {source.ref}", f"mlreg taint {source.ref}@latest --reason 'WHY'"),
+            fix=(f"mlreg ls {source.ref}", f"name it like {source.ref}@latest"),
         )
     return source
 

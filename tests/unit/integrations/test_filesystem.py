@@ -21,6 +21,8 @@ from mlreg.ids import ContentId
 from mlreg.integrations.filesystem import MlregFileSystem, place_of
 from mlreg.registry import Registry
 from mlreg.registry.places import init
+from mlreg.registry.tainting import taint
+from mlreg.registry.usage import usage
 
 FILES = {"a.csv": b"x\n1\n", "a-b": b"", "a/one": b"1", "a/deep/two": b"22", "z#1 %41": b"odd", "é.txt": b"accent"}
 LARGE = bytes(range(256)) * 20_000
@@ -398,3 +400,22 @@ def test_text_and_compressed_files_are_written_and_read(fs: MlregFileSystem) -> 
         assert list(file) == ["é\n", "b\n"]
     with fs.open(f"/data/train@{info.version}/words.txt.gz") as file:
         assert file.read(2) == b"\x1f\x8b"
+
+
+def test_what_is_tainted_is_listed_and_not_read(fs: MlregFileSystem, registry: Registry) -> None:
+    add(registry, "data/wrong", "2026.01.01", {"a.csv": b"1"})
+    assert fs.cat_file("/data/wrong@latest/a.csv") == b"1"
+    taint(registry, "data/wrong@2026.01.01", "wrong labels")
+
+    assert fs.ls("/data/wrong@latest", detail=False) == ["/data/wrong@latest/a.csv"]
+    with pytest.raises(PermissionError, match="taint"):
+        fs.cat_file("/data/wrong@latest/a.csv")
+
+
+def test_that_a_version_is_read_is_kept_once(fs: MlregFileSystem, registry: Registry) -> None:
+    add(registry, "data/two", "2026.01.01", {"a.csv": b"1", "b.csv": b"2"})
+    fs.cat_file("/data/two@latest/a.csv")
+    fs.cat_file("/data/two@latest/b.csv")
+
+    (found,) = usage(registry, "data/two")
+    assert dict(found.ways) == {"api": 1}

@@ -126,7 +126,17 @@ def test_what_a_version_is_put_together_of_is_what_it_was_made_from(registry: Re
     add(registry, "2026.01.02", place / "files", parts=Parts(onto="data/part@latest", at="more"), entry="data/part")
 
     refs = [(node.role, node.ref) for node in registry.lineage("data/part@2026.01.02")]
-    assert refs[1:] == [("onto", "data/part@2026.01.01"), ("from", "data/rows@2026.01.01")]
+    assert refs[1:] == []
+    add(
+        registry,
+        "2026.01.01",
+        entry="data/other",
+        parts=Parts(onto="data/part@latest", taken=["data/rows@latest"], at="x"),
+    )
+    refs = [(node.role, node.ref) for node in registry.lineage("data/other@2026.01.01")]
+    assert refs[1:] == [("from", "data/rows@2026.01.01"), ("onto", "data/part@2026.01.02")]
+    again = registry.add("data/part", [place / "files"], bump="date", parts=Parts(onto="data/part@latest", at="more"))
+    assert not again.changed
 
 
 def test_new_files_go_onto_a_version_that_is_not_on_the_disk(registry: Registry, place: Path) -> None:
