@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,6 +55,14 @@ def scale(pytestconfig: pytest.Config) -> int:
     """How many times the everyday work a soak test does."""
     value: int = pytestconfig.getoption("--scale")
     return value
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_ignored_interrupts() -> None:
+    """Let processes that tests start be interrupted: a shell ignores that for what runs in its background."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session", autouse=True)
