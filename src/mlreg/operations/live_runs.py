@@ -77,7 +77,8 @@ def read_live_run(runs: Path, run: str) -> LiveRun:
     """
     directory = runs / run
     found = [(path, data) for path in _journals(directory) if (data := _read(path)) is not None]
-    if not found:
+    # Who seals a run takes its directory away as a whole: then what was read may be some of it.
+    if not found or not directory.is_dir():
         raise NotFoundError("run_missing", f"there is no run {run} that lives", fix="mlreg run ls")
     readings = [read_journal(data) for _, data in found]
     state = RunState(run)
