@@ -72,7 +72,14 @@ def _write(part: str, table: str) -> None:
 def measure(part: str, work: Path, scale: float) -> str:
     """Return a table as Markdown."""
     cache = work / "cache"
-    environment = {**os.environ, "HOME": str(work), "MLREG_CACHE_DIR": str(cache), "MLREG_AUTHOR": "bench"}
+    path = f"{os.environ.get('PATH', '')}{os.pathsep}{peers.PROGRAMS}"
+    environment = {
+        **os.environ,
+        "PATH": path,
+        "HOME": str(work),
+        "MLREG_CACHE_DIR": str(cache),
+        "MLREG_AUTHOR": "bench",
+    }
     command = str(Path(sys.executable).parent / "mlreg")
     place = work / part
     place.mkdir()

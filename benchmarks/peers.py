@@ -15,6 +15,16 @@ INSTALLED = {
     **dict.fromkeys(("hf-xet", "dvclive", "trackio", "aim"), "bin/python"),
 }
 """What is installed there, and what is run of each."""
+UNPACKED = {
+    "git-lfs": ["git-lfs"],
+    "restic": ["restic"],
+    "git-annex": ["git-annex"],
+    "borg": ["borgbackup", "python3-msgpack", "python3-packaging"],
+}
+"""What is taken from packages of Debian where the system has it not: unpacked there, not installed."""
+PROGRAMS = PLACE / "system" / "usr" / "bin"
+"""Where those lie; on the path of what is measured."""
+_LIBRARIES = PLACE / "system" / "usr" / "lib" / "python3" / "dist-packages"
 _DONE = PLACE / "installed"
 
 wanted = True
@@ -26,7 +36,7 @@ def peer(name: str) -> str | None:
     if not wanted:
         return None
     if name not in INSTALLED:
-        return shutil.which(name)
+        return shutil.which(name) or _unpacked(name)
     tried, there = _read()
     if tried != list(INSTALLED):
         _install()
@@ -42,7 +52,7 @@ def _read() -> tuple[list[str], list[str]]:
 
 
 def _install() -> None:
-    if not PLACE.exists():
+    if not (PLACE / "bin").exists():
         subprocess.run([sys.executable, "-m", "venv", str(PLACE)], check=True)
     pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q"]
     # One by one: what cannot be had keeps no other away.
@@ -54,3 +64,31 @@ def _install() -> None:
     site = next((PLACE / "lib").glob("python*/site-packages"))
     subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)
     _DONE.write_text(f"{' '.join(INSTALLED)}\n{' '.join(there)}\n")
+
+
+def _unpacked(name: str) -> str | None:
+    program = PROGRAMS / name
+    if name in UNPACKED and not program.exists():
+        _unpack(UNPACKED[name])
+        if name == "borg" and program.exists():
+            _with_libraries(program)
+    return str(program) if program.exists() else None
+
+
+def _unpack(packages: list[str]) -> None:
+    """Unpack packages of the system's release beside the others; nothing is, where it has no such packages."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        return
+    place = PLACE / "packages"
+    place.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["apt-get", "-qq", "download", *packages], cwd=place, check=False, stderr=subprocess.DEVNULL)
+    for package in packages:
+        for file in place.glob(f"{package}_*.deb"):
+            subprocess.run(["dpkg-deb", "--extract", str(file), str(PLACE / "system")], check=False)
+
+
+def _with_libraries(program: Path) -> None:
+    """Let a script of the system's Python find what was unpacked beside it."""
+    script = program.rename(program.with_name(f"{program.name}.py"))
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={_LIBRARIES} exec /usr/bin/python3 {script} "$@"\n')
+    program.chmod(0o755)

@@ -176,6 +176,7 @@ class Batch:
 
     def _build(self, view: View, message: str) -> Draft:
         """Return the transaction, or raise what stands against it in this state."""
+        self._is_refused = False
         try:
             return self._draft(view, message)
         except BaseException:

@@ -30,7 +30,7 @@ def preview(registry: Registry, *, delta: bool, grace: float, report: Callable[[
     """Return what `repack` would do; nothing is written."""
     tried = registry.rehearsal()
     done = store_differences(tried.repository, registry.author, report) if delta else _NOTHING
-    return _result(done, collecting.survey(registry.repository, grace))._replace(dry_run=True)
+    return _result(done, collecting.preview(registry.repository, grace))._replace(dry_run=True)
 
 
 _NOTHING = Repacked(0, 0, 0, 0)

@@ -6,8 +6,10 @@ where the disk is full or may not be written the work goes on in memory.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +19,10 @@ from mlreg.errors import UnavailableError
 WAIT_SECONDS = 30.0
 """How long a process waits for another one that is writing the same file."""
 MEMORY = ":memory:"
+
+_turn = threading.RLock()
+"""Held by the thread that uses a database, or forks."""
+_all: weakref.WeakSet[Database] = weakref.WeakSet()
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _Result = TypeVar("_Result")
@@ -37,15 +43,37 @@ class Database:
         """Open the file; one that is damaged or of another release is replaced by an empty one."""
         self._layout = layout
         self._path = path
-        self._lock = threading.RLock()
         self._is_stepping = False
         self.incarnation = 0
         """How often everything was lost since it was opened."""
-        self._connection, self._inode = self._open()
+        self._opened: sqlite3.Connection | None = None
+        with _turn:
+            self._opened, self._inode = self._open()
+            _all.add(self)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._connection.close()
+        with _turn:
+            if self._opened:
+                self._opened.close()
+
+    def __del__(self) -> None:
+        """Let go of the file: a connection lies in a circle with its statements, and would stay open for a while."""
+        self.close()
+
+    def rest(self) -> None:
+        """Let go of the file until it is used again; not within a step, nor of what is in memory."""
+        if self._opened and self._inode is not None and not self._is_stepping:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            before = self._inode
+            self._opened, self._inode = self._open()
+            self.incarnation += self._inode != before
+        return self._opened
 
     # Reading and writing.
 
@@ -55,7 +83,7 @@ class Database:
         Raises:
             UnavailableError: `view_damaged`; everything was lost, and what follows begins empty.
         """
-        with self._lock:
+        with _turn:
             if self._is_stepping:  # then an error is for the step, which is undone as a whole
                 return self._rows(query, values)
             return self._twice(lambda: self._rows(query, values))
@@ -85,12 +113,12 @@ class Database:
         Raises:
             UnavailableError: `view_damaged`; everything was lost, and what follows begins empty.
         """
-        with self._lock:
+        with _turn:
             return self._twice(lambda: self._step(action, "BEGIN IMMEDIATE"))
 
     def look(self, action: Callable[[], _Result]) -> _Result:
         """Do an action that only reads on one state of the rows, whatever others write meanwhile; errors as `step`."""
-        with self._lock:
+        with _turn:
             return self._twice(lambda: self._step(action, "BEGIN"))
 
     def _step(self, action: Callable[[], _Result], begin: str) -> _Result:
@@ -106,7 +134,7 @@ class Database:
 
     def settle(self) -> None:
         """Undo what an interrupt left of a step. Not within one."""
-        with self._lock:
+        with _turn:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             self._is_stepping = False
@@ -132,14 +160,14 @@ class Database:
             self._connection.backup(memory)
         except sqlite3.Error:
             return False
-        self._connection, self._inode = memory, None
+        self._opened, self._inode = memory, None
         return True
 
     def _begin_anew(self, error: sqlite3.Error) -> UnavailableError:
         # Only the file that is open here: another process may have replaced it already.
         if self._path is not None and self._inode is not None and _inode(self._path) == self._inode:
             _discard(self._path)
-        self._connection, self._inode = self._open()
+        self._opened, self._inode = self._open()
         self.incarnation += 1
         return UnavailableError(
             "view_damaged",
@@ -185,6 +213,17 @@ class Database:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {self._layout.number}")
         connection.execute("COMMIT")
+
+
+def _before_fork() -> None:
+    """Let go of all files: a child that had one open would think that it has the locks of its parent."""
+    _turn.acquire()
+    for database in list(_all):
+        database.rest()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_turn.release, after_in_child=_turn.release)
 
 
 class _OtherRelease(sqlite3.DatabaseError):

@@ -37,6 +37,8 @@ BATCH = 512
 """Slots that are folded in one step."""
 REPLIES = 6
 """How often a slot is written after an unclear reply before the writer gives up."""
+VIEWS_LOST = 3
+"""How often a view may be lost on the way to one slot."""
 SNAPSHOT_EVERY = 256
 """Slots between snapshots of a short log; of a long one, an eighth of it."""
 
@@ -184,6 +186,13 @@ class Log:
             yield slot, previous
             number += 1
 
+    def slot(self, number: int) -> Transaction | None:
+        """Return one slot, which is not checked against the one before; None if there is none."""
+        try:
+            return self._decode(number, self._read_slot(number))
+        except NotFoundError:
+            return None
+
     def with_history(self) -> View:
         """Return the view with the changes of every slot, also of those before the snapshot it began at."""
         self.refresh()
@@ -223,14 +232,17 @@ class Log:
                 nothing was written.
             UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
         """
+        damaged = 0
         for attempt in range(1, 1_000_000):
-            self.refresh()
-            number, head = self.view.position
-            draft = build(self.view)
-            self._refuse_reaped(draft)
-            slot = made_from(draft, (number, head), self._identity)
-            data = readable(slot)
-            if not self.view.fits(slot):
+            try:
+                slot, data = self._next(build)
+                if not self.view.fits(slot):
+                    continue
+            except UnavailableError as error:
+                # A view is a cache: that one was lost is no reason to give up what is not written yet.
+                damaged += error.code == "view_damaged"
+                if error.code != "view_damaged" or damaged > VIEWS_LOST:
+                    raise
                 continue
             if self._claim(slot.number, data):
                 # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
@@ -240,6 +252,15 @@ class Log:
                 return slot
             _back_off(attempt)
         raise UnavailableError("busy_log", "another writer was faster a million times", fix="try again")
+
+    def _next(self, build: Callable[[View], Draft]) -> tuple[Transaction, bytes]:
+        """Return the slot that a draft would become now, and its bytes."""
+        self.refresh()
+        number, head = self.view.position
+        draft = build(self.view)
+        self._refuse_reaped(draft)
+        slot = made_from(draft, (number, head), self._identity)
+        return slot, readable(slot)
 
     def _refuse_reaped(self, draft: Draft) -> None:
         for pack in draft.add:

@@ -25,7 +25,7 @@ LIVE, DROPPED, REAPED = 0, 1, 2
 _HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
 
 _LAYOUT = Layout(
-    4,
+    5,
     f"""
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)
@@ -35,7 +35,8 @@ _LAYOUT = Layout(
     CREATE TABLE transactions(number INTEGER PRIMARY KEY, id TEXT, time TEXT, author TEXT, message TEXT);
     CREATE TABLE changes(name TEXT, number INTEGER, old BLOB, new BLOB, PRIMARY KEY(name, number)) WITHOUT ROWID;
     CREATE TABLE packs(row INTEGER PRIMARY KEY, id TEXT UNIQUE, kind INTEGER, size INTEGER, index_size INTEGER,
-        sum BLOB, objects INTEGER, number INTEGER, state INTEGER, content BLOB);
+        sum BLOB, objects INTEGER, number INTEGER, state INTEGER, content BLOB,
+        dropped INTEGER);
     CREATE INDEX packs_unread ON packs(kind, number) WHERE content IS NULL AND state = 0;
     CREATE TABLE objects(id BLOB, sort INTEGER, pack INTEGER, slot INTEGER, PRIMARY KEY(id, sort, pack)) WITHOUT ROWID;
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
@@ -127,6 +128,19 @@ class View:
         return self._state("history_from", 1)
 
     @property
+    def swept(self) -> int:
+        """The slot at which all was last found to be needed; 0 if that is not known."""
+        return self._state("swept", 0)
+
+    def note_swept(self, number: int) -> None:
+        """Note that at a slot nothing was there that is not needed."""
+        self._db.step(lambda: self._db.run("INSERT OR REPLACE INTO state VALUES('swept', ?)", (number,)))
+
+    def has_removed_since(self, number: int) -> bool:
+        """Tell whether a name was removed after a slot."""
+        return self._db.row("SELECT 1 FROM refs WHERE number > ? AND target IS NULL LIMIT 1", (number,)) is not None
+
+    @property
     def requires(self) -> tuple[str, ...]:
         """The features that the slots so far need, sorted."""
         row = self._db.row("SELECT value FROM state WHERE key = 'requires'")
@@ -199,7 +213,7 @@ class View:
         if before not in allowed:
             raise _misfit(transaction, f"pack {pack_id} is not where it moves it from")
         self._db.run("INSERT OR IGNORE INTO packs(id) VALUES(?)", (pack_id,))
-        self._db.run("UPDATE packs SET state = ? WHERE id = ?", (state, pack_id))
+        self._db.run("UPDATE packs SET state = ?, dropped = ? WHERE id = ?", (state, transaction.number, pack_id))
         if state == REAPED:
             self._db.run("DELETE FROM objects WHERE pack = (SELECT row FROM packs WHERE id = ?)", (pack_id,))
             self._db.run("UPDATE packs SET content = NULL WHERE id = ?", (pack_id,))
@@ -237,8 +251,12 @@ class View:
     def _load(self, snapshot: Snapshot) -> None:
         self._db.run_for_each(_PUT_REF, map(_ref_row, snapshot.refs))
         self._db.run_for_each("INSERT INTO annotations VALUES(?, ?, ?, ?)", map(_note_row, snapshot.annotations))
-        rows = ((*s.pack, s.number, DROPPED if s.is_dropped else LIVE) for s in snapshot.packs)
-        self._db.run_for_each(f"INSERT INTO packs({_PACK}, number, state) VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        # When a pack was dropped is not in a snapshot: at the latest where that was made.
+        last = snapshot.number
+        rows = ((*s.pack, s.number, DROPPED if s.is_dropped else LIVE, last) for s in snapshot.packs)
+        self._db.run_for_each(
+            f"INSERT INTO packs({_PACK}, number, state, dropped) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+        )
         gone = ((pack, REAPED) for pack in snapshot.reaped)
         self._db.run_for_each("INSERT INTO packs(id, state) VALUES(?, ?)", gone)
         values = [("generation", snapshot.generation), ("history_from", snapshot.number + 1)]
@@ -431,10 +449,13 @@ class View:
         """Return all live packs, in the order in which they were added."""
         return [_pack(row) for row in self._db.rows(f"SELECT {_PACK} FROM packs WHERE state = ? ORDER BY row", (LIVE,))]
 
-    def dropped_packs(self) -> list[PackEntry]:
-        """Return the packs that are not read any more, and whose files are still there."""
-        query = f"SELECT {_PACK} FROM packs WHERE state = ? AND kind IS NOT NULL ORDER BY row"
-        return [_pack(row) for row in self._db.rows(query, (DROPPED,))]
+    def dropped_packs(self) -> list[tuple[PackEntry, int]]:
+        """Return the packs that are not read any more, and whose files are still there, each with a slot.
+
+        The slot dropped the pack; or a later one, if the view began at a snapshot.
+        """
+        query = f"SELECT {_PACK}, dropped FROM packs WHERE state = ? AND kind IS NOT NULL ORDER BY row"
+        return [(_pack(row[:6]), row[6]) for row in self._db.rows(query, (DROPPED,))]
 
     def unread_packs(self, kind: PackKind, near: int = 0) -> Iterator[PackEntry]:
         """Yield the live packs whose index is not in the view yet, those first that a slot near to `near` added."""

@@ -24,6 +24,7 @@ from mlreg.errors import (
     UsageError,
     explain,
 )
+from mlreg.stores.store import Leftover
 
 TEMPORARY = ".tmp-"
 """Temporary files begin so; no key has a component that begins with a dot."""
@@ -171,6 +172,24 @@ class DirectoryStore:
             os.unlink(self._path(key))
             _flush_directory(os.path.dirname(self._path(key)))
 
+    def modified(self, key: str) -> float | None:
+        try:
+            with _translated(key, self.url):
+                return os.lstat(self._path(key)).st_mtime
+        except NotFoundError:
+            return None
+
+    def leftovers(self) -> Iterator[Leftover]:
+        with _translated(TEMPORARY, self.url):
+            for name in _temporaries(self.url):
+                with suppress(FileNotFoundError):  # done in the meantime
+                    status = os.lstat(f"{self.url}/{name}")
+                    yield Leftover(name, status.st_size, status.st_mtime)
+
+    def discard(self, leftover: Leftover) -> None:
+        with _translated(leftover.name, self.url), suppress(FileNotFoundError):
+            os.unlink(f"{self.url}/{leftover.name}")
+
 
 class _FileUpload:
     def __init__(self, fd: int, key: str, url: str) -> None:
@@ -251,6 +270,21 @@ def _walk(directory: str, prefix: str) -> Iterator[str]:
             yield from _walk(entry.path, prefix + name)
         else:
             yield prefix + name
+
+
+def _temporaries(root: str) -> Iterator[str]:
+    """Yield the paths of temporary files below the directories of keys."""
+    pending = [name for name in _subdirectories(root, "") if not name.startswith(".")]
+    while pending:
+        directory = pending.pop()
+        pending.extend(_subdirectories(root, f"{directory}/"))
+        with os.scandir(f"{root}/{directory}") as entries:
+            yield from (f"{directory}/{entry.name}" for entry in entries if entry.name.startswith(TEMPORARY))
+
+
+def _subdirectories(root: str, prefix: str) -> list[str]:
+    with os.scandir(f"{root}/{prefix}") as entries:
+        return [f"{prefix}{entry.name}" for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _taken(key: str, url: str) -> ConflictError:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TypeAlias
 
 from mlreg.errors import UnavailableError
-from mlreg.stores.store import Store, Upload
+from mlreg.stores.store import Leftover, Store, Upload
 
 
 class Fault(Enum):
@@ -75,3 +75,15 @@ class FaultyStore:
     def delete(self, key: str) -> None:
         with self._call("delete", key):
             self.inner.delete(key)
+
+    def modified(self, key: str) -> float | None:
+        with self._call("modified", key):
+            return self.inner.modified(key)
+
+    def leftovers(self) -> Iterator[Leftover]:
+        with self._call("leftovers", ""):
+            return self.inner.leftovers()
+
+    def discard(self, leftover: Leftover) -> None:
+        with self._call("discard", leftover.name):
+            self.inner.discard(leftover)

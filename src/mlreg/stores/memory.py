@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlreg.errors import ConflictError, NotFoundError
+from mlreg.stores.store import Leftover
 
 
 class MemoryStore:
@@ -16,6 +18,8 @@ class MemoryStore:
         """Start empty, or from what another store holds."""
         self.url = f"memory:{id(self):x}"
         self.contents: dict[str, bytes] = {} if contents is None else contents
+        self.times: dict[str, float] = {}
+        """When keys were written, in seconds since 1970; those that are not here were there from the beginning."""
         self._lock = threading.Lock()
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
@@ -32,6 +36,7 @@ class MemoryStore:
         with self._lock:
             if self.contents.setdefault(key, bytes(data)) != data:
                 raise ConflictError("key_exists", f"{key} exists with other bytes")
+            self.times.setdefault(key, time.time())
 
     @contextmanager
     def upload(self, key: str) -> Iterator[_Buffer]:
@@ -41,6 +46,7 @@ class MemoryStore:
             if key in self.contents:
                 raise ConflictError("key_exists", f"{key} exists already")
             self.contents[key] = bytes(buffer.data)
+            self.times[key] = time.time()
 
     def list(self, prefix: str) -> Iterator[str]:
         start = prefix if prefix.endswith("/") else prefix + "/"
@@ -48,6 +54,16 @@ class MemoryStore:
 
     def delete(self, key: str) -> None:
         self.contents.pop(key, None)
+        self.times.pop(key, None)
+
+    def modified(self, key: str) -> float | None:
+        return self.times.get(key, 0.0) if key in self.contents else None
+
+    def leftovers(self) -> Iterator[Leftover]:
+        return iter(())
+
+    def discard(self, leftover: Leftover) -> None:
+        pass
 
 
 class _Buffer:

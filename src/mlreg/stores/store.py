@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Leftover(NamedTuple):
+    """What a write that was cut has left: never under a key, and of no use."""
+
+    name: str
+    """Not a key."""
+    size: int
+    modified: float
+    """Seconds since 1970, by the clock of the store."""
 
 
 class Upload(Protocol):
@@ -71,4 +81,16 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Take a key away; an absent one is no error."""
+        ...
+
+    def modified(self, key: str) -> float | None:
+        """Return when a key was written, in seconds since 1970 by the clock of the store; None if it is absent."""
+        ...
+
+    def leftovers(self) -> Iterator[Leftover]:
+        """Yield what writes left that were cut, and what others are writing just now."""
+        ...
+
+    def discard(self, leftover: Leftover) -> None:
+        """Take away what a write has left. A write that is still going on fails, and says so."""
         ...

@@ -497,6 +497,37 @@ def test_a_slot_that_is_written_is_done_whatever_befalls_the_view(
     assert repository.log.refresh().number == 1
 
 
+def test_a_view_that_is_lost_before_the_slot_is_written_does_not_stop_it(tmp_path: Path) -> None:
+    store = MemoryStore()
+    repository = repository_in(store, tmp_path)
+    note(repository, "before")
+    lost: list[int] = []
+
+    def build(view: View) -> Draft:
+        if not lost:
+            lost.append(view.incarnation)
+            view._db.step(lambda: view._db.run("DROP TABLE refs"))
+        view.refs("")
+        return Draft("Ann", "after")
+
+    assert repository.log.append(build).message == "after"
+    assert (messages(store), repository.log.view.incarnation) == (["before", "after"], lost[0] + 1)
+
+
+def test_a_view_that_is_lost_again_and_again_is_reported(tmp_path: Path) -> None:
+    store = MemoryStore()
+    repository = repository_in(store, tmp_path)
+
+    def build(view: View) -> Draft:
+        view._db.step(lambda: view._db.run("DROP TABLE refs"))
+        view.refs("")
+        return Draft("Ann")
+
+    with pytest.raises(UnavailableError) as caught:
+        repository.log.append(build)
+    assert (caught.value.code, messages(store)) == ("view_damaged", [])
+
+
 def test_a_slot_whose_directory_was_not_flushed_is_not_reported_as_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

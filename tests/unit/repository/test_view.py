@@ -510,7 +510,7 @@ def test_an_interrupt_leaves_nothing_of_a_step(
     statement: str, act: Callable[[View, list[tuple[Transaction, TransactionHash]]], object], path: Path
 ) -> None:
     view = View(path)
-    view._db._connection = Interrupting(view._db._connection, statement)  # type: ignore[assignment] # as one
+    view._db._opened = Interrupting(view._db._connection, statement)  # type: ignore[assignment] # as one
     if statement.endswith("transactions") and act is not View.apply:
         pytest.skip("this is not written to find out whether a slot fits")
 

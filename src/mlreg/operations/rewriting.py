@@ -1,0 +1,66 @@
+"""Writing what packs hold into new packs: blocks as they are where all in them is wanted, without decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mlreg.codecs.difference import DIFFERENCE
+from mlreg.codecs.planes import Planes
+from mlreg.formats.pack import Block, Item, PackKind
+from mlreg.formats.transaction import PackEntry
+from mlreg.ids import ContentId
+from mlreg.repository.objects import Objects
+from mlreg.repository.packing import PackWriter
+
+FULL = 64 * 1024
+"""Plain bytes of a block that is worth keeping; what is in smaller ones is put together with others like it."""
+
+
+def items_of(objects: Objects, pack_id: str) -> dict[int, list[Item]]:
+    """Return the objects of a pack by the number of their block."""
+    items: dict[int, list[Item]] = {}
+    for item in objects.index(pack_id).items():
+        items.setdefault(item.block, []).append(item)
+    return items
+
+
+def copy_objects(objects: Objects, writer: PackWriter, pack: PackEntry, wanted: Collection[int]) -> None:
+    """Give a writer some objects of a pack.
+
+    Args:
+        objects: where they are read, and verified.
+        writer: of the new packs.
+        pack: a live one.
+        wanted: numbers of the objects in its index.
+
+    Raises:
+        IntegrityError: `block_damaged`, `object_damaged`; what was given before stays in the writer.
+    """
+    index, chosen = objects.index(pack.id), set(wanted)
+    by_block: dict[int, list[int]] = {}
+    for slot in range(len(index)):
+        by_block.setdefault(index.item(slot).block, []).append(slot)
+    for number, slots in by_block.items():
+        needed = [slot for slot in slots if slot in chosen]
+        if not needed:
+            continue
+        block, items = index.block(number), [index.item(slot) for slot in needed]
+        if len(needed) == len(slots) and stays_as_it_is(block, items):
+            copy_block(objects, writer, pack, block, items)
+        else:
+            for item in items:
+                writer.add(item.sort, item.id, bytes(objects.read(item.sort, item.id)))
+
+
+def stays_as_it_is(block: Block, items: list[Item]) -> bool:
+    """Tell whether a block is better copied than put together anew with others."""
+    return block.plain_size >= FULL or (len(items) == 1 and block.codec in (DIFFERENCE.number, Planes.number))
+
+
+def copy_block(objects: Objects, writer: PackWriter, pack: PackEntry, block: Block, items: list[Item]) -> None:
+    """Give a writer a whole block, verified by its sum."""
+    stored = objects.stored_block(pack.id, block)
+    if block.codec == DIFFERENCE.number:
+        writer.add_difference(ContentId(items[0].id), block.plain_size, stored)
+    else:
+        writer.add_block(PackKind(pack.kind), stored, block, items)
