@@ -19,6 +19,7 @@ import pytest
 
 from mlreg.errors import MlregError
 from mlreg.operations import checkout
+from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
@@ -70,6 +71,10 @@ def restore(root: Path) -> None:
     open_registry(root / "work/.mlreg").restore(["model/net@0.9.0"])
 
 
+def collect(root: Path) -> None:
+    collecting.collect(open_registry(root / "work/.mlreg"), grace=0, report=lambda size: None)
+
+
 def push(root: Path) -> None:
     Sync(open_registry(root / "work/.mlreg"), "origin").push()
 
@@ -87,7 +92,7 @@ def initialise(root: Path) -> None:
     init(root / "new", shared=False)
 
 
-OPERATIONS = (initialise, add, tag, remove, restore, push, pull, clone)
+OPERATIONS = (initialise, add, tag, remove, restore, collect, push, pull, clone)
 PLACES = ("work/.mlreg", "registry", "other/.mlreg", "new/.mlreg")
 
 
@@ -106,6 +111,9 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     registry.add("model/net", [root / "small"], version="1.0.0", tags=["production"])
     Sync(registry, "origin").push()
     registry.add("data/rows", [root / "large"], version="2026.01.01")
+    (root / "old").write_bytes(os.urandom(1 << 20))
+    registry.add("data/old", [root / "old", root / "small"], version="2026.01.01")
+    registry.remove(["data/old@2026.01.01"])
     return root
 
 

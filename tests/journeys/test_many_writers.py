@@ -14,6 +14,7 @@ import pytest
 
 from mlreg.errors import ConflictError
 from mlreg.formats.transaction import Transaction, slot_key
+from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
@@ -53,6 +54,24 @@ def share_one(root: Path, worker: int, rounds: int) -> None:
             note.flush()
 
 
+def add_and_remove(root: Path, worker: int, rounds: int) -> None:
+    """Add what others add, too, and remove every other version again; some collect, with no grace."""
+    registry = Registry(root / "registry", f"worker {worker}", root / "cache" / str(worker % 2))
+    file = root / f"weights{worker}"
+    with (root / f"acknowledged{worker}").open("a") as note:
+        for number in range(rounds):
+            # The same bytes come and go under many names, so that what is collected is wanted again at once.
+            file.write_bytes(b"%d" % (number % 3) * 100_000)
+            entry, versions = f"model/net{worker}", [f"1.{number}.{patch}" for patch in range(2)]
+            for version in versions:
+                registry.add(entry, [file], version=version)
+            registry.remove([f"{entry}@{versions[0]}"])
+            note.write(json.dumps([entry, versions[1]]) + "\n")
+            note.flush()
+            if worker % 4 == 0:
+                collecting.collect(registry, grace=0, report=lambda size: None)
+
+
 def run(root: Path, work: Work, rounds: int, kill_some: bool = False) -> list[tuple[str, str]]:
     """Run sixteen processes, kill a third of them if asked to, and return what they had acknowledged."""
     context = multiprocessing.get_context("fork")
@@ -82,6 +101,21 @@ def assert_sound(root: Path) -> Registry:
     assert len({slot.id for slot in read}) == length
     assert registry.verify().problems == ()
     return registry
+
+
+@pytest.mark.parametrize("kill_some", [False, True], ids=["all live", "some killed"])
+def test_nothing_that_is_needed_is_collected_while_all_write(kill_some: bool, tmp_path: Path, scale: int) -> None:
+    init(tmp_path / "registry", shared=True)
+
+    acknowledged = run(tmp_path, add_and_remove, ROUNDS * scale, kill_some)
+
+    registry = assert_sound(tmp_path)
+    assert len(acknowledged) > 0
+    for entry, version in acknowledged:
+        assert len(b"".join(registry.cat(f"{entry}@{version}:weights{entry.removeprefix('model/net')}"))) == 100_000
+    done = collecting.collect(registry, grace=0, report=lambda size: None)
+    assert done.waiting == 0
+    assert assert_sound(tmp_path).verify().orphans == 0 or kill_some
 
 
 @pytest.mark.parametrize("work", [work_and_push, share_one], ids=["a clone each", "one repository"])

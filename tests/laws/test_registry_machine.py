@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mlreg.errors import MlregError
+from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
@@ -40,6 +41,8 @@ class Model:
     """From tag to version; None if it was taken away."""
     agreed: dict[Key, str] = field(default_factory=dict)
     """Where each tag was when this repository and the registry last had the same."""
+    collected: set[Key] = field(default_factory=set)
+    """Of the removed ones those whose bytes may be gone."""
 
     def live(self) -> dict[Key, str]:
         return {key: content for key, content in self.versions.items() if key not in self.removed}
@@ -180,11 +183,23 @@ class TwoPeopleAndARegistry(RuleBasedStateMachine):
 
         code = self.code_of(lambda: self.registries[person].restore([f"{entry}@{key[1]}"]))
 
-        if key in model.versions:
+        if key not in model.versions:
+            assert code in ("ref_not_found", "version_missing")
+        elif code == "version_collected":
+            assert key in model.removed & model.collected
+        else:
             assert code == ""
             model.removed.discard(key)
-        else:
-            assert code in ("ref_not_found", "version_missing")
+
+    @rule(name=st.sampled_from(("ann", "bob", "shared")), grace=st.sampled_from((0, 3600)))
+    def collect(self, name: str, grace: float) -> None:
+        model = self.models[name]
+
+        done = collecting.collect(self.registries[name], grace=grace, report=lambda size: None)
+
+        staying = set(model.live().values())
+        model.collected |= {key for key in model.removed if model.versions[key] not in staying}
+        assert {version.ref for version in done.versions} <= {f"{e}@{v}" for e, v in model.removed}
 
     def meet(self, person: str, verb: str, force: bool) -> None:
         """Push, pull or fetch, in the model and for real."""

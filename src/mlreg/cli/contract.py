@@ -30,6 +30,7 @@ from mlreg.errors import (
 )
 from mlreg.registry import (
     checking_data,
+    collecting,
     comparisons,
     differences,
     drifting,
@@ -41,6 +42,7 @@ from mlreg.registry import (
     reporting,
     results,
     run_results,
+    weighing,
 )
 
 
@@ -81,11 +83,14 @@ SCHEMAS: dict[str, Schema] = {
     "data-drift": _one(drifting.DataDrift),
     "data-overlap": _one(overlapping.DataOverlap),
     "data-profile": _one(profiling.Profile),
+    "du": _one(weighing.DiskUse),
     "error": _one(Failure),
     "export": _one(exporting.Exported),
     "exp-goal": _one(run_results.GoalInfo),
     "exp-ls": _many(run_results.ExperimentInfo),
     "fetch": _one(results.Synced),
+    "gc": _one(collecting.Collection),
+    "gc-undo": _one(collecting.Undone),
     "get": _one(results.Got),
     "help": _one(HelpText),
     "import": _one(importing.Imported),
@@ -165,6 +170,8 @@ COMMANDS: dict[str, Contract] = {
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), READS),
     "repack": Contract(("repack",), READS),
+    "gc": Contract(("gc", "gc-undo"), (*READS, ConflictError), no="something is not needed, with --exit-code"),
+    "du": Contract(("du",), READS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),

@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import views
-from mlreg.cli.options import DryRun, ExitCode, answer, open_registry, register
-from mlreg.cli.output import Printer
+from mlreg.cli import cleaning_views, views
+from mlreg.cli.options import DryRun, ExitCode, Yes, answer, open_registry, register
+from mlreg.cli.output import Printer, note
 from mlreg.config import Config
-from mlreg.registry import repacking
+from mlreg.registry import collecting, repacking
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.results import Initialised
 from mlreg.registry.sync import status as read_status
 from mlreg.registry.waiting import seconds_of
+from mlreg.registry.weighing import weigh
 
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
@@ -101,6 +102,64 @@ def repack(
     out.show("repack", result, views.repacked(result))
 
 
+def gc(
+    out: Printer,
+    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
+    grace: Annotated[
+        str, typer.Option("--grace", metavar="TIME", help="Keep files so long after they were dropped.")
+    ] = "24h",
+    undo: Annotated[int, typer.Option("--undo", metavar="TRANSACTION", help="Bring back what this one dropped.")] = 0,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    exit_code: ExitCode = False,
+) -> None:
+    """Take away what no version needs: the files of removed versions, and what was left half written.
+
+    Others may read and write meanwhile. What goes is listed; elsewhere it is only listed, without --yes. Until the
+    grace is over, --undo brings it back, and `mlreg restore` the versions.
+
+    Examples:
+
+      mlreg gc -n
+
+      mlreg gc --grace 0
+
+      mlreg gc origin --yes
+    """
+    registry = open_registry().elsewhere(place) if place else open_registry()
+    if undo:
+        done = collecting.undo(registry, undo)
+        return out.show("gc-undo", done, cleaning_views.undone(done))
+    act = collecting.preview if dry_run or (place and not yes) else collecting.collect
+    with out.progress("gc") as report:
+        result = act(registry, grace=seconds_of(grace), report=report)
+    out.show("gc", result, cleaning_views.collected(result))
+    note(cleaning_views.total(result))
+    return answer(result.is_clean or not exit_code)
+
+
+def du(
+    out: Printer,
+    what: Annotated[str, typer.Argument(metavar="[ENTRY|PATTERN]", help="Of one entry, its versions.")] = "",
+    at: Annotated[str, typer.Option("--remote", metavar="REMOTE|URL", help="By default the repository here.")] = "",
+) -> None:
+    """Say where the bytes are: what each entry, or version, has for itself, what they share, what is not needed.
+
+    To remove what is listed, and `mlreg gc`, gives back its OWN bytes.
+
+    Examples:
+
+      mlreg du
+
+      mlreg du model/suture_detector
+    """
+    registry = open_registry().elsewhere(at) if at else open_registry()
+    with out.progress("du") as report:
+        result = weigh(registry, what, report)
+    out.show("du", result, cleaning_views.disk_use(result))
+    note(cleaning_views.rest(result))
+
+
 @register(settings, "get")
 def get_setting(
     out: Printer,
@@ -132,6 +191,6 @@ def list_settings(out: Printer, origin: Origin = False) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (init, status, verify, repack):
+    for command in (init, status, verify, repack, gc, du):
         register(app)(command)
     app.add_typer(settings, name="config")

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from mlreg.errors import (
     ConflictError,
+    IntegrityError,
     NotFoundError,
     RefusedError,
 )
@@ -207,13 +208,21 @@ def _named(view: View, entry: Entry, versions: Sequence[str]) -> dict[str, RefSt
 
 
 def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
-    wanted = needs_of(repository, read_commit(repository, commit_id))
-    if lost := repository.objects.missing(wanted):
-        raise NotFoundError(
-            "version_collected",
-            f"{len(lost)} objects of the version were collected",
-            fix="mlreg pull REMOTE REF, from a remote that has it",
-        )
+    try:
+        wanted = list(needs_of(repository, read_commit(repository, commit_id)))
+        if not repository.objects.missing(wanted):
+            return
+    except IntegrityError as error:
+        if error.code != "object_missing":
+            raise
+    raise NotFoundError(
+        "version_collected",
+        "what the version consists of was collected",
+        fix=(
+            "mlreg log, for the transaction that collected it; then mlreg gc --undo TRANSACTION",
+            "mlreg pull REMOTE REF, from a remote that has it",
+        ),
+    )
 
 
 def _listed(named: Named) -> str:

@@ -84,6 +84,10 @@ class Swept(NamedTuple):
     written: tuple[PackEntry, ...]
     """That hold what is needed of them."""
 
+    def with_step(self, step: Swept) -> Swept:
+        """Return what both did together."""
+        return Swept(self.slots + step.slots, self.dropped + step.dropped, self.written + step.written)
+
 
 class _Outdated(Exception):
     """Others changed what the survey rests on."""
@@ -199,7 +203,7 @@ def sweep(repository: Repository, author: str, message: str, report: Callable[[i
         try:
             for start in range(0, len(doomed), AT_ONCE):
                 step = sweeping.drop(doomed[start : start + AT_ONCE])
-                done = Swept(*(before + after for before, after in zip(done, step, strict=True)))  # type: ignore[arg-type]
+                done = done.with_step(step)
         except _Outdated:
             continue
         repository.log.view.note_swept(found.number)
@@ -372,6 +376,7 @@ def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, .
 
     with suppress(Settled):
         repository.log.append(build)
+        repository.log.view.note_swept(0)
     return tuple(back)
 
 

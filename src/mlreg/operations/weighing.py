@@ -1,0 +1,205 @@
+"""What versions weigh: stored bytes that only one of them needs, and bytes that several share.
+
+The sum is what the disk has: all of it lies in packs, and what of them no version needs is counted, too. A node of a
+tree is opened at most four times, however many versions share it: it belongs to a version, then to an entry, then to
+a kind, then to all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from mlreg.formats.names import RefName, parse_ref_name
+from mlreg.formats.pack import Sort
+from mlreg.formats.recipe import Recipe
+from mlreg.formats.snapshot import RefState
+from mlreg.formats.tree import Child, File, Node
+from mlreg.ids import ObjectId, TreeId
+from mlreg.operations.history import read_commits
+from mlreg.repository.objects import Objects
+from mlreg.repository.repository import Repository
+
+EVERYONE = ""
+PLACES = ("packs/", "log/", "snapshots/", "usage/")
+
+
+class Weight(NamedTuple):
+    """What a version needs."""
+
+    name: RefName
+    size: int
+    """Plain bytes of its files."""
+    own: int
+    """Stored bytes that no other version needs: removing it, and `gc`, gives them back."""
+
+
+class Weights(NamedTuple):
+    """Where the bytes of a repository are."""
+
+    versions: tuple[Weight, ...]
+    entries: dict[str, int]
+    """Stored bytes that only versions of one entry need, of those that are nobody's own; by the name of the entry."""
+    kinds: dict[str, int]
+    """The same by kind: what entries of one kind share."""
+    shared: int
+    """Stored bytes that versions of several kinds share."""
+    history: int
+    """Stored bytes of commits, which stay."""
+    unused: int
+    """Bytes of packs that no version needs: `gc` gives most of them back."""
+    waiting: int
+    """Bytes of packs that were dropped, and whose grace is not over."""
+    rest: int
+    """Bytes of the log, of snapshots, and of what is named by no transaction."""
+
+    @property
+    def total(self) -> int:
+        """Bytes of the whole repository."""
+        parts = (self.shared, self.history, self.unused, self.waiting, self.rest)
+        return sum(w.own for w in self.versions) + sum(self.entries.values()) + sum(self.kinds.values()) + sum(parts)
+
+
+def weigh(repository: Repository, report: Callable[[int], None]) -> Weights:
+    """Find out what every version weighs.
+
+    Args:
+        repository: it is only read.
+        report: told about bytes of packs that were looked at.
+
+    Raises:
+        IntegrityError: something that a version needs cannot be read.
+    """
+    view = repository.log.refresh()
+    packs, waiting = view.live_packs(), sum(pack.size for pack, _ in view.dropped_packs())
+    stored = _Stored(repository.objects)
+    for pack in packs:
+        stored.take(pack.id, pack.size)
+        report(pack.size)
+    owning = _Owning(repository.objects, stored)
+    names, sizes = [], []
+    for ref, tree, size in _versions(repository):
+        names.append(parse_ref_name(ref.name))
+        sizes.append(size)
+        owning.visit(tree, names[-1])
+    found = owning.sums()
+    needed = sum(found.values())
+    versions = tuple(
+        Weight(name, size, found.pop((str(name.entry), name.leaf), 0)) for name, size in zip(names, sizes, strict=True)
+    )
+    live = sum(pack.size for pack in packs)
+    return Weights(
+        versions=versions,
+        entries={entry: size for (entry, leaf), size in found.items() if "/" in entry and not leaf},
+        kinds={kind: size for (kind, _), size in found.items() if kind and "/" not in kind},
+        shared=found.get((EVERYONE, ""), 0),
+        history=stored.commits,
+        unused=live - needed - stored.commits,
+        waiting=waiting,
+        rest=_on_disk(repository) - live - waiting,
+    )
+
+
+def _versions(repository: Repository) -> Iterator[tuple[RefState, TreeId, int]]:
+    refs = [ref for ref in repository.log.view.refs("version/") if ref.target]
+    for start in range(0, len(refs), 1000):
+        some = refs[start : start + 1000]
+        commits = read_commits(repository, [ref.target for ref in some if ref.target])
+        yield from ((ref, commits[ref.target].tree, commits[ref.target].size) for ref in some if ref.target)
+
+
+def _on_disk(repository: Repository) -> int:
+    store = repository.store
+    return sum(store.size(key) or 0 for prefix in PLACES for key in store.list(prefix))
+
+
+class _Stored:
+    """What each object takes in its pack, with its share of the index; of several copies the newest."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._sizes: dict[Sort, dict[ObjectId, float]] = {sort: {} for sort in Sort}
+        self.recipes: set[ObjectId] = set()
+
+    def take(self, pack_id: str, pack_size: int) -> None:
+        index = self._objects.index(pack_id)
+        blocks = [(block.stored_size / max(1, block.plain_size)) for block in index.blocks()]
+        overhead = (pack_size - index.data_size) / max(1, len(index))
+        for item in index.items():
+            self._sizes[item.sort][item.id] = item.size * blocks[item.block] + overhead
+        self.recipes = set(self._sizes[Sort.RECIPE])
+
+    @property
+    def commits(self) -> int:
+        return round(sum(self._sizes[Sort.COMMIT].values()))
+
+    def of(self, sort: Sort, object_id: ObjectId) -> float:
+        return self._sizes[sort].get(object_id, 0.0)
+
+
+_Owner = tuple[str, str]
+"""Entry and version; entry and nothing; kind and nothing; or nothing at all, who needs it."""
+
+
+class _Owning:
+    """Finds out who needs each object: whoever comes second shares it with the first."""
+
+    def __init__(self, objects: Objects, stored: _Stored) -> None:
+        self._objects = objects
+        self._stored = stored
+        self._owners: dict[Sort, dict[ObjectId, _Owner]] = {sort: {} for sort in Sort}
+
+    def visit(self, root: TreeId, name: RefName) -> None:
+        """Let a version own what it needs, alone or with others."""
+        me: _Owner = (str(name.entry), name.leaf)
+        pending = [root]
+        while pending:
+            node_id = pending.pop()
+            if self._is_known(Sort.TREE, node_id, me):
+                continue
+            for row in Node.decode(self._objects.read_tree(node_id)).rows:
+                if isinstance(row, Child):
+                    pending.append(row.id)
+                elif row.size:
+                    self._file(row, me)
+
+    def _file(self, file: File, me: _Owner) -> None:
+        self._is_known(Sort.PIECE, file.id, me)
+        if file.id in self._stored.recipes and not self._is_known(Sort.RECIPE, file.id, me):
+            recipe = Recipe.decode(bytes(self._objects.read(Sort.RECIPE, file.id)))
+            for part in recipe.parts:
+                if not recipe.is_paged:
+                    self._is_known(Sort.PIECE, part.id, me)
+                elif not self._is_known(Sort.PAGE, part.id, me):
+                    for piece in Recipe.decode(bytes(self._objects.read(Sort.PAGE, part.id))).parts:
+                        self._is_known(Sort.PIECE, piece.id, me)
+
+    def _is_known(self, sort: Sort, object_id: ObjectId, me: _Owner) -> bool:
+        """Note who needs an object, and tell whether that is what was known."""
+        owners = self._owners[sort]
+        before = owners.get(object_id)
+        after = me if before is None else _both(before, me)
+        owners[object_id] = after
+        return before == after
+
+    def sums(self) -> dict[_Owner, int]:
+        """Return the stored bytes that each needs alone."""
+        found: dict[_Owner, float] = {}
+        for sort, owners in self._owners.items():
+            for object_id, owner in owners.items():
+                found[owner] = found.get(owner, 0.0) + self._stored.of(sort, object_id)
+        return {owner: round(size) for owner, size in found.items()}
+
+
+def _both(one: _Owner, other: _Owner) -> _Owner:
+    """Return who has what two have: the version, the entry, the kind, or everyone.
+
+    >>> _both(("model/net", "1.0.0"), ("model/net", "1.1.0"))
+    ('model/net', '')
+    """
+    if one == other:
+        return one
+    if one[0] == other[0] and "/" in one[0]:
+        return (one[0], "")
+    kind = one[0].partition("/")[0]
+    return (kind, "") if kind and kind == other[0].partition("/")[0] else (EVERYONE, "")

@@ -1,0 +1,105 @@
+"""What versions weigh is what the disk has, and what removing them gives back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlreg.operations.weighing import weigh
+from mlreg.registry import collecting, weighing
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry
+
+SLACK = 6000
+"""Bytes of trees, indexes and log slots by which a step may differ."""
+
+
+def made(place: Path, versions: dict[str, list[int]]) -> Registry:
+    """Return a registry with versions whose files are noise, named by its seed; equal seeds are equal files."""
+    registry = Registry(init(place / "here", shared=True)[0], "Ann", place / "cache")
+    for ref, seeds in versions.items():
+        entry, _, version = ref.partition("@")
+        folder = place / ref.replace("/", "-")
+        folder.mkdir()
+        for seed in seeds:
+            (folder / str(seed)).write_bytes(np.random.default_rng(seed).bytes(100_000))
+        registry.add(entry, [folder], version=version)
+    return registry
+
+
+def on_disk(registry: Registry) -> int:
+    files = (path for path in Path(registry.path).rglob("*") if path.is_file() and path.name != "mlreg.json")
+    return sum(path.stat().st_size for path in files)
+
+
+def nothing(size: int) -> None:
+    """Take no notice of progress."""
+
+
+SHARING = {
+    "data/rows@2026.01.01": [1, 2, 3],
+    "data/rows@2026.01.02": [2, 3, 4],
+    "data/more@2026.01.01": [3, 5],
+    "model/net@1.0.0": [5, 6],
+}
+
+
+def test_each_byte_belongs_to_those_who_need_it(tmp_path: Path) -> None:
+    found = weigh(made(tmp_path, SHARING).repository, nothing)
+
+    own = {f"{weight.name.entry}@{weight.name.leaf}": round(weight.own, -5) for weight in found.versions}
+    assert own == {
+        "data/rows@2026.01.01": 100_000,
+        "data/rows@2026.01.02": 100_000,
+        "data/more@2026.01.01": 0,
+        "model/net@1.0.0": 100_000,
+    }
+    assert {name: round(size, -5) for name, size in found.entries.items() if size > SLACK} == {"data/rows": 100_000}
+    assert {name: round(size, -5) for name, size in found.kinds.items()} == {"data": 100_000}
+    assert round(found.shared, -5) == 100_000
+
+
+def test_the_parts_add_up_to_the_disk(tmp_path: Path) -> None:
+    registry = made(tmp_path, SHARING)
+    assert weigh(registry.repository, nothing).total == on_disk(registry)
+
+    registry.remove(["data/rows@2026.01.01"])
+    found = weighing.weigh(registry, "", nothing)
+    assert found.unused > 100_000
+    collecting.collect(registry, grace=3600, report=nothing)
+    assert weighing.weigh(registry, "", nothing).waiting > 100_000
+    collecting.collect(registry, grace=0, report=nothing)
+
+    found = weighing.weigh(registry, "", nothing)
+    assert found.total == on_disk(registry)
+    assert (found.unused < SLACK, found.waiting) == (True, 0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 6), min_size=1, max_size=4, unique=True), min_size=1, max_size=4), st.data())
+def test_own_bytes_are_those_that_removing_a_version_gives_back(
+    tmp_path_factory: pytest.TempPathFactory, versions: list[list[int]], data: st.DataObject
+) -> None:
+    named = {f"data/rows@2026.01.{number + 1:02}": seeds for number, seeds in enumerate(versions)}
+    registry = made(tmp_path_factory.mktemp("any"), named)
+    ref = data.draw(st.sampled_from(sorted(named)))
+    own = next(share.own for share in weighing.weigh(registry, "data/rows", nothing).shares if share.ref == ref)
+
+    registry.remove([ref])
+    found = weighing.weigh(registry, "", nothing)
+
+    assert abs(found.unused - own) < SLACK
+
+
+def test_an_entry_can_be_asked_for_and_what_is_not_there_is_said(tmp_path: Path) -> None:
+    registry = made(tmp_path, SHARING)
+    found = weighing.weigh(registry, "data/rows", nothing)
+    assert {share.ref for share in found.shares} == {"data/rows@2026.01.01", "data/rows@2026.01.02"}
+    assert sum(share.own for share in found.shares) + found.shared + found.others == pytest.approx(
+        found.total - found.history - found.unused - found.waiting - found.log
+    )
+    assert {share.ref for share in weighing.weigh(registry, "data/*", nothing).shares} == {"data/rows", "data/more"}
