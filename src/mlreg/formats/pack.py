@@ -23,11 +23,13 @@ SUM_SIZE = 16
 MAX_BLOCK = 64 * 1024 * 1024
 """Plain bytes in one block, at most: what a reader may have to hold in memory."""
 
-_HEADER = struct.Struct("<4sBBHIIQ")
+HEADER = struct.Struct("<4sBBHIIQ")
 _TRAILER = struct.Struct("<I32s4s")
 TRAILER_SIZE = _TRAILER.size
-_BLOCK_SIZE = 8 + 4 + 4 + 1 + SUM_SIZE
-_OBJECT_SIZE = DIGEST_SIZE + 1 + 4 + 4 + 4
+BLOCK_SIZE = 8 + 4 + 4 + 1 + SUM_SIZE
+"""Bytes of an index for each block, in columns."""
+OBJECT_SIZE = DIGEST_SIZE + 1 + 4 + 4 + 4
+"""Bytes of an index for each object, in columns."""
 _SECTION = struct.Struct("<4sI")
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -104,7 +106,7 @@ def encode_index(
     count, objects = len(blocks), len(ordered)
     index = b"".join(
         (
-            _HEADER.pack(MAGIC, VERSION, kind, 0, count, objects, data_size),
+            HEADER.pack(MAGIC, VERSION, kind, 0, count, objects, data_size),
             struct.pack(f"<{count}Q", *(block.offset for block in blocks)),
             struct.pack(f"<{count}I", *(block.stored_size for block in blocks)),
             struct.pack(f"<{count}I", *(block.plain_size for block in blocks)),
@@ -144,9 +146,9 @@ class PackIndex:
         """
         if blake3(data).digest() != expected:
             raise _bad("its index is not the one the log names")
-        if len(data) < _HEADER.size:
+        if len(data) < HEADER.size:
             raise _bad("its index is too short")
-        magic, version, kind, flags, blocks, objects, data_size = _HEADER.unpack_from(data)
+        magic, version, kind, flags, blocks, objects, data_size = HEADER.unpack_from(data)
         if magic != MAGIC:
             raise _bad("its index has another signature")
         if version != VERSION or flags:
@@ -177,12 +179,12 @@ class PackIndex:
 
     def _find_columns(self) -> None:
         blocks, objects = self._blocks, self._objects
-        end_of_objects = _HEADER.size + blocks * _BLOCK_SIZE + objects * _OBJECT_SIZE
+        end_of_objects = HEADER.size + blocks * BLOCK_SIZE + objects * OBJECT_SIZE
         if end_of_objects > len(self.data):
             raise _bad("its index is shorter than its counts say")
         self._check_sections(end_of_objects)
         view = memoryview(self.data)
-        at = _HEADER.size
+        at = HEADER.size
         columns: list[memoryview] = []
         for width in (8 * blocks, 4 * blocks, 4 * blocks, blocks, SUM_SIZE * blocks):
             columns.append(view[at : at + width])

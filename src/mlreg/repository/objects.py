@@ -24,6 +24,7 @@ from mlreg.formats.pack import (
     block_sum,
     decode_trailer,
 )
+from mlreg.formats.pack_lookup import PackLookup
 from mlreg.formats.recipe import Part, Recipe, shifted
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
@@ -40,6 +41,10 @@ _Value = TypeVar("_Value")
 THREADS = min(8, os.cpu_count() or 1)
 READ_AHEAD = 2 * THREADS
 """Pieces that are read before they are asked for."""
+LARGE_INDEX = 256 * 1024
+"""Bytes of an index that is not read for a few pieces."""
+LOOKUPS = 32
+"""How many pieces are a few."""
 BLOCKS_KEPT = 16
 INDEXES_KEPT = 64
 REPAIR = (
@@ -70,6 +75,10 @@ class Objects:
         """A slot whose packs probably hold what is asked for next."""
         self._ahead: dict[tuple[Sort, bytes], list[Place]] = {}
         """Where that lies which was said to be asked for next."""
+        self._lookups: dict[str, PackLookup] = {}
+        """Large indexes that are not read as a whole."""
+        self._looked_up = 0
+        """How often a piece was looked for in those."""
         self._present: dict[str, bool] = {}
         """Whether the file of a pack was found in its full size."""
 
@@ -114,7 +123,7 @@ class Objects:
 
     def read_at(self, place: Place, object_id: ObjectId) -> Buffer:
         """Return the bytes of an object from one of its places, verified."""
-        item = self.index(place.pack).item(place.slot)
+        item = self._table(place.pack).item(place.slot)
         plain = self._block(place.pack, item.block)
         data = memoryview(plain)[item.start : item.start + item.size] if len(plain) != item.size else plain
         if item.id != object_id or (item.sort in ID_OF and ID_OF[item.sort].of(data) != object_id):
@@ -225,6 +234,8 @@ class Objects:
     def places(self, sort: Sort, object_id: ObjectId) -> list[Place]:
         """Return where the copies of an object lie, the newest first."""
         found = self._ahead.get((sort, object_id)) or self._log.view.places(sort, object_id)
+        if not found and sort is Sort.PIECE and self._looked_up < LOOKUPS:
+            found = self._look_up(object_id)
         if not found:
             for _ in self._taking_up(KIND_OF[sort]):
                 if found := self._log.view.places(sort, object_id):
@@ -232,6 +243,30 @@ class Objects:
             # Asked again even if there was no index to take up: another process may have done it in between.
             found = self._log.view.places(sort, object_id)
         return found
+
+    def _look_up(self, piece: ObjectId) -> list[Place]:
+        """Look for a piece in large indexes that are not known yet, of which little is read."""
+        self._looked_up += 1
+        for pack in list(self._log.view.unread_packs(PackKind.DATA, self._near)):
+            try:
+                slot = self._lookup(pack).find(piece) if pack.index_size > LARGE_INDEX else None
+            except (IntegrityError, NotFoundError, UnavailableError):
+                continue  # whoever reads the whole index says what is wrong
+            if slot is not None:
+                return [Place(pack.id, slot)]
+        return []
+
+    def _lookup(self, pack: PackEntry) -> PackLookup:
+        if pack.id not in self._lookups:
+            key, start = pack_key(pack.id), pack.size - pack.index_size - TRAILER_SIZE
+            self._lookups[pack.id] = PackLookup(
+                lambda at, size: self._store.read(key, start + at, size), pack.index_size
+            )
+        return self._lookups[pack.id]
+
+    def _table(self, pack_id: str) -> PackIndex | PackLookup:
+        """Return what says where objects lie in a pack: enough to read one, and to check it by its id."""
+        return self._lookups.get(pack_id) or self.index(pack_id)
 
     def look_ahead(self, sort: Sort, ids: Sequence[ObjectId]) -> None:
         """Find many objects in one go, because they will be read next; forget those of the time before."""
@@ -391,7 +426,7 @@ class Objects:
 
     def is_difference(self, place: Place) -> bool:
         """Tell whether an object is stored as what it differs by from another one."""
-        index = self.index(place.pack)
+        index = self._table(place.pack)
         return index.block(index.item(place.slot).block).codec == DIFFERENCE.number
 
     def _raw_block(self, pack_id: str, block: Block) -> bytes:
@@ -401,7 +436,7 @@ class Objects:
         key = (pack_id, number)
         plain = self._blocks.get(key)
         if plain is None:
-            index = self.index(pack_id)
+            index = self._table(pack_id)
             block = index.block(number)
             # The id of a piece is checked after decoding; a recipe has none of its own, so its block is checked.
             read = self.stored_block if index.kind is PackKind.META else self._raw_block
