@@ -13,6 +13,7 @@ from mlreg.cli.output import Printer, note
 from mlreg.config import Config
 from mlreg.registry import collecting, repacking
 from mlreg.registry.places import init as make_repository
+from mlreg.registry.registry import Registry
 from mlreg.registry.results import Initialised
 from mlreg.registry.sync import status as read_status
 from mlreg.registry.waiting import seconds_of
@@ -128,14 +129,22 @@ def gc(
     """
     registry = open_registry().elsewhere(place) if place else open_registry()
     if undo:
-        done = collecting.undo(registry, undo)
-        return out.show("gc-undo", done, cleaning_views.undone(done))
+        return _undo(out, registry, undo)
     act = collecting.preview if dry_run or (place and not yes) else collecting.collect
     with out.progress("gc") as report:
         result = act(registry, grace=seconds_of(grace), report=report)
+    _show(out, result)
+    return answer(result.is_clean or not exit_code)
+
+
+def _show(out: Printer, result: collecting.Collection) -> None:
     out.show("gc", result, cleaning_views.collected(result))
     note(cleaning_views.total(result))
-    return answer(result.is_clean or not exit_code)
+
+
+def _undo(out: Printer, registry: Registry, transaction: int) -> None:
+    done = collecting.undo(registry, transaction)
+    out.show("gc-undo", done, cleaning_views.undone(done))
 
 
 def du(
