@@ -14,25 +14,23 @@ def collected(result: collecting.Collection) -> View:
         return View((), (), (), f"nothing to do: all is needed{_waiting(result)}")
     rows: list[tuple[object, ...]] = [(version.ref, version.size, "removed before") for version in result.versions]
     rows.extend((file.name, file.size, file.reason) for file in result.files)
+    rows.append(("in all", result.deleted, _total(result)))
     return View(COLUMNS, rows, [version.ref for version in result.versions])
 
 
-def total(result: collecting.Collection) -> str:
-    """Return what `gc` comes to, and how it is taken back; empty if it did nothing."""
-    if result.is_clean:
-        return ""
+def _total(result: collecting.Collection) -> str:
+    """Return what `gc` comes to, and how it is taken back."""
     would = "would be " if result.dry_run else ""
     packs = f"{count_of(result.packs, 'pack')} {would}dropped, {size_of(result.before)}"
     kept = f", {size_of(result.after)} of which is needed and stored anew" if result.after else ""
-    deleted = f"; {size_of(result.deleted)} {would}deleted"
-    back = "".join(f"\nto take it back: mlreg gc --undo {number}" for number in result.transactions if result.waiting)
-    return f"{packs}{kept}{deleted}{_waiting(result)}{back}"
+    back = "".join(f"; to take it back: mlreg gc --undo {number}" for number in result.transactions if result.waiting)
+    return f"{would}deleted; {packs}{kept}{_waiting(result)}{back}"
 
 
 def _waiting(result: collecting.Collection) -> str:
-    return f"; {size_of(result.waiting)} wait for the end of their grace: --grace 0 deletes them now" * bool(
-        result.waiting
-    )
+    if not result.waiting:
+        return ""
+    return f"; {size_of(result.waiting)} wait for the end of their grace: --grace 0 deletes them now"
 
 
 def undone(result: collecting.Undone) -> View:
@@ -42,21 +40,17 @@ def undone(result: collecting.Undone) -> View:
 
 
 def disk_use(result: weighing.DiskUse) -> View:
-    """What `du` found: entries or versions, the largest first."""
+    """What `du` found: entries or versions, the largest first, and what is none of them; the last row is the sum."""
     columns = (Column("REF"), Column("VERSIONS", Style.COUNT), Column("SIZE", Style.SIZE), Column("OWN", Style.SIZE))
-    rows = [(share.ref, share.versions, share.size, share.own) for share in result.shares]
-    return View(columns, rows, [share.ref for share in result.shares])
-
-
-def rest(result: weighing.DiskUse) -> str:
-    """Return where the other bytes are."""
-    parts = {
-        "shared by several of them": result.shared,
-        "of others": result.others,
-        "commits": result.history,
-        "not needed (mlreg gc)": result.unused,
-        "waiting to be deleted": result.waiting,
-        "log": result.log,
+    rows: list[tuple[object, ...]] = [(share.ref, share.versions, share.size, share.own) for share in result.shares]
+    others = {
+        "(shared by several of them)": result.shared,
+        "(of others)": result.others,
+        "(commits)": result.history,
+        "(not needed: mlreg gc)": result.unused,
+        "(waiting to be deleted)": result.waiting,
+        "(log)": result.log,
+        "(in all)": result.total,
     }
-    listed = "; ".join(f"{size_of(size)} {name}" for name, size in parts.items() if size)
-    return f"{size_of(result.total)} in all: {size_of(sum(share.own for share in result.shares))} their own; {listed}"
+    rows.extend((name, "", "", size) for name, size in others.items() if size)
+    return View(columns, rows, [share.ref for share in result.shares])

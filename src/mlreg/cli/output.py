@@ -220,7 +220,7 @@ def save(text: str, path: Path) -> int:
 
 def note(text: str) -> None:
     """Say something on standard error."""
-    sys.stderr.write(safe(text) + "\n" * bool(text))
+    sys.stderr.write(safe(text) + "\n")
 
 
 def ask(question: str) -> str:

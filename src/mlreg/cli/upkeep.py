@@ -9,7 +9,7 @@ import typer
 
 from mlreg.cli import cleaning_views, views
 from mlreg.cli.options import DryRun, ExitCode, Yes, answer, open_registry, register
-from mlreg.cli.output import Printer, note
+from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.registry import collecting, repacking
 from mlreg.registry.places import init as make_repository
@@ -133,13 +133,8 @@ def gc(
     act = collecting.preview if dry_run or (place and not yes) else collecting.collect
     with out.progress("gc") as report:
         result = act(registry, grace=seconds_of(grace), report=report)
-    _show(out, result)
-    return answer(result.is_clean or not exit_code)
-
-
-def _show(out: Printer, result: collecting.Collection) -> None:
     out.show("gc", result, cleaning_views.collected(result))
-    note(cleaning_views.total(result))
+    return answer(result.is_clean or not exit_code)
 
 
 def _undo(out: Printer, registry: Registry, transaction: int) -> None:
@@ -166,7 +161,6 @@ def du(
     with out.progress("du") as report:
         result = weigh(registry, what, report)
     out.show("du", result, cleaning_views.disk_use(result))
-    note(cleaning_views.rest(result))
 
 
 @register(settings, "get")

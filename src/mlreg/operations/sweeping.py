@@ -330,27 +330,28 @@ def losses(repository: Repository, found: Survey) -> list[Loss]:
 
     Those are passed over of which something is gone already.
     """
-    marks = found.marks.copy()
+    marks, leaving = found.marks.copy(), {use.pack.id for use in found.doomed}
     lost = []
     for ref in repository.log.view.refs("version/"):
-        size = _size_gone(repository, ref, marks) if ref.target is None else None
+        size = _size_gone(repository, ref, marks, leaving) if ref.target is None else None
         if size is not None:
             lost.append(Loss(ref.name, size))
     return lost
 
 
-def _size_gone(repository: Repository, ref: RefState, marks: Marks) -> int | None:
-    """Return the bytes of a removed version that only it has; None if it has none, or is not whole any more."""
+def _size_gone(repository: Repository, ref: RefState, marks: Marks, leaving: set[str]) -> int | None:
+    """Return the bytes of a removed version that only it has; None if nothing of it goes, or some is gone already."""
     objects = repository.objects
     try:
         commits = present_commits(repository, [ref.removed] if ref.removed else [])
         gone = [wanted for commit in commits.values() for wanted in marks.add(commit.tree)]
-        places = [(sort, places[0]) for sort, object_id in gone if (places := objects.places(sort, object_id))]
+        found = [(sort, places[0]) for sort, object_id in gone if (places := objects.places(sort, object_id))]
     except MlregError:
         return None
-    if not gone:
+    going = [(sort, place) for sort, place in found if place.pack in leaving]
+    if not going:
         return None
-    return sum(objects.index(place.pack).item(place.slot).size for sort, place in places if sort is Sort.PIECE)
+    return sum(objects.index(place.pack).item(place.slot).size for sort, place in going if sort is Sort.PIECE)
 
 
 def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, ...]:
