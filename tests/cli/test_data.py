@@ -23,14 +23,43 @@ def test_a_line_for_each_column_is_whole_and_exact(mlreg: Call) -> None:
 
 
 def test_a_terminal_shows_where_values_lie(mlreg: Call, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("t.csv").write_text("\n".join(["a", *["0"] * 80, *["10"] * 10, "20", ""]))
+    Path("t.csv").write_text("\n".join(["a", *["0"] * 80, *["10"] * 9, "10.1", "20", ""]))
     from mlreg.registry.profiling import profile
     from mlreg.registry.registry import Registry
 
     _table(data_views.columns(profile(Registry("nowhere", "Ann"), "./t.csv")))
 
     assert "█         ▁        ▁" in capsys.readouterr().out
-    assert mlreg("data", "profile", "./t.csv").rows[0] == ["table", "t.csv", "1", "91", "1", "88", ""]
+    assert mlreg("data", "profile", "./t.csv").rows[0] == ["table", "t.csv", "1", "91", "1", "87", ""]
+
+
+def test_a_terminal_names_a_few_numbers_and_draws_no_picture_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["a", *["0"] * 80, *["1"] * 9, "2", ""]))
+    from mlreg.registry.profiling import profile
+    from mlreg.registry.registry import Registry
+
+    _table(data_views.columns(profile(Registry("nowhere", "Ann"), str(table))))
+
+    assert "0 (80), 1 (9), 2 (1)" in capsys.readouterr().out
+
+
+def test_a_terminal_draws_both_states_of_a_column_alike(mlreg: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{at},{'x' if at < 90 else 'y'}" for at in range(100)]
+    Path("a.csv").write_text("\n".join(["a,b", *rows, ""]))
+    Path("b.csv").write_text("\n".join(["a,b", *rows[:50], *["99,z"] * 50, ""]))
+    from mlreg.registry.drifting import data_drift
+    from mlreg.registry.registry import Registry
+
+    _table(data_views.drifted(data_drift(Registry("nowhere", "Ann"), "a.csv", "b.csv")))
+
+    out = capsys.readouterr().out
+    assert "▁▁▁▁▁▁▁▁▁▁  ▁▁▁▁▁    █" in out.replace("▂", "▁")
+    assert "values that were not there before: z" in " ".join(out.split())
+    assert "PSI 0" not in out
+    assert [len(row) for row in mlreg("data", "drift", "a.csv", "b.csv").rows] == [10, 10]
 
 
 def test_reports_say_what_failed_and_names_are_only_text(mlreg: Call) -> None:
@@ -59,3 +88,31 @@ def test_a_broken_table_leaves_no_report(mlreg: Call) -> None:
     assert (run.status, run.out) == (2, "")
     assert "a.csv, line 3, is no sound CSV" in run.err
     assert not Path("r.xml").exists()
+
+
+def test_a_page_is_written_beside_what_is_printed(mlreg: Call) -> None:
+    Path("a.csv").write_text("a,<b>\n1,x\n2,x\n")
+    Path("b.csv").write_text("a,<b>\n1,y\n2,y\n")
+    Path("rules.yaml").write_text("rules: [{rule: range, column: a, max: 1}]\n")
+    calls = (
+        ["data", "profile", "a.csv"],
+        ["data", "drift", "a.csv", "b.csv"],
+        ["data", "check", "a.csv", "--rules", "rules.yaml"],
+    )
+    for words, status in zip(calls, (0, 3, 3), strict=True):
+        run = mlreg(*words, "-o", "page.html")
+
+        assert (run.status, run) == (status, mlreg(*words))
+        page = Path("page.html").read_text(encoding="utf-8")
+        assert "<article" in page
+        assert "<b>" not in page
+        Path("page.html").unlink()
+
+
+def test_a_page_that_cannot_be_written_is_an_error(mlreg: Call) -> None:
+    Path("a.csv").write_text("a\n1\n")
+
+    run = mlreg("data", "profile", "a.csv", "-o", "nowhere/page.html")
+
+    assert (run.status, run.out) == (2, "")
+    assert "bad_place" in run.err

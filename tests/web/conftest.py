@@ -18,7 +18,8 @@ from tests.web import projects
 from tests.web.projects import ANN, Project
 
 Visit = Callable[..., Any]
-"""Opens a file in a page of the browser; further arguments are those of `Browser.new_page`."""
+"""Opens a file in a page of the browser, and waits for what says that it is `ready`; other arguments are those of
+`Browser.new_page`."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def visit(browser: Any) -> Iterator[Visit]:
         said.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def open_file(path: Path, **surroundings: Any) -> Any:
+    def open_file(path: Path, *, ready: str = "html[data-ready]", **surroundings: Any) -> Any:
         page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}, **surroundings})
         pages.append(page)
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
@@ -51,7 +52,7 @@ def visit(browser: Any) -> Iterator[Visit]:
         page.on("request", lambda request: asked.append(request.url))
         opened.append(path.as_uri())
         page.goto(path.as_uri())
-        page.wait_for_selector("html[data-ready]")
+        page.wait_for_selector(ready)
         return page
 
     yield open_file

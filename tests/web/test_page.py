@@ -23,7 +23,7 @@ def test_a_report_opens_from_a_disk_and_asks_for_nothing(churn: Project, visit: 
 
     assert page.title() == "data/rows, exp/churn, model/churn"
     assert page.locator("nav a").all_inner_texts() == page.locator("section h2").all_inner_texts()
-    assert page.locator("section").count() == 8
+    assert page.locator("section").count() == 9
 
 
 @pytest.mark.parametrize("surroundings", SURROUNDINGS.values(), ids=SURROUNDINGS)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import check_views, data_views
+from mlreg.cli.data_pages import Page, write_check, write_drift, write_profile
 from mlreg.cli.metadata import read_rules
 from mlreg.cli.options import ExitCode, answer, open_registry, register
 from mlreg.cli.output import Printer
@@ -24,6 +25,7 @@ def profile(
     out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF|PATH", help=DATA)],
     columns: Annotated[bool, typer.Option("--columns", help="A line for each column, with its values.")] = False,
+    path: Page = None,
 ) -> None:
     """Say what a dataset is like: tables, types and folders of files; or the columns of its tables.
 
@@ -35,9 +37,12 @@ def profile(
       mlreg data profile data/frames@2026.11.23
 
       mlreg data profile --columns ./train.csv
+
+      mlreg data profile data/frames@latest -o profile.html
     """
     with out.progress(f"profile {ref}") as report:
         result = profiling.profile(open_registry(), ref, report)
+    write_profile(result, path)
     out.show("data-profile", result, data_views.columns(result) if columns else data_views.overview(result))
 
 
@@ -50,6 +55,7 @@ def drift(
         float, typer.Option("--threshold", metavar="X", help="The PSI that fails; two fifths of it warn.")
     ] = 0.25,
     report: Reports = None,
+    path: Page = None,
 ) -> None:
     """Say what changed between two datasets: columns and types, values that are new, and how values are spread.
 
@@ -61,10 +67,13 @@ def drift(
       mlreg data drift data/frames@2026.11.01 data/frames@latest
 
       mlreg data drift data/frames@latest ./today.parquet --threshold 0.2 --report junit=drift.xml
+
+      mlreg data drift data/frames@latest~1 data/frames@latest -o drift.html
     """
     checked = read_reports(report, data_views.DRIFT_REPORTS)
     result = drifting.data_drift(open_registry(), before, after, threshold)
     write_reports(result, checked, data_views.DRIFT_REPORTS)
+    write_drift(result, path)
     out.show("data-drift", result, data_views.drifted(result))
     answer(result.passed)
 
@@ -78,6 +87,7 @@ def check(
         typer.Option("--rules", metavar="FILE", help="Rules in YAML; by default what registry.data.rules says."),
     ] = None,
     report: Reports = None,
+    path: Page = None,
 ) -> None:
     """Say whether a dataset keeps the rules that were written for it.
 
@@ -87,11 +97,12 @@ def check(
 
       mlreg data check data/frames@2026.11.23 --rules rules.yaml
 
-      mlreg data check ./train.csv --rules rules.yaml --report junit=rules.xml
+      mlreg data check ./train.csv --rules rules.yaml --report junit=rules.xml -o rules.html
     """
     checked = read_reports(report, check_views.CHECK_REPORTS)
     result = checking_data.data_check(open_registry(), ref, read_rules(rules or ()))
     write_reports(result, checked, check_views.CHECK_REPORTS)
+    write_check(result, path)
     out.show("data-check", result, check_views.checked(result))
     answer(result.passed)
 

@@ -16,6 +16,8 @@ from mlreg.registry.profiling_images import ImageKind
 _HEIGHTS = " ▁▂▃▄▅▆▇█"
 TOP = 3
 """Values that a terminal shows of a column without numbers."""
+WIDE = 10
+"""Intervals, or values, of which a terminal draws both states of a column."""
 LONGEST = 24
 """Characters of a value that a terminal shows."""
 
@@ -69,7 +71,9 @@ def columns(result: Profile) -> View:
 
 
 def _shown_row(table: TableProfile, column: ColumnProfile) -> tuple[Cell, ...]:
-    values = _blocks(column) or _most(column, TOP)
+    # Of a few values the names say more than a picture does.
+    picture = _blocks(_bins(column)) if column.distinct > TOP else ""
+    values = picture or _most(column, TOP)
     return *_start(table, column), *_range(column, _short), values
 
 
@@ -101,7 +105,7 @@ def _exact(value: object) -> str:
 
 
 def _short(value: object) -> str:
-    text = f"{value:.4g}" if isinstance(value, float) else _exact(value)
+    text = f"{value:.4g}" if isinstance(value, float) else _exact(value).removesuffix("T00:00:00")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
@@ -109,11 +113,10 @@ def _bins(column: ColumnProfile) -> list[int]:
     return [one.rows for one in column.numbers.histogram] if column.numbers else []
 
 
-def _blocks(column: ColumnProfile) -> str:
+def _blocks(counts: Sequence[float], most: float = 0) -> str:
     """Return a picture of how many rows lie in each interval; what is there at all can be seen."""
-    bins = _bins(column)
-    most = max(bins, default=0)
-    return "".join(_HEIGHTS[max(bool(count), round(count * 8 / most))] for count in bins) if most else ""
+    most = most or max(counts, default=0)
+    return "".join(_HEIGHTS[max(bool(count), round(count * 8 / most))] for count in counts) if most else ""
 
 
 def _most(column: ColumnProfile, limit: int) -> str:
@@ -124,9 +127,36 @@ def _most(column: ColumnProfile, limit: int) -> str:
 
 
 def drifted(result: DataDrift) -> View:
-    """The columns, the worst first; `-q` prints those that fail."""
-    words = ("", "TABLE", "COLUMN", "BY", "PSI", "KS", "JS", "NULLS BEFORE", "NULLS AFTER", "WHY")
-    return View([*map(Column, words)], list(_drift_rows(result)), list(dict.fromkeys(_failing(result))))
+    """The columns, the worst first; a terminal draws them, as wide as fits; `-q` prints those that fail."""
+    words = ("TABLE", "", "COLUMN", "PSI", "KS", "NULLS", "BEFORE", "AFTER", "WHY")
+    # The name of the only table says nothing on each line.
+    start = int(len(result.tables) < 2)
+    shown = [row[start:] for row in _shown_drift(result)]
+    headings = [Column(word) for word in words[start:]]
+    return View(headings, list(_drift_rows(result)), list(dict.fromkeys(_failing(result))), terminal_rows=shown)
+
+
+def _shown_drift(result: DataDrift) -> Iterator[tuple[str, ...]]:
+    for table in result.tables:
+        if table.change:
+            yield _name(table), table.verdict, *[""] * 6, f"the table was {table.change}"
+        for one in table.columns:
+            distances = ["" if value is None else f"{value:.4f}" for value in (one.psi, one.ks)]
+            nulls = " → ".join(dict.fromkeys(filter(None, map(_share, (one.nulls_before, one.nulls_after)))))
+            # The index stands in a column of its own.
+            why = "; ".join(reason for reason in one.reasons if not reason.startswith("PSI "))
+            yield _name(table), one.verdict, one.name, *distances, nulls, *_both(one), why
+
+
+def _both(one: ColumnDrift) -> tuple[str, str]:
+    """Return pictures of a column before and after, as shares of its own rows, and of the same height."""
+    pairs = [(each.before, each.after) for each in one.histogram or one.top[:WIDE]]
+    step = -(-len(pairs) // WIDE) or 1
+    merged = [[sum(side) for side in zip(*pairs[at : at + step], strict=True)] for at in range(0, len(pairs), step)]
+    before, after = ([counts[side] for counts in merged] for side in (0, 1))
+    shares = [[count / (sum(counts) or 1) for count in counts] for counts in (before, after)]
+    most = max((share for side in shares for share in side), default=0)
+    return _blocks(shares[0], most), _blocks(shares[1], most)
 
 
 def _failing(result: DataDrift) -> Iterator[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mlreg.quality.beside import BinPair, ValuePair, histogram, top
 from mlreg.quality.distances import chi_square, jensen_shannon, kolmogorov_smirnov, psi, up_to
 from mlreg.quality.file_profile import FileColumn, FileProfile
 from mlreg.quality.numbers import Numbers
@@ -71,6 +72,10 @@ class ColumnDrift(NamedTuple):
     new: tuple[Shown, ...]
     """Values that were not there before, the most frequent first, if all values are known that were."""
     gone: tuple[Shown, ...]
+    histogram: tuple[BinPair, ...]
+    """Of numbers, or lengths of text: where they lie before and after, unless values are compared."""
+    top: tuple[ValuePair, ...]
+    """Otherwise the most frequent values of both."""
 
 
 class TableDrift(NamedTuple):
@@ -114,9 +119,23 @@ def _drift(
     )
     if old is None or new is None:
         name, change, verdict = (new.name, "added", WARNED) if new else (old.name if old else "", "removed", FAILED)
-        return empty._replace(name=name, change=change, verdict=verdict, reasons=(f"the column was {change}",))
+        alone = empty._replace(name=name, change=change, verdict=verdict, reasons=(f"the column was {change}",))
+        return _beside(alone, old, new)
     found = _compared(empty._replace(name=old.name), old, new, (rows_before, rows_after))
-    return _judged(found, old, new, limits)
+    return _beside(_judged(found, old, new, limits), old, new)
+
+
+def _beside(found: ColumnDrift, old: FileColumn | None, new: FileColumn | None) -> ColumnDrift:
+    """Count both columns alike, as they were compared; one that is alone, as it would be compared with itself."""
+    columns = [column for column in (old, new) if column]
+    by = found.by or ("numbers" if all(one.numbers for one in columns) and not _are_few(columns) else "values")
+    if by == "nulls":
+        return found
+    return found._replace(top=top(old, new)) if by == "values" else found._replace(histogram=histogram(old, new))
+
+
+def _are_few(columns: Sequence[FileColumn]) -> bool:
+    return max(len(one.values.counts) if one.values.is_whole else FEW + 1 for one in columns) <= FEW
 
 
 _EMPTY = ColumnDrift(
@@ -137,6 +156,8 @@ _EMPTY = ColumnDrift(
     nulls_after=None,
     new=(),
     gone=(),
+    histogram=(),
+    top=(),
 )
 
 
@@ -164,8 +185,7 @@ def _schema_reasons(old: FileColumn, new: FileColumn) -> list[tuple[str, str]]:
 def _compared(found: ColumnDrift, old: FileColumn, new: FileColumn, rows: tuple[int, int]) -> ColumnDrift:
     if not all(rows):
         return found
-    few = max(len(one.values.counts) if one.values.is_whole else FEW + 1 for one in (old, new)) <= FEW
-    if old.numbers and new.numbers and old.numbers.size and not few:
+    if old.numbers and new.numbers and old.numbers.size and not _are_few((old, new)):
         return _by_numbers(found, "numbers", (old.numbers, old.nulls), (new.numbers, new.nulls))
     if old.values.is_whole and new.values.is_whole:
         return _by_values(found, old, new)

@@ -117,8 +117,6 @@ def merged(parts: Sequence[Numbers]) -> Numbers:
     values, weights = _united(filled)
     until = np.cumsum(weights)
     plain, is_whole = values.astype(np.float64), all(part.is_whole for part in filled)
-    edges = _edges(low, high)
-    below = np.concatenate([[0], until])[np.searchsorted(plain, edges)]
     return Numbers(
         size=int(until[-1]),
         not_finite=sum(part.not_finite for part in parts),
@@ -129,12 +127,20 @@ def merged(parts: Sequence[Numbers]) -> Numbers:
         mean=mean,
         squares=squares,
         quantiles=_quantiles(plain, until),
-        histogram=_histogram(edges, below, int(until[-1])),
+        histogram=_spread(plain, until, low, high),
         values=tuple(values.tolist()),
         weights=tuple(weights.tolist()),
         is_whole=is_whole,
         is_exact=is_whole,
     )
+
+
+def spread(found: Numbers | None, low: Number, high: Number) -> Histogram:
+    """Return how numbers are spread between two ends that hold all of them; wrong by at most one in `2 * POINTS`."""
+    import numpy as np
+
+    values, weights = (found.values, found.weights) if found else ((), ())
+    return _spread(np.asarray(values, np.float64), np.cumsum(weights, dtype=np.int64), low, high)
 
 
 def runs_of(ordered: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -220,6 +226,15 @@ def _edges(low: Number, high: Number) -> NDArray[Any]:
     edges = np.linspace(low / 2, high / 2, BINS + 1) * 2
     edges[0], edges[-1] = low, high
     return edges if np.all(np.diff(edges) > 0) else np.asarray([float(low), float(high)])
+
+
+def _spread(plain: NDArray[Any], until: NDArray[Any], low: Number, high: Number) -> Histogram:
+    """Return the histogram of values, each of which is there up to a rank that is not among them."""
+    import numpy as np
+
+    edges = _edges(low, high)
+    below = np.concatenate([[0], until])[np.searchsorted(plain, edges)]
+    return _histogram(edges, below, int(until[-1]) if len(until) else 0)
 
 
 def _histogram(edges: NDArray[Any], below: NDArray[Any], count: int) -> Histogram:

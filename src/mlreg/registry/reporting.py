@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from mlreg.errors import NotFoundError, UsageError
+from mlreg.errors import MlregError, NotFoundError, UsageError
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.run import Series
 from mlreg.operations.best_run import better_of, goal_of
 from mlreg.operations.curves import thinned
 from mlreg.registry import noting, tracing
+from mlreg.registry.profiling import Profile, profile
 from mlreg.registry.results import Graph, NoteInfo, VersionInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
@@ -48,6 +49,15 @@ class ReportCurve(NamedTuple):
     not_finite: int
 
 
+class ReportData(NamedTuple):
+    """What a dataset is like."""
+
+    ref: str
+    profile: Profile | None
+    problem: str
+    """Why there is no profile; empty if there is one."""
+
+
 class Report(NamedTuple):
     """All that a report shows."""
 
@@ -60,6 +70,8 @@ class Report(NamedTuple):
     directions: Mapping[str, str]
     """Of metrics, whether the smallest or the largest value is best: `min` or `max`."""
     cards: tuple[VersionInfo, ...]
+    data: tuple[ReportData, ...]
+    """Profiles of the datasets among them."""
     lineage: Graph
     asked: tuple[str, ...]
     """Ids of the versions whose lineage it is."""
@@ -101,6 +113,7 @@ def gather(place: Place, asked: Asked) -> Report:
         goal=next(iter(goals)) if len(goals) == 1 else "",
         directions=directions,
         cards=tuple(versions),
+        data=tuple(_data(place, version.ref) for version in versions if version.kind == "data"),
         lineage=graph,
         asked=ids,
         untraced=untraced,
@@ -136,6 +149,14 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
     if asked.experiment or not asked.refs:
         runs.extend(best_first(place, asked.experiment, asked.where, asked.top))
     return list({run.ref: run for run in runs}.values()), list({one.ref: one for one in versions}.values())
+
+
+def _data(place: Place, ref: str) -> ReportData:
+    try:
+        return ReportData(ref, profile(place.registry, ref), "")
+    except MlregError as error:
+        # A table that cannot be read is no reason to show nothing of all else.
+        return ReportData(ref, None, f"{error.message}: {error.why}" if error.why else error.message)
 
 
 def _experiment_in(text: str) -> str:

@@ -1,7 +1,7 @@
 """A report as one HTML file: it opens from a disk, loads nothing, and runs no script but its own.
 
 The data lie in the page deflated and as base64, so that no text in them can be read as HTML, and the page puts texts
-in place as texts. Scripts and styles are allowed by their hashes alone.
+in place as texts.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from hashlib import sha256
-from html import escape
-from importlib.resources import files
 from typing import Any
 
 from mlreg import __version__
-from mlreg.registry.reporting import Report
+from mlreg.registry.reporting import Report, ReportData
 from mlreg.registry.results import VersionInfo
 from mlreg.registry.run_results import RunInfo, all_facts
+from mlreg.web.data_page import Section
+from mlreg.web.document import document, escaped
+from mlreg.web.markup import Markup, make
 from mlreg.web.packing import packed
+from mlreg.web.profile_page import sections
 
 SCRIPTS = (
     *("vendor/uPlot.iife.min.js", "vendor/dagre.min.js"),
@@ -28,7 +29,7 @@ SCRIPTS = (
     *("page/curves.js", "page/scatter.js", "page/parallel.js", "page/params.js", "page/lineage.js", "page/prose.js"),
     *("page/texts.js", "page/main.js"),
 )
-STYLES = ("vendor/uPlot.min.css", "page/page.css")
+STYLES = ("vendor/uPlot.min.css", "page/page.css", "page/data.css")
 _LONG = 300
 """Characters from which on a value of metadata is cut: the whole stands in the version."""
 _SAFE = (1 << 53) - 1
@@ -42,48 +43,29 @@ def page(report: Report, now: datetime | None = None) -> str:
         report: what it shows.
         now: when it is made.
     """
-    styles = "\n".join(map(_read, STYLES))
-    script = "\n".join(["'use strict';", *map(_read, SCRIPTS)])
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(styles)}; "
-        "base-uri 'none'; form-action 'none'"
+    title = escaped(report.title)
+    data = make(
+        "div", *(_profile(number, one) for number, one in enumerate(report.data)), id="data-sections", hidden=""
     )
-    # A title from the command line may have bytes that are no text.
-    title = escape(report.title.encode(errors="replace").decode())
     curves = {name: packed(some) for name, some in report.curves.items()}
     heads = {name: head for name, (head, _) in curves.items()}
     points = (_block(f"points-{number}", data) for number, (_, data) in enumerate(curves.values()))
     told = _data(report, heads, now or datetime.now(UTC))
     blocks = "\n".join([_block("data", json.dumps(told, allow_nan=False, separators=(",", ":")).encode()), *points])
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>{title}</title>
-<style>{styles}</style>
-</head>
-<body>
-<header><h1>{title}</h1><p></p></header>
+    body = f"""<header><h1>{title}</h1><p></p></header>
 <nav aria-label="parts of the report"></nav>
 <main><noscript>This report needs JavaScript, which stands in this file.</noscript></main>
-{blocks}
-<script>{script}</script>
-</body>
-</html>
-"""
+{data}
+{blocks}"""
+    return document(report.title, body, STYLES, SCRIPTS)
 
 
-def _read(name: str) -> str:
-    text = files("mlreg.web").joinpath(name).read_text(encoding="utf-8")
-    # A map of the source lies in no report.
-    return "\n".join(line for line in text.splitlines() if not line.startswith("//# sourceMappingURL="))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+def _profile(number: int, one: ReportData) -> Markup:
+    """Return what a dataset is like, as a section that the page puts into its place."""
+    parts: list[object] = [make("p", one.problem, class_="soft")] if one.profile is None else []
+    for part in sections(one.profile) if one.profile else ():
+        parts += [make("h3", part.title), *part.children]
+    return Section(f"data-{number}", f"Data of {one.ref}", parts).markup
 
 
 def _block(name: str, data: bytes) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import NamedTuple
 
 from mlreg.registry.plotting import Curve, Table
+from mlreg.web.document import escaped
 
 WIDTH, HEIGHT = 800, 440
 LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 50
@@ -79,11 +79,6 @@ def _step(low: float, high: float) -> float:
     return next((power * factor for factor in (1, 2, 5) if share <= 1.2 * power * factor), 10 * power) or share
 
 
-def _text(text: str) -> str:
-    """Return text as XML may have it: what steers, hides or turns the direction, as escapes."""
-    return escape("".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text))
-
-
 def line_chart(curves: Sequence[Curve], title: str, axis: str, *, is_log: bool) -> str:
     """Return a picture of curves; the points of a smoothed one lie faintly behind it."""
     across = Axis.over([x for curve in curves for x in curve.x], LEFT, WIDTH - RIGHT)
@@ -116,18 +111,18 @@ def _dot(across: Axis, up: Axis, x: float, y: float, colour: str, name: str) -> 
     left, top = across.at(x), up.at(y)
     if left is None or top is None:
         return ""
-    return f'<circle cx="{left:g}" cy="{top:g}" r="4" fill="{colour}"><title>{_text(name)}</title></circle>'
+    return f'<circle cx="{left:g}" cy="{top:g}" r="4" fill="{colour}"><title>{escaped(name)}</title></circle>'
 
 
 def _frame(across: Axis, up: Axis, axis: str) -> Iterator[str]:
     for text, y in up.ticks():
         yield f'<line class="g" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        yield f'<text class="t" x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{_text(text[:_LONGEST])}</text>'
+        yield f'<text class="t" x="{LEFT - 8}" y="{y}" dy="4" text-anchor="end">{escaped(text[:_LONGEST])}</text>'
     for text, x in across.ticks():
         place = f'x="{x}" y="{HEIGHT - BOTTOM + 18}"'
-        yield f'<text class="t" {place} text-anchor="middle">{_text(text[:_LONGEST])}</text>'
+        yield f'<text class="t" {place} text-anchor="middle">{escaped(text[:_LONGEST])}</text>'
     middle = (LEFT + WIDTH - RIGHT) / 2
-    yield f'<text class="t" x="{middle}" y="{HEIGHT - BOTTOM + 38}" text-anchor="middle">{_text(axis)}</text>'
+    yield f'<text class="t" x="{middle}" y="{HEIGHT - BOTTOM + 38}" text-anchor="middle">{escaped(axis)}</text>'
 
 
 def scatter(table: Table) -> str:
@@ -151,16 +146,16 @@ def _picture(title: str, body: Sequence[str], names: Sequence[str]) -> str:
     height = HEIGHT + 18 * len(names)
     legend = (
         f'<rect x="{LEFT}" y="{HEIGHT + 18 * number - 6}" width="14" height="4" fill="{_colour(number)}"/>'
-        f'<text class="t" x="{LEFT + 22}" y="{HEIGHT + 18 * number}">{_text(name)}</text>'
+        f'<text class="t" x="{LEFT + 22}" y="{HEIGHT + 18 * number}">{escaped(name)}</text>'
         for number, name in enumerate(names)
     )
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     words = 'role="img" font-family="system-ui, sans-serif" font-size="12"'
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {words}>',
-        f"<title>{_text(title)}</title>",
+        f"<title>{escaped(title)}</title>",
         "<style>.g{stroke:#8884;stroke-width:1}.t{fill:#777}</style>",
-        f'<text class="t" x="{LEFT}" y="22" font-size="15">{_text(title)}</text>',
+        f'<text class="t" x="{LEFT}" y="22" font-size="15">{escaped(title)}</text>',
     )
     return "\n".join([*head, *filter(None, body), *legend, "</svg>", ""])
 
@@ -169,7 +164,7 @@ def page(picture: str, title: str) -> str:
     """Return a page with a picture in it, and nothing that is fetched or run."""
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>\n'
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escaped(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f"<style>:root{{color-scheme:light dark}}body{{margin:2rem}}svg{{max-width:100%;height:auto}}</style></head>\n"
         f"<body>\n{picture}</body></html>\n"

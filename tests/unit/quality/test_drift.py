@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from mlreg.quality.distances import chi_square, jensen_shannon, kolmogorov_smirnov, psi
 from mlreg.quality.drift import ColumnDrift, Limits, TableDrift, drift
+from mlreg.quality.file_profile import FileProfile
+from mlreg.quality.measuring import column_of_numbers
 from mlreg.quality.numbers import Numbers, in_order, numbers_of
 from mlreg.quality.profiling import profile_of
-from mlreg.quality.tables import table_file
+from mlreg.quality.tables import Column, Type, table_file
 from tests.unit.quality.test_profiles import write_csv
 
 COUNTS = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=2, max_size=12)
@@ -157,6 +159,46 @@ def test_the_limits_say_what_is_warned_of_and_what_fails(tmp_path: Path) -> None
         (index / 3, index, "fail"),
     ):
         assert drifted(tmp_path, "a" * 50 + "b" * 50, "a" * 60 + "b" * 40, warn=warn, fail=fail).verdict == verdict
+
+
+@given(
+    st.lists(st.integers(-50, 99), min_size=30, max_size=90), st.lists(st.integers(0, 150), min_size=30, max_size=90)
+)
+def test_both_histograms_have_the_same_intervals_and_all_rows(before: list[int], after: list[int]) -> None:
+    old, new = (
+        FileProfile(len(some), 0, (column_of_numbers(Column("a", Type.INTEGER, "integer"), 0, np.asarray(some)),))
+        for some in (before, after)
+    )
+    found = the_column(drift(old, new, Limits()))
+
+    if found.by == "values":
+        assert {one.value: (one.before, one.after) for one in found.top}.items() <= {
+            value: (before.count(value), after.count(value)) for value in {*before, *after}
+        }.items()
+        return
+    edges = [float(found.histogram[0].low), *(float(one.high) for one in found.histogram)]
+    assert (edges[0], edges[-1]) == (min(*before, *after), max(*before, *after))
+    assert [one.before for one in found.histogram] == np.histogram(before, edges)[0].tolist()
+    assert [one.after for one in found.histogram] == np.histogram(after, edges)[0].tolist()
+
+
+def test_a_column_that_is_there_once_is_drawn_beside_nothing(tmp_path: Path) -> None:
+    found = drifted(tmp_path, {"a": range(90), "old": "ab" * 45}, {"a": range(90), "new": np.arange(90) / 7})
+
+    old, new = found.columns[:2]
+    assert (old.name, [tuple(one) for one in old.top]) == ("old", [("a", 45, 0), ("b", 45, 0)])
+    assert (new.name, len(new.histogram)) == ("new", 20)
+    assert (sum(one.before for one in new.histogram), sum(one.after for one in new.histogram)) == (0, 90)
+
+
+def test_times_are_not_drawn_on_one_axis_with_numbers(tmp_path: Path) -> None:
+    days = [f"2026-01-{at % 28 + 1:02}" for at in range(90)]
+
+    moved = the_column(drifted(tmp_path, days, [day.replace("-01-", "-03-") for day in days]))
+    mixed = the_column(drifted(tmp_path, days, range(90)))
+
+    assert (moved.histogram[0].low, moved.histogram[-1].high) == ("2026-01-01T00:00:00", "2026-03-28T00:00:00")
+    assert (mixed.change, mixed.histogram) == ("type", ())
 
 
 def test_tables_without_rows_can_be_compared(tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ def test_nothing_named_is_all_runs_and_no_version(registry: ExperimentRegistry) 
     assert found.cards == ()
 
 
+def test_a_dataset_that_is_named_is_profiled_and_one_that_cannot_be_read_hinders_nothing(
+    registry: ExperimentRegistry, tmp_path: Path
+) -> None:
+    for version, text in (("2026.02.01", "a,b\n1,2\n"), ("2026.02.02", "a,b\n1\n")):
+        (tmp_path / "rows.csv").write_text(text)
+        registry.registry.add("data/table", [tmp_path / "rows.csv"], version=version)
+
+    good, bad = report(registry, "data/table@2026.02.01", "data/table@2026.02.02", "model/net").data
+
+    assert good.profile
+    assert ([table.rows for table in good.profile.tables], good.problem) == ([1], "")
+    assert bad.profile is None
+    assert "rows.csv, line 2, is no sound CSV" in bad.problem
+
+
 def test_an_experiment_is_its_runs_and_with_top_the_best_of_them(registry: ExperimentRegistry) -> None:
     assert names(report(registry, "exp/churn")) == ["run 2", "run 1", "run 0"]
     assert names(report(registry, "exp/churn", top=2)) == ["run 2", "run 1"]

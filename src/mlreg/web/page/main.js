@@ -1,5 +1,13 @@
 // The page, from top to bottom.
 
+/** Put what datasets are like into its place: it was written as HTML, of which every text was escaped. */
+function addData() {
+  for (const section of [...document.getElementById("data-sections").children]) {
+    document.querySelector("main").append(section);
+    document.querySelector("nav").append(make("a", { href: `#${section.id}` }, section.querySelector("h2").textContent));
+  }
+}
+
 async function open() {
   const main = document.querySelector("main");
   if (!("DecompressionStream" in window)) {
@@ -21,6 +29,7 @@ async function open() {
     addParallel();
     addParams();
   }
+  addData();
   addLineage();
   addCards();
   addNotes();
