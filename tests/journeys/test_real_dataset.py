@@ -196,7 +196,7 @@ def compare_pictures(column: ColumnDrift, before: Any, after: Any) -> None:
 # Whatever counts them.
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["iris", "wine"])
 def test_a_profile_of_real_rows_is_the_same_by_any_number_of_threads_and_in_any_order_of_files(
     name: str, tmp_path: Path
 ) -> None:
@@ -207,9 +207,13 @@ def test_a_profile_of_real_rows_is_the_same_by_any_number_of_threads_and_in_any_
 
     frame = batches(name, tmp_path).frames[1]
     # The rows often enough for several threads, which sum floats up in other orders.
-    table = arrow.Table.from_pandas(frame.sample(30_000, replace=True, random_state=7), preserve_index=False)
+    sample = frame.sample(30_000, replace=True, random_state=7)
+    # Words that are there equally often, and more of them than are kept.
+    sample["plot"] = [f"plot {at % 1500}" for at in range(len(sample))]
+    sample["kind"] = sample["species"].map({0: "setosa", 1: "versicolor", 2: "virginica"})
+    table = arrow.Table.from_pandas(sample, preserve_index=False)
     found = []
-    for threads, size in itertools.product((1, 2, 3, 8), (1000, 7001, 100_000)):
+    for threads, size in itertools.product((1, 2, 8), (1000, 100_000)):
         parquet.write_table(table, tmp_path / "a.parquet", row_group_size=size)
         file = table_file(tmp_path / "a.parquet")
         assert file
@@ -218,7 +222,7 @@ def test_a_profile_of_real_rows_is_the_same_by_any_number_of_threads_and_in_any_
 
     shards = [table.slice(start, 7001) for start in range(0, 30_000, 7001)]
     chance, whole = random.Random(11), []
-    for turn in range(6):
+    for turn in range(4):
         for number, shard in enumerate(chance.sample(shards, len(shards))):
             parquet.write_table(shard, tmp_path / f"turn{turn}-{number}.parquet")
         directory = tmp_path / str(turn)

@@ -191,6 +191,15 @@ def test_a_column_that_is_there_once_is_drawn_beside_nothing(tmp_path: Path) -> 
     assert (sum(one.before for one in new.histogram), sum(one.after for one in new.histogram)) == (0, 90)
 
 
+def test_of_many_values_those_are_counted_that_are_most_frequent_in_both(tmp_path: Path) -> None:
+    rare = [f"rare {at:02}" for at in range(40)]
+
+    found = the_column(drifted(tmp_path, [*rare, *["old"] * 60], [*rare, *["new"] * 60]))
+
+    assert [tuple(one) for one in found.top[:3]] == [("new", 0, 60), ("old", 60, 0), ("rare 00", 1, 1)]
+    assert len(found.top) == 20
+
+
 def test_times_are_not_drawn_on_one_axis_with_numbers(tmp_path: Path) -> None:
     days = [f"2026-01-{at % 28 + 1:02}" for at in range(90)]
 
