@@ -57,7 +57,7 @@ def quantiles(places: Mapping[float, float]) -> Markup:
         )
         for (low, high), kind, y, height in ((ends, "reach", 4, 2), (box, "half", 0, 10))
     ]
-    middle = make("rect", class_="middle", x=_percent(places[0.5]) - 0.4, y=0, width=0.8, height=10)
+    middle = make("rect", class_="middle", x=min(max(_percent(places[0.5]) - 0.4, 0), 99.2), y=0, width=0.8, height=10)
     return _strip("quantiles", [*parts, middle])
 
 
