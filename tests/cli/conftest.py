@@ -19,6 +19,7 @@ from mlreg.registry.annotating import Subject
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.stores.directory import TEMPORARY
 from tests.cli.calling import SRC, Call, Run
 from tests.foreign_tools import write_all
 
@@ -48,6 +49,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model/net", [file], version="1.0.0", inputs=inputs, metadata={"metrics": {"map": 0.5}}, tags=["production"]
     )
     leave_runs(place)
+    # A write that was cut long ago: the one thing that a collector finds.
+    half = place / "packs" / f"{TEMPORARY}0123456789abcdef"
+    half.write_bytes(b"half")
+    os.utime(half, (0, 0))
     write_all(root / "project" / "foreign")
     for name, rows in (("before.csv", "aaaaabbbbb"), ("after.csv", "aaaaaabbbb")):
         (root / "project" / "foreign" / name).write_text("\n".join(["letter", *rows, ""]))

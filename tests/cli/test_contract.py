@@ -150,6 +150,7 @@ NO: dict[str, list[str]] = {
     "data overlap": ["data", "overlap", "./foreign/before.csv", "./foreign/after.csv", "--exit-code"],
     "data drift": ["data", "drift", "./foreign/before.csv", "./foreign/after.csv", "--threshold=0.01"],
     "diff": ["diff", "net@production", "data/rows", "--exit-code"],
+    "gc": ["gc", "-n", "--exit-code"],
     "push": ["push", "-n", "--exit-code"],
     "status": ["status", "--exit-code"],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlreg.cli.output import Column, Style, View, count_of, size_of
-from mlreg.registry import collecting, weighing
+from mlreg.registry import collecting, reasons, weighing
 
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))
 
@@ -54,3 +54,10 @@ def disk_use(result: weighing.DiskUse) -> View:
     }
     rows.extend((name, "", "", size) for name, size in others.items() if size)
     return View(columns, rows, [share.ref for share in result.shares])
+
+
+def kept(result: reasons.Kept) -> View:
+    """What `why` found, from the name down; a sentence if nothing keeps it."""
+    if not result.links:
+        return View((), (), (), f"nothing keeps {result.asked}: mlreg gc takes it ({size_of(result.size)})")
+    return View((Column("KEPT BY"), Column("NAME")), result.links, [link.name for link in result.links])

@@ -39,6 +39,7 @@ from mlreg.registry import (
     overlapping,
     plotting,
     profiling,
+    reasons,
     reporting,
     results,
     run_results,
@@ -129,6 +130,7 @@ SCHEMAS: dict[str, Schema] = {
     "usage": _many(results.UsageInfo),
     "verify": _one(results.Verified),
     "wait": _one(results.Resolved),
+    "why": _one(reasons.Kept),
 }
 """What is printed under `mlreg.NAME/1`, by NAME."""
 
@@ -170,8 +172,9 @@ COMMANDS: dict[str, Contract] = {
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), READS),
     "repack": Contract(("repack",), READS),
-    "gc": Contract(("gc", "gc-undo"), (*READS, ConflictError), no="something is not needed, with --exit-code"),
+    "gc": Contract(("gc", "gc-undo"), READS, no="something is not needed, with --exit-code"),
     "du": Contract(("du",), READS),
+    "why": Contract(("why",), READS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),

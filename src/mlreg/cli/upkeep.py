@@ -11,7 +11,7 @@ from mlreg.cli import cleaning_views, views
 from mlreg.cli.options import DryRun, ExitCode, Yes, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
-from mlreg.registry import collecting, repacking
+from mlreg.registry import collecting, reasons, repacking
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import Initialised
@@ -163,6 +163,22 @@ def du(
     out.show("du", result, cleaning_views.disk_use(result))
 
 
+def why(
+    out: Printer,
+    what: Annotated[str, typer.Argument(metavar="REF|ID")],
+) -> None:
+    """Say what keeps a version, a file, or a stored object by the first digits of its id: tags, versions, inputs.
+
+    Examples:
+
+      mlreg why model/suture_detector@1.0.0
+
+      mlreg why data/frames@latest:train/0001.jpg
+    """
+    result = reasons.why(open_registry(), what)
+    out.show("why", result, cleaning_views.kept(result))
+
+
 @register(settings, "get")
 def get_setting(
     out: Printer,
@@ -194,6 +210,6 @@ def list_settings(out: Printer, origin: Origin = False) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (init, status, verify, repack, gc, du):
+    for command in (init, status, verify, repack, gc, du, why):
         register(app)(command)
     app.add_typer(settings, name="config")

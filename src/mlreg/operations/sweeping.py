@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mlreg.codecs.difference import DIFFERENCE
-from mlreg.errors import ConflictError, IntegrityError, MlregError, NotFoundError, UnavailableError
+from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
 from mlreg.formats.names import known_ref_name
 from mlreg.formats.pack import PackIndex, PackKind, Sort
 from mlreg.formats.snapshot import RefState
@@ -191,7 +191,7 @@ def sweep(repository: Repository, author: str, message: str, report: Callable[[i
         report: told about bytes of packs that were looked at.
 
     Raises:
-        ConflictError: `busy_repository`, others changed what is needed again and again; what is dropped
+        UnavailableError: `busy_repository`, others changed what is needed again and again; what is dropped
             stays so.
         IntegrityError: as `survey`.
     """
@@ -208,7 +208,7 @@ def sweep(repository: Repository, author: str, message: str, report: Callable[[i
             continue
         repository.log.view.note_swept(found.number)
         return done
-    raise ConflictError(
+    raise UnavailableError(
         "busy_repository",
         f"{repository.url} changes faster than it can be looked through",
         fix="try again when fewer write to it; what was done stays done",

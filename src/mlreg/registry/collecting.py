@@ -77,7 +77,7 @@ def collect(registry: Registry, *, grace: float, report: Callable[[int], None]) 
 
     Raises:
         IntegrityError: something needed cannot be read; then nothing may go.
-        ConflictError: `busy_repository`.
+        UnavailableError: `busy_repository`.
     """
     repository = registry.repository
     done, versions = sweeping.Swept((), (), ()), tuple[LostVersion, ...]()

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError, NotFoundError
 from mlreg.formats.annotation import TAINTED, Annotation, in_order, known_annotation
-from mlreg.formats.pack import PackIndex, PackKind, Sort
+from mlreg.formats.pack import ID_OF, PackIndex, PackKind, Sort
 from mlreg.formats.snapshot import NoteState, PackState, RefState, Snapshot
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
 from mlreg.formats.versions import order
-from mlreg.ids import CommitId, ObjectId, TransactionHash
+from mlreg.ids import DIGEST_SIZE, CommitId, ContentId, ObjectId, TransactionHash
 from mlreg.repository.database import Database, Layout
 
 LIVE, DROPPED, REAPED = 0, 1, 2
@@ -505,6 +505,15 @@ class View:
             for object_id, pack, slot in rows:
                 found.setdefault(object_id, []).append(Place(pack, slot))
         return found
+
+    def objects_with(self, prefix: bytes) -> list[tuple[Sort, ObjectId]]:
+        """Return the objects in live packs whose ids begin with some bytes; at most `PAGE`, by id."""
+        rows = self._db.rows(
+            "SELECT DISTINCT objects.sort, objects.id FROM objects JOIN packs ON packs.row = pack"
+            " WHERE objects.id >= ? AND objects.id <= ? AND state = 0 ORDER BY objects.id LIMIT ?",
+            (prefix, prefix.ljust(DIGEST_SIZE, b"\xff"), PAGE),
+        )
+        return [(Sort(row[0]), ID_OF.get(Sort(row[0]), ContentId)(row[1])) for row in rows]
 
     # Commits, which are small and asked for often.
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.errors import IntegrityError, NotFoundError, UnavailableError
 from mlreg.formats.pack import PackKind
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
@@ -358,7 +358,7 @@ def test_a_sweep_that_is_always_too_late_gives_up_and_says_so(
     registry.remove(["data/rows@2026.01.01"])
     monkeypatch.setattr(sweeping, "survey", lambda *some: survey(*some)._replace(generation=99))
 
-    with pytest.raises(ConflictError) as caught:
+    with pytest.raises(UnavailableError) as caught:
         sweep_now(registry)
 
     assert caught.value.code == "busy_repository"
