@@ -31,7 +31,9 @@ def test_a_plan_prints_a_rule_for_every_version_and_says_how_it_is_applied(plann
     plan = planned("policy", "plan", "model/net", "--json").document
     assert plan["removes"] == ["model/net@1.1.0"]
     assert run.err.startswith("1 of 3 versions would go, 5 B come free: mlreg policy apply ")
-    assert planned("policy", "plan", "model/net", "-q").out == "model/net@1.1.0\n"
+    for pattern in ("model/net", "models", "mod*", "net"):
+        assert planned("policy", "plan", pattern, "-q").out == "model/net@1.1.0\n"
+    assert planned("policy", "plan", "data", "-q").out == ""
 
 
 def test_a_plan_is_applied_by_its_id_and_not_after_a_change(planned: Call) -> None:

@@ -53,7 +53,7 @@ def plan(
 
       mlreg policy plan 'model/*' --free 50G
     """
-    config = Config()
+    config, pattern = Config(), views.pattern_of(pattern)
     size = policies.bytes_of(free) if free else 0
     result = policies.plan(open_registry(), config.retention, pattern, free=size, now=now, runs=config.runs)
     out.show("policy-plan", result, policy_views.plan(result))
