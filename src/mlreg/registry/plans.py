@@ -7,6 +7,7 @@ changed by hand is refused as one that is old.
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -66,7 +67,9 @@ def read_plan(store: Store, word: str) -> StoredPlan:
         fix = tuple(f"mlreg policy apply {path.stem}" for path in found[:5])
         raise NotFoundError("ref_ambiguous", f"{len(found)} plans have an id that begins with {quoted(word)}", fix=fix)
     try:
-        return _plan_of(canonical.decode(found[0].read_bytes(), MAX_BYTES))
+        with found[0].open("rb") as file:
+            # One byte more than a plan may have is enough to see that it is none.
+            return _plan_of(canonical.decode(file.read(MAX_BYTES + 1), MAX_BYTES))
     except (IndexError, OSError, TypeError, ValueError, MlregError) as error:
         why = f"only the last {MOST} are kept, in the repository where they were made"
         what = f"there is no plan {quoted(word)} that can be read"
@@ -91,9 +94,11 @@ def _plan_of(fields: dict[str, Any]) -> StoredPlan:
 
 
 def _newest_first(store: DirectoryStore) -> list[Path]:
-    found = []
+    found: list[tuple[int, str, Path]] = []
     for path in (store.root / FOLDER).glob("*.json"):
         # Another process may forget one meanwhile.
         with suppress(OSError):
-            found.append((path.stat().st_mtime_ns, path.name, path))
+            status = path.lstat()
+            # Whoever reads from a pipe would wait for ever.
+            found += [(status.st_mtime_ns, path.name, path)] if stat.S_ISREG(status.st_mode) else []
     return [path for _, _, path in sorted(found, reverse=True)]

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from mlreg.errors import UsageError
+from mlreg.formats.direction import better_of
 from mlreg.formats.names import KINDS, quoted
 
 MATCH, REMOVE_ALL, EXCEPT = "match", "allow-remove-all", "!"
@@ -174,8 +174,6 @@ def _best(value: object) -> Best:
 
 
 def _direction(metric: str, given: object) -> str:
-    from mlreg.operations.best_run import better_of
-
     direction = given or better_of(metric)
     if direction not in ("min", "max"):
         raise _Bad(f"says which {metric} is better, direction: max or min")
@@ -251,6 +249,8 @@ def _match(value: object) -> tuple[str, ...]:
 
 
 def _unknown(word: str, origin: str) -> UsageError:
+    from difflib import get_close_matches
+
     known = (MATCH, REMOVE_ALL, *WORDS)
     near = get_close_matches(word.lower().replace("_", "-"), known, n=1, cutoff=0.5)
     fix = f"did you mean {near[0]}?" if near else f"the words are {', '.join(known)}"

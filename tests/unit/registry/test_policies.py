@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -492,6 +493,9 @@ def test_only_a_plan_that_was_stored_is_applied_and_a_forged_one_is_refused(regi
 
     assert policies.stored_plan(registry, "last").id == plan.id
     assert refused(lambda: applied(registry, kept, plan)).code == "plan_changed"
+    pipe = file.with_name(f"{'0' * 16}.json")
+    os.mkfifo(pipe)
+    assert refused(lambda: policies.stored_plan(registry, pipe.stem)).code == "plan_missing"
     for text in ("{}", "", "[]", file.read_text().replace('"free":0', '"free":"x"')):
         file.write_text(text)
         assert refused(lambda: policies.stored_plan(registry, plan.id)).code == "plan_missing"
