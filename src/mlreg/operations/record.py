@@ -181,20 +181,18 @@ def _refuse_kept(repository: Repository, entry: Entry, versions: Sequence[RefSta
             about = about_version(ref.name, read_commit(repository, ref.target).content())
             stated[f"@{leaf_of(ref)}"] = view.annotations(about)
     for version, some in stated.items():
-        facts, shown = facts_of(some), f"{called(view, entry)}{version}"
-        if facts.get("frozen"):
-            raise RefusedError(
-                "version_frozen",
-                f"nothing of {shown} can be removed: it is frozen",
-                fix=(f"mlreg meta log {shown}", f"mlreg unfreeze {shown}"),
-            )
-        if reason := facts.get(HELD):
-            raise RefusedError(
-                "version_held",
-                f"nothing of {shown} can be removed: it is held",
-                why=str(reason),
-                fix=(f"mlreg meta log {shown}", f"mlreg release {shown}"),
-            )
+        facts = facts_of(some)
+        if facts.get("frozen") or facts.get(HELD):
+            raise _is_kept(f"{called(view, entry)}{version}", facts.get(HELD))
+
+
+def _is_kept(shown: str, held: object) -> RefusedError:
+    said = f"mlreg meta log {shown}"
+    if held:
+        what = f"nothing of {shown} can be removed: it is held"
+        return RefusedError("version_held", what, why=str(held), fix=(said, f"mlreg release {shown}"))
+    what = f"nothing of {shown} can be removed: it is frozen"
+    return RefusedError("version_frozen", what, fix=(said, f"mlreg unfreeze {shown}"))
 
 
 def restore(repository: Repository, named: Named, author: str, message: str) -> Transaction | None:
