@@ -28,7 +28,7 @@ FLOORS = (
     {"__init__"},
     {"config"},
     {"registry"},
-    {"adapters", "importers", "quality"},
+    {"adapters", "importers", "quality", "retention"},
     {"operations"},
     {"repository"},
     {"stores"},
@@ -42,7 +42,7 @@ ALLOWED_NEIGHBOURS = {
     ("cli", "web"),  # a command writes a page
 }
 
-PURE = {"formats", "codecs", "tensors", "ids", "errors"}
+PURE = {"formats", "codecs", "tensors", "retention", "ids", "errors"}
 WORLD = {
     *("asyncio", "ctypes", "fcntl", "getpass", "glob", "http", "importlib", "io", "logging", "mmap", "multiprocessing"),
     *("os", "pathlib", "platform", "random", "secrets", "select", "shutil", "signal", "socket", "sqlite3", "ssl"),
@@ -89,6 +89,7 @@ MAY_DELETE_FROM_A_STORE = {
 MAY_CHANGE_DIRECTORIES = {
     "integrations/filesystem.py": "removes what waits, when its user says so, through fsspec's own local files",
     "registry/staging.py": "takes away what waited and is registered now",
+    "registry/plans.py": "forgets plans, the oldest first",
     "registry/pins.py": "forgets what was noted of a remote",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",

@@ -11,6 +11,7 @@ A key that is not known is an error, so that a misspelt one is never without eff
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -25,16 +26,28 @@ from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, re
 if TYPE_CHECKING:
     from mlreg.operations.usage_files import Tracking
     from mlreg.registry.results import Synced
+    from mlreg.retention.policy import Policy, Retention
 
 PROJECT_FILE = ".mlreg.yaml"
 LOCAL_FILE = "config.yaml"
 REMOTES = "remotes."
 SCHEMA = "metadata_schema"
 RULES = "registry.data.rules"
+DEPLOYMENT_TAGS = "registry.deployment_tags"
+POLICIES = "policies"
 RUN = "MLREG_RUN"
 """The variable that tells a process which run it is part of."""
 RUN_REPOSITORY = "MLREG_RUN_REPOSITORY"
 """The variable that tells it where the repository of that run is; it counts where there is no other."""
+
+
+def _clean_up(kind: str) -> dict[str, str]:
+    """Return the settings of the simplest retention policy of a kind."""
+    return {
+        f"registry.{kind}.cleanup_policy.max_versions": "how many of the newest versions of each entry stay",
+        f"registry.{kind}.cleanup_policy.retention_days": "for how many days versions stay, beside those",
+    }
+
 
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
@@ -43,15 +56,18 @@ KEYS: dict[str, str] = {
     "registry.model.storage_path": "where files of models lie in the project: for `get` and `add` without a path",
     "registry.model.version_format": "how models' versions are called: major.minor.patch (SemVer), YYYY.MM.DD, N, ...",
     "registry.model.metadata_schema": "the JSON Schema of models' metadata, or one for each pattern of names",
-    "registry.model.cleanup_policy.max_versions": "how many versions a clean-up keeps; not used by this release",
-    "registry.model.cleanup_policy.retention_days": "how long a clean-up keeps versions; not used by this release",
+    **_clean_up("model"),
     "registry.experiment.storage_path": "where runs are kept while they live; by default in the repository",
     "registry.experiment.tracking_interval": "seconds between system metrics of a run; 60 by default",
     "registry.experiment.artifact_storage": "where the files that were logged stand in a run; `artifacts/` by default",
     "registry.experiment.code_diff": "whether `run exec` keeps how the code differs from its commit; true by default",
+    **_clean_up("experiment"),
     "registry.data.storage_path": "where files of datasets lie in the project: for `get` and `add` without a path",
     "registry.data.version_format": "how datasets' versions are called; by default YYYY.MM.DD",
     "registry.data.metadata_schema": "the JSON Schema of datasets' metadata, or one for each pattern of names",
+    **_clean_up("data"),
+    DEPLOYMENT_TAGS: "tags that say what is deployed, as patterns: `[production, 'prod-*']`",
+    POLICIES: "retention policies: which versions stay when others are removed (docs/retention.md)",
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
     RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
@@ -68,6 +84,10 @@ MOST = 1_000_000
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
 _SWITCHES = ("access_control", "code_diff", "share_names")
 _PLACES = ("storage_path", SCHEMA, "rules")
+_SECTIONS = {"exp": "experiment"}
+"""What the settings of a kind stand under, if that is another word."""
+_DOCUMENTS = (DEPLOYMENT_TAGS, POLICIES)
+"""Keys whose value may be more than a word: it is kept as JSON."""
 
 
 class Setting(NamedTuple):
@@ -122,7 +142,9 @@ class Config:
     def _from_files(self, key: str) -> str:
         # Reading YAML is slow, and every command asks: it is read only where a file is.
         if not any(path.is_file() for path in self.files()):
-            return self.environment.get(variable_of(key), "")
+            if value := self.environment.get(variable_of(key), ""):
+                _check_setting(key, value, variable_of(key))
+            return value
         setting = self.settings().get(key)
         return setting.value if setting and setting.origin != "default" else ""
 
@@ -175,6 +197,26 @@ class Config:
             if found == key or (found.startswith(f"{key}.") and fnmatchcase(entry.name, found.removeprefix(f"{key}.")))
         }
         return {place: read_document(Path(place)) for place in fitting}
+
+    @property
+    def retention(self) -> Retention:
+        """What the settings say of which versions stay.
+
+        Raises:
+            UsageError: `bad_policy`, `bad_config`.
+        """
+        from mlreg.retention.policy import Retention, cleanup_policy
+
+        found = (
+            cleanup_policy(key, kind, self._count(f"{key}.max_versions"), self._count(f"{key}.retention_days"))
+            for kind, key in ((kind, f"registry.{_SECTIONS.get(kind, kind)}.cleanup_policy") for kind in KINDS)
+        )
+        listed = _policies(self._from_files(POLICIES) or "[]")
+        tags = _deployment_tags(self._from_files(DEPLOYMENT_TAGS) or "production")
+        return Retention((*filter(None, found), *listed), tags)
+
+    def _count(self, key: str) -> int:
+        return int(self._from_files(key) or 0)
 
     def directory_of(self, entry: Entry) -> Path | None:
         """Return where the files of an entry lie in the project; None if the settings do not say."""
@@ -258,7 +300,7 @@ class Config:
             found: dict[str, Setting] = {}
             for key in KEYS:
                 if value := self.environment.get(variable_of(key)):
-                    _check_value(key, value, variable_of(key))
+                    _check_setting(key, value, variable_of(key))
                     found[key] = Setting(key, value, "environment")
             for path in self.files():
                 for key, value in read_settings(path).items():
@@ -287,6 +329,25 @@ class Config:
             defaults["repository"] = Setting("repository", str(local.parent), "default")
         found = defaults | self.settings()
         return [found[key] for key in sorted(found)]
+
+    def check(self) -> list[Setting]:
+        """Return every setting that has a value, if all of them are well, and so is what they name.
+
+        Raises:
+            UsageError: what `settings` raises; `bad_config`, `bad_yaml`, of a document that is named; `bad_policy`, of
+                one that says nothing of what stays.
+        """
+        from mlreg.registry.retaining import refuse_empty
+
+        for key, setting in self.settings().items():
+            if _word(key) in (SCHEMA, "rules"):
+                read_document(Path(setting.value))
+        try:
+            if (retention := self.retention).policies:
+                refuse_empty(retention)
+        except RefusedError as error:
+            raise UsageError("bad_policy", error.message, why=error.why, fix=error.fix) from error
+        return self.listed()
 
     def set_remote(self, name: str, url: str) -> str:
         """Name another repository and return its URL in full.
@@ -357,7 +418,7 @@ class Config:
         if value and key.startswith(REMOTES):
             value = full_url(value)
         elif value:
-            _check_value(key, value, "mlreg config set")
+            _check_setting(key, value, "mlreg config set")
         path = self.repository / LOCAL_FILE
         found = read_settings(path)
         if not value and key not in found:
@@ -406,11 +467,7 @@ def read_settings(path: Path) -> dict[str, str]:
     document = parse_yaml(text, str(path))
     found = dict(_flattened(document, "", path)) if document is not None else {}
     for key, value in found.items():
-        try:
-            check_key(key)
-            _check_value(key, value, str(path))
-        except UsageError as error:
-            raise UsageError(error.code, f"{path}: {error.message}", why=error.why, fix=error.fix) from error
+        _check_setting(key, value, str(path))
     return found
 
 
@@ -419,23 +476,49 @@ def variable_of(key: str) -> str:
     return f"MLREG_{key.upper().replace('.', '_')}"
 
 
-def _check_value(key: str, value: str, origin: str) -> None:
-    """Refuse a value that means nothing for its key.
+def _check_setting(key: str, value: str, origin: str) -> None:
+    """Refuse a key that nothing reads, and a value that means nothing for it; the error names where it stands.
 
     Raises:
-        UsageError: `bad_config`, `bad_version_format`.
+        UsageError: `unknown_key`, `bad_remote`, `bad_config`, `bad_version_format`, `bad_policy`, `bad_yaml`.
     """
+    try:
+        check_key(key)
+        _check_value(key, value)
+    except UsageError as error:
+        raise UsageError(error.code, f"{origin}: {error.message}", why=error.why, fix=error.fix) from error
+
+
+def _check_value(key: str, value: str) -> None:
     word = _word(key)
     if word == "version_format":
         from mlreg.formats.versions import version_format
 
         version_format(value)
     if word in _COUNTS and not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= MOST):
-        raise UsageError("bad_config", f"{origin}: {key} is a whole number from 1 on, not {value!r:.80}")
+        raise UsageError("bad_config", f"{key} is a whole number from 1 on, not {value!r:.80}")
     if key == "usage.tracking" and value not in (*_ON, *_OFF):
-        raise UsageError("bad_config", f"{origin}: {key} is on or off, not {value!r:.80}")
+        raise UsageError("bad_config", f"{key} is on or off, not {value!r:.80}")
     if word in _SWITCHES and value not in ("true", "false"):
-        raise UsageError("bad_config", f"{origin}: {key} is true or false, not {value!r:.80}")
+        raise UsageError("bad_config", f"{key} is true or false, not {value!r:.80}")
+    if key == POLICIES:
+        _policies(value)
+    if key == DEPLOYMENT_TAGS:
+        _deployment_tags(value)
+
+
+def _policies(text: str) -> tuple[Policy, ...]:
+    from mlreg.formats.yaml_document import parse_yaml
+    from mlreg.retention.policy import parse_policies
+
+    return parse_policies(parse_yaml(text, POLICIES))
+
+
+def _deployment_tags(text: str) -> tuple[str, ...]:
+    from mlreg.formats.yaml_document import parse_yaml
+    from mlreg.retention.policy import parse_tags
+
+    return parse_tags(parse_yaml(text, DEPLOYMENT_TAGS))
 
 
 def _word(key: str) -> str:
@@ -475,6 +558,8 @@ def _from(path: Path, key: str, value: str) -> str:
 
 
 def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str]]:
+    if prefix[:-1] in _DOCUMENTS and document is not None:
+        return [(prefix[:-1], json.dumps(document, ensure_ascii=False))]
     if isinstance(document, dict):
         return [pair for key, value in document.items() for pair in _flattened(value, f"{prefix}{key}.", path)]
     if isinstance(document, list) or not prefix or document is None:
@@ -516,8 +601,17 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
             if not isinstance(below, dict):
                 why, fix = f"{_above(key)} is set, for all names", f"mlreg config set {_above(key)} ''"
                 raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
-        below[last] = int(value) if last in _COUNTS else value == "true" if last in _SWITCHES else value
+        below[last] = _written(key, last, value)
     replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())
+
+
+def _written(key: str, word: str, value: str) -> object:
+    """Return a value as it stands in a file."""
+    from mlreg.formats.yaml_document import parse_yaml
+
+    if key in _DOCUMENTS:
+        return parse_yaml(value, key)
+    return int(value) if word in _COUNTS else value == "true" if word in _SWITCHES else value
 
 
 def _git_author() -> str:

@@ -11,10 +11,11 @@ from socket import gethostname
 import pytest
 
 from mlreg.cli.main import main
+from mlreg.config import PROJECT_FILE, Config
 from mlreg.formats.journal import line_of
 from mlreg.formats.run import began
 from mlreg.operations.processes import began_of
-from mlreg.registry import noting
+from mlreg.registry import noting, policies
 from mlreg.registry.annotating import Subject
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
@@ -53,6 +54,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     half = place / "packs" / f"{TEMPORARY}0123456789abcdef"
     half.write_bytes(b"half")
     os.utime(half, (0, 0))
+    leave_plan(root / "project")
     write_all(root / "project" / "foreign")
     for name, rows in (("before.csv", "aaaaabbbbb"), ("after.csv", "aaaaaabbbb")):
         (root / "project" / "foreign" / name).write_text("\n".join(["letter", *rows, ""]))
@@ -61,6 +63,21 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "project" / "foreign" / "rules.yaml").write_text(rules.replace("pattern: a", "pattern: '[ab]'"))
     (root / "project" / "foreign" / "few.yaml").write_text("rules: [{rule: row_count, max: 5}]")
     return root
+
+
+POLICIES = """\
+policies:
+- {match: exp/churn, keep-best: {metric: auc, direction: min}, allow-remove-all: true}
+- {match: "model/*", keep-last: 3}
+"""
+"""Of two runs the second would go; models stay."""
+
+
+def leave_plan(project: Path) -> None:
+    """Leave a plan that waits to be applied, and the policies by which it was made."""
+    (project / PROJECT_FILE).write_text(POLICIES)
+    config = Config(project, {"HOME": str(project)})
+    policies.plan(Registry(config.repository, ANN), config.retention)
 
 
 def leave_runs(place: Path) -> None:

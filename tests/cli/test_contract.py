@@ -26,7 +26,7 @@ from mlreg.registry.registry import Registry
 from mlreg.repository.log import Draft, Log
 from mlreg.repository.view import View
 from tests.cli.calling import Call, with_options
-from tests.cli.conftest import ANN
+from tests.cli.conftest import ANN, leave_plan
 from tests.cli.test_every_command import ONCE, REFUSED, TREE, WORKS, command_of
 
 SCENARIOS = WORKS | ONCE
@@ -151,6 +151,7 @@ NO: dict[str, list[str]] = {
     "data drift": ["data", "drift", "./foreign/before.csv", "./foreign/after.csv", "--threshold=0.01"],
     "diff": ["diff", "net@production", "data/rows", "--exit-code"],
     "gc": ["gc", "-n", "--exit-code"],
+    "policy plan": ["policy", "plan", "--now", "2999-01-01", "--exit-code"],
     "push": ["push", "-n", "--exit-code"],
     "status": ["status", "--exit-code"],
 }
@@ -217,7 +218,9 @@ def fill_the_logs(root: Path) -> None:
     here.remove(["data/rows@2026.01.01"])
     annotating.deprecate(here, "model/net@1.0.0", "another reason")
     annotating.freeze(here, "model/net@1.0.0", "")
+    annotating.hold(here, "data/rows", "an audit")
     tainting.taint(here, "exp/churn@latest", "another reason")
+    leave_plan(root / "project")
 
 
 def taint_the_data(root: Path) -> None:

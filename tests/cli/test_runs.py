@@ -262,6 +262,7 @@ SLOW = {"typer", "click", "rich", "numpy", "sqlite3", "yaml", "pydantic", "zstan
 def test_logging_a_value_imports_nothing_slow(tmp_path: Path) -> None:
     # A project without settings: to read them takes yaml.
     Path(".mlreg/config.yaml").unlink()
+    Path(".mlreg.yaml").unlink()
     hook = "import atexit, sys; atexit.register(lambda: print(*sorted(sys.modules)))"
     (tmp_path / "sitecustomize.py").write_text(hook)
     surroundings = environment(MLREG_RUN=OPEN)

@@ -25,6 +25,7 @@ PAGES = (
     "docs/data-quality.md",
     "docs/data-tour.md",
     "docs/lineage-and-usage.md",
+    "docs/retention.md",
 )
 NEEDS = {"docs/data.md": ("duckdb", "fsspec", "pandas", "pyarrow"), "docs/data-tour.md": ("sklearn",)}
 """Packages of extras, without which a page is not run."""
@@ -45,6 +46,7 @@ DIFFERS = (
     (re.compile(r"\b\d+\.\d [kM]B"), "<size>"),
     (re.compile(r"(tags?,|objects? read) \(?[1-9]\d* B\)?"), r"\1 <size>"),
     (re.compile(r'"size": \d+'), '"size": <size>'),
+    (re.compile(r"\b(policy apply|plan) [0-9a-f]{16}\b"), r"\1 <id>"),
     (re.compile(r"\bpacks/[0-9a-f]{2}/"), "packs/<nn>/"),
 )
 

@@ -13,10 +13,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from mlreg.errors import NotFoundError
 from mlreg.formats.annotation import about_version
+from mlreg.formats.direction import better_of
 from mlreg.formats.names import Entry
 from mlreg.formats.run import RunState, run_id
 from mlreg.operations.annotate import annotate
-from mlreg.operations.best_run import Goal, best_run, better_of, goal_of, set_goal
+from mlreg.operations.best_run import Goal, best_run, goal_of, set_goal
 from mlreg.operations.history import read_commit, version_of
 from mlreg.operations.record import remove, restore
 from mlreg.operations.register import add

@@ -11,6 +11,7 @@ import pytest
 from mlreg.config import KEYS, LOCAL_FILE, PROJECT_FILE, Config, Setting, read_settings
 from mlreg.errors import MlregError, NoRepositoryError, UsageError
 from mlreg.registry.places import DIRECTORY, init
+from mlreg.retention.policy import Retention
 
 HOST = os.uname().nodename
 
@@ -171,6 +172,67 @@ def test_a_file_with_a_fault_is_refused_and_named_whatever_is_asked(
         assert (error.code, type(error)) == (code, UsageError)
         assert str(path) in error.message
         assert word in " ".join((error.message, error.why, *error.fix))
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("registry:\n  model:\n    cleanup_policy:\n      max_versions: 0\n", "bad_config"),
+        ("registry:\n  deployment_tags: {a: b}\n", "bad_config"),
+        ("policies: keep-last\n", "bad_policy"),
+        ("policies:\n- match: model/*\n  keep-list: 3\n", "bad_policy"),
+        ("policies:\n- {match: model/*, keep-last: 0}\n", "bad_policy"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_and_its_file_named_once(
+    text: str, code: str, project: Path, home: Path
+) -> None:
+    path = write(project / PROJECT_FILE, text)
+
+    error = refused(config_in(project, home).settings)
+
+    assert (error.code, error.message.count(str(path))) == (code, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MLREG_POLICIES", "[{match: model/*, keep-list: 3}]"),
+        ("MLREG_REGISTRY_MODEL_CLEANUP_POLICY_MAX_VERSIONS", "many"),
+        ("MLREG_REGISTRY_DEPLOYMENT_TAGS", "[]"),
+    ],
+)
+def test_a_variable_is_checked_also_where_there_is_no_file(name: str, value: str, project: Path, home: Path) -> None:
+    error = refused(lambda: config_in(project, home, **{name: value}).retention)
+
+    assert error.message.startswith(f"{name}: ")
+
+
+def test_a_variable_with_a_number_that_is_none_is_refused_and_no_fault(project: Path, home: Path) -> None:
+    config = config_in(project, home, MLREG_REGISTRY_EXPERIMENT_TRACKING_INTERVAL="often")
+
+    assert refused(config.get_experiment_registry_config).code == "bad_config"
+
+
+def test_policies_are_those_of_the_first_source_that_has_them_and_of_each_kind(project: Path, home: Path) -> None:
+    write(home / ".config/mlreg" / LOCAL_FILE, "policies:\n- {match: data/*, keep-last: 1}\n")
+    write(
+        project / PROJECT_FILE, "registry:\n  data:\n    cleanup_policy: {max_versions: 7}\n  deployment_tags: live\n"
+    )
+    config = config_in(project, home)
+
+    assert [(one.origin, *map(str, one.rules)) for one in config.retention.policies] == [
+        ("registry.data.cleanup_policy", "keep-last 7"),
+        ("policies[0]", "keep-last 1"),
+    ]
+    assert config.retention.deployment_tags == ("live",)
+    config.set("policies", "[{match: 'model/*', keep-within: 9d}]")
+    assert [str(one) for one in config.retention.policies[1].rules] == ["keep-within 9d"]
+    assert config_in(project, home, MLREG_POLICIES="[]").retention.policies[1:] == ()
+
+
+def test_without_settings_nothing_is_let_go_and_production_is_what_is_deployed(project: Path, home: Path) -> None:
+    assert config_in(project, home).retention == Retention((), ("production",))
 
 
 def test_a_file_that_is_no_text_and_a_directory_in_its_place_are_refused(project: Path, home: Path) -> None:

@@ -21,7 +21,7 @@ from mlreg.registry.weighing import weigh
 
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
-settings = typer.Typer(no_args_is_help=True, help="Read and write settings: get, set, list.")
+settings = typer.Typer(no_args_is_help=True, help="Read, write and check settings: get, set, list, check.")
 
 
 def init(
@@ -206,6 +206,13 @@ def list_settings(out: Printer, origin: Origin = False) -> None:
     """List all settings; with --origin where each is set, too: `environment`, a file, or `default`."""
     result = Config().listed()
     out.show("config-list", result, views.settings(result, origin=origin))
+
+
+@register(settings, "check")
+def check_settings(out: Printer) -> None:
+    """Read all settings, and the schemas, rules and policies in them, and say what is wrong with the first that is."""
+    result = Config().check()
+    out.show("config-list", result, views.checked(result))
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -126,6 +126,7 @@ def version(info: results.VersionInfo) -> View:
         *(("tainted", f"{one.reason} ({one.ref}, {one.author}, {one.time})") for one in info.taints),
         *([("deprecated", info.deprecated)] if info.deprecated else []),
         *([("frozen", "yes")] if info.frozen else []),
+        *([("held", info.held)] if info.held else []),
         *((f"in {item.role}", item.ref) for item in info.inputs),
         *((f"label {key}", value) for key, value in _flat(info.labels)),
         *((f"meta {key}", value) for key, value in _flat(info.metadata)),
@@ -333,6 +334,11 @@ def settings(items: Sequence[Setting], *, origin: bool) -> View:
     shown = 3 if origin else 2
     rows = [(item.key, item.value, item.origin)[:shown] for item in items]
     return View(columns[:shown], rows, [item.value for item in items])
+
+
+def checked(items: Sequence[Setting]) -> View:
+    """After `config check`."""
+    return View((), (), [item.key for item in items], f"{count_of(len(items), 'setting')}, and all are well")
 
 
 def content(found: reading.Content) -> tuple[results.Content, View]:

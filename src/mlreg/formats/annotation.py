@@ -26,6 +26,8 @@ MAX_BYTES = 1024 * 1024
 
 TAINTED = "tainted"
 """The fact that says what is wrong with a version, and with all that was made from it."""
+HELD = "held"
+"""The fact that says why an entry or a version is held: it is not removed until it is released."""
 
 ABOUT_ENTRY = "entry/"
 """What the name of an entry begins with, as annotations are filed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -20,8 +19,6 @@ from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
 FACT = "goal"
-_SMALLER = {"loss", "error", "err", "mae", "mse", "rmse", "mape", "perplexity", "ppl", "wer", "cer", "fid", "nll"}
-_LARGER = {"acc", "accuracy", "auc", "auroc", "f1", "precision", "recall", "map", "iou", "dice", "score", "r2", "bleu"}
 Direction = Literal["min", "max"]
 
 
@@ -86,15 +83,3 @@ def best_in(index: RunIndex, entry: Entry, goal: Goal) -> str | None:
         if best is None or goal.is_better(value, best[0]):
             best = (value, number)
     return str(index.documents([best[1]])[0]["ref"]).rpartition("@")[2] if best else None
-
-
-def better_of(name: str) -> str:
-    """Return whether smaller or larger values of a metric are better by its name; empty if it does not say.
-
-    >>> better_of("val/loss"), better_of("test_auc"), better_of("speed")
-    ('min', 'max', '')
-    """
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    if words & _SMALLER and not words & _LARGER:
-        return "min"
-    return "max" if words & _LARGER and not words & _SMALLER else ""

@@ -15,7 +15,7 @@ from mlreg.errors import (
     NotFoundError,
     RefusedError,
 )
-from mlreg.formats.annotation import about_entry, about_version, facts_of
+from mlreg.formats.annotation import HELD, about_entry, about_version, facts_of
 from mlreg.formats.names import Entry, check_tag, tag_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange, Transaction
@@ -119,15 +119,29 @@ Named: TypeAlias = Mapping[Entry, Sequence[str]]
 """Versions of entries; changed in one transaction, all of them or none."""
 
 
-def remove(repository: Repository, named: Named, author: str, message: str) -> Transaction | None:
+def may_go(_: View) -> None:
+    """Have nothing against a removal."""
+
+
+def remove(
+    repository: Repository, named: Named, author: str, message: str, still: Callable[[View], None] = may_go
+) -> Transaction | None:
     """Remove versions; they can be restored until their bytes are collected. None if all are removed already.
+
+    Args:
+        repository: where.
+        named: the versions.
+        author: who.
+        message: why.
+        still: asked about the state that the removal is made against; raises if it must not be made any more.
 
     Raises:
         NotFoundError: `version_missing`.
-        RefusedError: `version_tagged`, `version_frozen`.
+        RefusedError: `version_tagged`, `version_frozen`, `version_held`.
     """
 
     def refs(view: View) -> list[RefChange]:
+        still(view)
         return [change for entry, versions in named.items() for change in removals(view, entry, versions)]
 
     def removals(view: View, entry: Entry, versions: Sequence[str]) -> list[RefChange]:
@@ -137,7 +151,7 @@ def remove(repository: Repository, named: Named, author: str, message: str) -> T
                 raise NotFoundError("version_missing", f"{entry} has no version {version}", fix=f"mlreg ls {entry}")
             _refuse_tagged(view, entry, version, names[version].target)
         live = [names[version] for version in dict.fromkeys(versions)]
-        _refuse_frozen(repository, entry, live)
+        _refuse_kept(repository, entry, live)
         return [RefChange(ref.name, ref.target, None) for ref in live if ref.target]
 
     return _change(repository, author, message or f"remove {_listed(named)}", refs)
@@ -159,7 +173,8 @@ def _refuse_tagged(view: View, entry: Entry, version: str, target: CommitId | No
         )
 
 
-def _refuse_frozen(repository: Repository, entry: Entry, versions: Sequence[RefState]) -> None:
+def _refuse_kept(repository: Repository, entry: Entry, versions: Sequence[RefState]) -> None:
+    """Refuse to remove what is frozen or held."""
     view = repository.log.view
     stated = {"": view.annotations(about_entry(entry))}
     for ref in versions:
@@ -167,13 +182,18 @@ def _refuse_frozen(repository: Repository, entry: Entry, versions: Sequence[RefS
             about = about_version(ref.name, read_commit(repository, ref.target).content())
             stated[f"@{leaf_of(ref)}"] = view.annotations(about)
     for version, some in stated.items():
-        if facts_of(some).get("frozen"):
-            shown = f"{called(view, entry)}{version}"
-            raise RefusedError(
-                "version_frozen",
-                f"nothing of {shown} can be removed: it is frozen",
-                fix=(f"mlreg meta log {shown}", f"mlreg unfreeze {shown}"),
-            )
+        facts = facts_of(some)
+        if facts.get("frozen") or facts.get(HELD):
+            raise _is_kept(f"{called(view, entry)}{version}", facts.get(HELD))
+
+
+def _is_kept(shown: str, held: object) -> RefusedError:
+    said = f"mlreg meta log {shown}"
+    if held:
+        what = f"nothing of {shown} can be removed: it is held"
+        return RefusedError("version_held", what, why=str(held), fix=(said, f"mlreg release {shown}"))
+    what = f"nothing of {shown} can be removed: it is frozen"
+    return RefusedError("version_frozen", what, fix=(said, f"mlreg unfreeze {shown}"))
 
 
 def restore(repository: Repository, named: Named, author: str, message: str) -> Transaction | None:

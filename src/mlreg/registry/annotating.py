@@ -1,4 +1,4 @@
-"""What is said of entries and versions after they were made: corrections, labels, deprecations, freezes."""
+"""What is said of entries and versions after they were made: corrections, labels, deprecations, freezes, holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.annotation import Annotation, about_entry, about_version, facts_of, merge_patch
+from mlreg.formats.annotation import HELD, Annotation, about_entry, about_version, facts_of, merge_patch
 from mlreg.formats.canonical import check
 from mlreg.formats.names import Entry
 from mlreg.formats.plain import plain
@@ -171,6 +171,23 @@ def unfreeze(registry: Registry, text: str, message: str = "") -> results.Annota
     """Let an entry or a version be removed again."""
     subject = Subject.to_change(registry, text)
     return subject.state({"frozen": None}, message or f"unfreeze {subject.ref}")
+
+
+def hold(registry: Registry, text: str, reason: str) -> results.Annotated:
+    """Keep an entry or a version from being removed until it is released: by hand, and by retention policies.
+
+    Raises:
+        UsageError: `no_reason`.
+    """
+    if not reason.strip():
+        raise UsageError("no_reason", f"say why {text} is held", fix=f"mlreg hold {text} --reason 'WHY'")
+    return Subject.to_change(registry, text).state({HELD: reason}, reason)
+
+
+def release(registry: Registry, text: str, message: str = "") -> results.Annotated:
+    """Let an entry or a version that was held be removed again."""
+    subject = Subject.to_change(registry, text)
+    return subject.state({HELD: None}, message or f"release {subject.ref}")
 
 
 def statements(registry: Registry, text: str) -> list[results.StatementInfo]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import MlregError
-from mlreg.formats.annotation import Annotation, Dispute, about_entry, by_version, disputes, facts_of
+from mlreg.formats.annotation import HELD, Annotation, Dispute, about_entry, by_version, disputes, facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name, parse_ref_name, version_ref
 from mlreg.ids import CommitId
@@ -84,6 +84,7 @@ def version_info(
         frozen=bool(either(of_entry, facts, "frozen")),
         disputed=tuple(".".join(dispute.path) for dispute in (*disputes(own), *stated.disputed)),
         taints=tuple(results.TaintInfo(*taint) for taint in taints),
+        held=str(either(of_entry, facts, HELD) or ""),
     )
 
 

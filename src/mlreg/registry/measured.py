@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mlreg.errors import MlregError, NotFoundError
+from mlreg.formats.direction import better_of
 from mlreg.formats.names import EXPERIMENT
 from mlreg.formats.pack import Sort
 from mlreg.ids import CommitId, ContentId
-from mlreg.operations.best_run import better_of, goal_of
+from mlreg.operations.best_run import goal_of
 from mlreg.operations.lineage import present_commits
 from mlreg.operations.run_facts import facts_of_run, flat
 from mlreg.registry.describe import version_info

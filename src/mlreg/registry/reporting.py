@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mlreg.errors import MlregError, NotFoundError, UsageError
+from mlreg.formats.direction import better_of
 from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.ref import parse_ref
 from mlreg.formats.run import Series
-from mlreg.operations.best_run import better_of, goal_of
+from mlreg.operations.best_run import goal_of
 from mlreg.operations.curves import thinned
 from mlreg.registry import noting, tracing
 from mlreg.registry.profiling import Profile, profile

@@ -77,6 +77,8 @@ class VersionInfo(NamedTuple):
     """Facts that two people corrected differently without knowing of each other: `metadata.metrics.map`."""
     taints: tuple[TaintInfo, ...]
     """Its own taint, and those of all that it was made from, the oldest first; empty if it is not tainted."""
+    held: str = ""
+    """Why it is held, and so not removed until it is released; empty if it is not."""
 
 
 class Annotated(NamedTuple):
@@ -86,7 +88,7 @@ class Annotated(NamedTuple):
     changed: bool
     """False if it was so already, and nothing was written."""
     facts: Mapping[str, Any]
-    """What holds now: metadata, labels, deprecated, frozen."""
+    """What holds now: metadata, labels, deprecated, frozen, held."""
 
     @property
     def refs(self) -> tuple[str, ...]:

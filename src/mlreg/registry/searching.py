@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from mlreg.errors import UsageError
-from mlreg.formats.annotation import Annotation, about_entry, by_version, facts_of
+from mlreg.formats.annotation import HELD, Annotation, about_entry, by_version, facts_of
 from mlreg.formats.commit import Commit
 from mlreg.formats.expression import parse_expression, parse_sort
 from mlreg.formats.matching import matches, sorted_by
@@ -28,8 +28,8 @@ from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
 FIELDS = (
-    *("author", "deprecated", "files", "form", "frozen", "inputs", "kind", "labels", "message", "meta", "name", "size"),
-    *("tags", "tainted", "time", "version"),
+    *("author", "deprecated", "files", "form", "frozen", "held", "inputs", "kind", "labels", "message", "meta", "name"),
+    *("size", "tags", "tainted", "time", "version"),
 )
 """What expressions may speak of. Sizes are bytes; `inputs` is from role to ref; `tags` a list."""
 
@@ -61,7 +61,7 @@ def search(
     wanted = parse_expression(where, FIELDS) if where else None
     keys = parse_sort(sort, FIELDS) if sort else ()
     view = registry.repository.log.refresh()
-    found = _documents(registry.repository, view, _entries(view, pattern))
+    found = _documents(registry.repository, view, entries_meant(view, pattern))
     fitting = [one for one in found if wanted is None or matches(wanted, one.document)]
     fitting = [one for one in fitting if _has_words(one.document, words)]
     ordered = sorted_by(fitting, keys, _sortable)[: max(0, limit) or None]
@@ -78,7 +78,13 @@ def _sortable(found: _Found) -> Mapping[str, Any]:
     return {**found.document, "version": order(found.document["version"]).hex()}
 
 
-def _entries(view: View, pattern: str) -> dict[Entry, Entry]:
+def entries_meant(view: View, pattern: str) -> dict[Entry, Entry]:
+    """Return the entries that fit a pattern, or the one that is named, each with what it is called.
+
+    Raises:
+        UsageError: `search_in_version`, the text is a version.
+        NotFoundError: `ref_not_found`, `ref_ambiguous`.
+    """
     if any(mark in pattern for mark in "*?["):
         return entries_of(view, pattern)
     ref = parse_ref(pattern)
@@ -142,6 +148,7 @@ def _document(
         "labels": labels_of(of_entry, facts),
         "deprecated": either(of_entry, facts, "deprecated"),
         "frozen": bool(either(of_entry, facts, "frozen")),
+        "held": either(of_entry, facts, HELD),
         "tags": list(tags),
         "inputs": {item["role"]: item["ref"] for item in commit["inputs"]},
     }
