@@ -11,6 +11,7 @@ from unicodedata import east_asian_width
 
 from mlreg.cli.canvas import Canvas, Scale
 from mlreg.cli.output import safe
+from mlreg.cli.run_views import short
 from mlreg.registry.plotting import Curve, Table
 
 WIDTH = 79
@@ -79,8 +80,7 @@ def _legend(curves: Sequence[Curve], *, is_log: bool) -> Iterator[str]:
 
 def _named(ref: str, name: str = "") -> str:
     """Return a ref with the beginning of a run's id, which tells it from others, and what it is called."""
-    entry, at, version = ref.partition("@")
-    return f"{entry}{at}{version[:13]}{f' {name}' if name else ''}"
+    return f"{short(ref)} {name}".rstrip()
 
 
 def scatter(table: Table) -> Iterator[str]:

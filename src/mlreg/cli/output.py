@@ -45,6 +45,10 @@ class Style(Enum):
     COUNT = "count"
     LONG = "long"
     """Text of any length: a terminal shows its two ends."""
+    NAME = "name"
+    """What is copied from there: other columns are made narrow before it is broken."""
+    TIME = "time"
+    """A time: a terminal shows day, hour and minute."""
 
 
 class Column(NamedTuple):
@@ -54,6 +58,8 @@ class Column(NamedTuple):
     style: Style = Style.TEXT
 
 
+MINUTES = len("2026-11-23T12:00")
+"""Characters of a time that a terminal shows."""
 END = 16
 """Characters that a terminal shows of each end of a long text."""
 
@@ -68,8 +74,8 @@ class View(NamedTuple):
     """What `-q` prints, one a line."""
     summary: str = ""
     """A sentence instead of a table."""
-    terminal_rows: Sequence[Sequence[object]] = ()
-    """What a terminal shows instead of `rows`, if that is something else."""
+    terminal_rows: Iterable[Sequence[object]] = ()
+    """What a terminal shows instead of `rows`, if that is something else; asked for as they are."""
     lines: Sequence[str] = ()
     """A picture instead of a table, the same everywhere."""
 
@@ -292,7 +298,8 @@ def _table(view: View) -> None:
         is_right = column.style in (Style.SIZE, Style.COUNT)
         # A heading may be what someone called a run.
         heading = Text(_encodable(safe(column.heading)))
-        table.add_column(heading, justify="right" if is_right else "left", overflow="fold")
+        is_name = column.style is Style.NAME
+        table.add_column(heading, justify="right" if is_right else "left", overflow="fold", no_wrap=is_name)
     for row in view.terminal_rows or view.rows:
         cells = zip(view.columns, row, strict=True)
         # Text, not markup: a name in brackets is a name.
@@ -304,6 +311,8 @@ def readable(style: Style, cell: object) -> str:
     """Return a cell as a person reads it."""
     if style is Style.LONG and len(str(cell)) > 2 * END + 1:
         return f"{str(cell)[:END]}…{str(cell)[-END:]}"
+    if style is Style.TIME:
+        return str(cell)[:MINUTES].replace("T", " ")
     return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)
 
 

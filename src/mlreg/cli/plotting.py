@@ -34,7 +34,9 @@ class X(Enum):
 
 def plot(
     out: Printer,
-    refs: Annotated[list[str] | None, typer.Argument(metavar="[REF...]", help="Runs, open ones too.")] = None,
+    refs: Annotated[
+        list[str] | None, typer.Argument(metavar="[REF...]", help="Runs, open ones too; exp/NAME: all its runs.")
+    ] = None,
     metric: Annotated[
         list[str] | None, typer.Option("-m", "--metric", metavar="NAME", help="A metric; of other kinds, facts.")
     ] = None,
@@ -51,9 +53,13 @@ def plot(
 ) -> None:
     """Draw runs: curves of a metric, or facts of many runs, here or into a file.
 
+    exp/NAME alone stands for all its runs, as --exp NAME does; exp/NAME@latest for the newest.
+
     Examples:
 
-      mlreg plot --exp churn -m loss --smooth 0.6 --logy
+      mlreg plot exp/churn -m loss --smooth 0.6 --logy
+
+      mlreg plot exp/churn@latest exp/churn@latest~1 -m loss
 
       mlreg plot --exp churn --kind scatter -m params.lr -m metrics.auc --out lr.svg
     """
@@ -96,12 +102,17 @@ def _table_view(found: Table, kind: Kind, path: Path | None) -> View:
         drawers = {Kind.SCATTER: charts.scatter, Kind.HIST: charts.histogram, Kind.PARALLEL: charts.parallel}
         return View((), (), found.refs, lines=list(drawers[kind](found)))
     if kind is not Kind.SCATTER:
-        fix = f"mlreg report -o {path}" if kind is Kind.PARALLEL else "leave --out out"
+        page = f"mlreg report {' '.join(_experiments(found))} -o {path.with_suffix('.html')}"
+        fix = page if kind is Kind.PARALLEL else "leave --out out"
         raise UsageError("bad_picture", f"{kind.value} is drawn on the terminal only", fix=fix)
     from mlreg.web import svg
 
     _write(path, svg.scatter(found), " and ".join(found.keys))
     return View((), (), found.refs, f"drew {path}")
+
+
+def _experiments(found: Table) -> list[str]:
+    return sorted({ref.partition("@")[0] for ref in found.refs})
 
 
 def _write(path: Path, picture: str, title: str) -> None:

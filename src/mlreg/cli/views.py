@@ -123,7 +123,7 @@ def version(info: results.VersionInfo) -> View:
         ("author", info.author),
         ("time", info.time),
         ("message", info.message),
-        *(("tainted", f"{one.reason} ({one.ref}, {one.author}, {one.time})") for one in info.taints),
+        *(("tainted", drawing.tainted_by(one)) for one in info.taints),
         *([("deprecated", info.deprecated)] if info.deprecated else []),
         *([("frozen", "yes")] if info.frozen else []),
         *((f"in {item.role}", item.ref) for item in info.inputs),

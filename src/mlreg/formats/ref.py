@@ -5,7 +5,7 @@
 
     selector   base followed by steps
     base       a version, a tag, `latest`, or 8 to 64 hexadecimal digits of an id
-    steps      ~N       N versions back; ~ alone is ~1
+    steps      ~N       N versions back, of an experiment N runs; ~ alone is ~1
                ^ROLE    the input in that role; ^ alone is the only input
                @{N}     what the tag pointed to N moves ago
                @{TIME}  what it pointed to then: 2026-03-01, 2026-03-01T12:00:00Z

@@ -62,7 +62,7 @@ def measured(place: Place, text: str) -> Measured:
     except NotFoundError as error:
         if error.code != "not_a_run":
             raise
-    repository, ref, target = place.registry.find(ref_of(text))
+    repository, ref, target = place.registry.find(ref_of(place, text))
     commit = present_commits(repository, [target.commit_id])[target.commit_id]
     found = of_version(repository, version_info(repository, target.commit_id, commit))
     return found._replace(ref=f"{ref.remote}::{found.ref}") if ref.remote else found

@@ -13,7 +13,7 @@ from mlreg.operations.curves import smoothed, thinned
 from mlreg.operations.run_facts import as_number
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo, fact_of
-from mlreg.registry.searching_runs import find, metrics, search
+from mlreg.registry.searching_runs import experiment_in, find, metrics, search
 
 MOST_POINTS = 2000
 """Of a curve; the smallest and the largest of each stretch are among them."""
@@ -24,6 +24,7 @@ class Chosen(NamedTuple):
     """The runs that are drawn."""
 
     refs: Sequence[str] = ()
+    """`exp/NAME` are all runs of an experiment."""
     experiment: str = ""
     where: str = ""
     limit: int = 0
@@ -61,7 +62,10 @@ def chosen_runs(place: Place, chosen: Chosen) -> list[RunInfo]:
     Raises:
         UsageError: `nothing_to_plot`. NotFoundError: `ref_not_found`, `run_missing`.
     """
-    found = [find(place, ref) for ref in chosen.refs]
+    found: list[RunInfo] = []
+    for ref in chosen.refs:
+        whole = experiment_in(ref)
+        found.extend(search(place, whole, chosen.where, "", chosen.limit) if whole else [find(place, ref)])
     if chosen.experiment or not chosen.refs:
         found.extend(search(place, chosen.experiment, chosen.where, "", chosen.limit))
     if not found:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import EXPERIMENT, Entry
-from mlreg.formats.ref import parse_ref
 from mlreg.formats.run import Series
 from mlreg.operations.best_run import better_of, goal_of
 from mlreg.operations.curves import thinned
@@ -16,7 +15,7 @@ from mlreg.registry import noting, tracing
 from mlreg.registry.results import Graph, NoteInfo, VersionInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
-from mlreg.registry.searching_runs import best_first, find, metrics, ref_of
+from mlreg.registry.searching_runs import best_first, experiment_in, find, metrics, ref_of
 
 MOST_POINTS = 4_000_000
 """In one report; of more, each curve is thinned so that no peak is lost."""
@@ -124,7 +123,7 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
     runs: list[RunInfo] = []
     versions: list[VersionInfo] = []
     for text in asked.refs:
-        if name := _experiment_in(text):
+        if name := experiment_in(text):
             runs.extend(best_first(place, name, asked.where, asked.top))
             continue
         try:
@@ -132,16 +131,10 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
         except NotFoundError as error:
             if error.code != "not_a_run":
                 raise
-            versions.append(place.registry.show(ref_of(text)))
+            versions.append(place.registry.show(ref_of(place, text)))
     if asked.experiment or not asked.refs:
         runs.extend(best_first(place, asked.experiment, asked.where, asked.top))
     return list({run.ref: run for run in runs}.values()), list({one.ref: one for one in versions}.values())
-
-
-def _experiment_in(text: str) -> str:
-    """Return the name of an experiment that is meant as a whole; empty if a version is, or another kind."""
-    kind, _, name = text.partition("/")
-    return name if kind == EXPERIMENT and name and parse_ref(text).selector is None else ""
 
 
 def _goals(place: Place, runs: Iterable[RunInfo]) -> dict[str, str]:
