@@ -60,6 +60,8 @@ def test_an_id_is_not_broken_on_a_terminal_of_80_columns_and_finds_its_run(mlreg
         for name in names:
             assert mlreg("run", "show", name, "-q").out.strip() in runs
         assert max(map(len, shown.splitlines())) <= 80
+    assert "a long name" not in STYLE.sub("", on_terminal("run", "ls", "churn", COLUMNS="80").out)
+    assert "NAME" not in on_terminal("run", "ls", "churn", COLUMNS="80").out
     best = on_terminal("exp", "ls", COLUMNS="80").out
     assert mlreg("run", "show", "exp/churn@best", "-q").out[: len("exp/churn@01a22a39-31f5")] in best
 

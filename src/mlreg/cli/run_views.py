@@ -14,8 +14,8 @@ from mlreg.registry.searching_runs import near_to
 
 COUNT = Style.COUNT
 KNOWN = (
-    *(Column("NAME"), Column("STATUS"), Column("STARTED", Style.TIME), Column("SECONDS", COUNT)),
-    *(Column("METRICS"), Column("PARAMS")),
+    *(Column("NAME", may_go=True), Column("STATUS", Style.NAME), Column("STARTED", Style.TIME)),
+    *(Column("SECONDS", COUNT), Column("METRICS", may_go=True), Column("PARAMS", may_go=True)),
 )
 """What a list tells of each run, unless other facts are asked for."""
 BEGUN = len("01a22a39-31f5")

@@ -115,7 +115,10 @@ def _run(view: View, beginning: str, families: Sequence[str]) -> Target:
 
 def _not_sealed(run: str) -> NotFoundError:
     why = "a run that is open has no version yet: it gets one when it is finished, or adopted"
-    fix = ("mlreg run ls", f"mlreg run finish --run {run}", f"mlreg run adopt {run}")
+    fix = (
+        *("mlreg run ls", f"mlreg run finish --run {run}", f"mlreg run adopt {run}"),
+        "for what a command makes: mlreg run exec --out KIND/NAME=PATH, which registers it when its run is sealed",
+    )
     return NotFoundError("ref_not_found", f"there is no sealed run {run}", why=why, fix=fix)
 
 

@@ -42,7 +42,7 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
 
     Arguments and errors as `ExperimentRegistry.list_runs`.
     """
-    keys = tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS)) if sort else ()
+    keys = _sort_keys(place, sort) if sort else ()
     return _fitting(place, experiment, _wanted(where), keys, limit)
 
 
@@ -97,6 +97,17 @@ def _fitting(
     return with_taints(place.registry.repository, found)
 
 
+def _sort_keys(place: Place, sort: str) -> tuple[SortKey, ...]:
+    try:
+        return tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS))
+    except UsageError as error:
+        place.registry.repository.log.refresh()
+        known = asked(place.registry.repository, lambda index: index.keys(""))
+        near = (one for word in sort.split(",") for one in near_to(word.strip(" -"), known)[:1])
+        fix = (*(f"use {one}" for one in near), *error.fix)
+        raise UsageError(error.code, error.message, why=error.why, fix=fix) from error
+
+
 def _no_fact(key: str, known: Iterable[str]) -> NotFoundError:
     fix = tuple(f"use {near}" for near in near_to(key, known)) or "mlreg run ls"
     return NotFoundError("no_such_fact", f"no run has {quoted(key)}, to sort by", fix=fix)
@@ -112,7 +123,7 @@ def near_to(name: str, known: Iterable[str]) -> list[str]:
     # Who leaves the first word out means the rest of it; where it is right, the rest is to be alike.
     behind = [one for one in names if one.partition(".")[2] == name or one == rest]
     below = {one.partition(".")[2]: one for one in names if one.partition(".")[0] == word} if rest else {}
-    alike = below or {one: one for one in names}
+    alike = below or {**{one.partition(".")[2]: one for one in names if not rest}, **{one: one for one in names}}
     near = get_close_matches(rest if below else name, alike, n=3)
     return list(dict.fromkeys([*behind, *(alike[one] for one in near)]))[:3]
 

@@ -64,6 +64,9 @@ def test_a_field_to_sort_by_that_no_run_has_is_refused_with_what_is_near(many: E
         with pytest.raises(MlregError) as caught:
             many.list_runs("churn", sort=sort)
         assert (caught.value.code, caught.value.exit_status, caught.value.fix[0]) == ("no_such_fact", 4, near)
+    with pytest.raises(MlregError) as caught:
+        many.list_runs("churn", sort="-auc, text")
+    assert (caught.value.code, caught.value.fix[:2]) == ("bad_sort", ("use metrics.auc", "use params.text"))
     # Of an open run, too; and nothing is missed where there is no run.
     assert many.list_runs("churn", "metrics.auc = .25", sort="metrics.auc")
     assert many.list_runs("churn", "name = 'nothing'", sort="metrics.acu") == []
