@@ -101,6 +101,8 @@ def test_a_run_is_begun_with_what_is_tainted_only_for_a_reason_and_is_marked(tai
         assert shown["tainted"].startswith(f"{WHY} ({ROWS}, ")
         tainted("run", "finish", "--run", run)
     assert f"tainted\t{WHY} ({ROWS}, " in tainted("show", f"exp/churn@{run}").out
+    assert tainted("run", "resume", run).err == f"warning: it is tainted by {ROWS}: {WHY}\n"
+    assert tainted("run", "finish", "--run", run).err == f"warning: it is tainted by {ROWS}: {WHY}\n"
     assert [bool(one["taints"]) for one in tainted("run", "ls", "--json").document["items"]].count(True) == 2
     assert on_terminal("run", "ls", "churn").out.count("(tainted)") == 2
     assert "(tainted)" not in tainted("run", "ls", "churn").out

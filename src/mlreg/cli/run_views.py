@@ -34,6 +34,11 @@ def started(run: RunInfo) -> View:
     return View((), (), [run.id], run.id)
 
 
+def doubts(run: RunInfo) -> str:
+    """Say what is wrong with what a run uses; empty if nothing is."""
+    return "; ".join(drawing.tainted_because(one) for one in run.taints)
+
+
 def sealed(run: RunInfo) -> View:
     """After `run finish`."""
     return View((), (), [run.ref], f"sealed {run.ref} ({run.status})")

@@ -155,6 +155,7 @@ def finish(
 ) -> None:
     """End a run, and seal it: it becomes a version of its experiment."""
     result = open_experiments().end(_named(run), status, reason)
+    warn(run_views.doubts(result))
     out.show("run", result, run_views.sealed(result))
 
 
@@ -169,6 +170,7 @@ def resume(
       mlreg run log auc=0.91 --run $(mlreg run resume 0199ab3f)
     """
     result = open_experiments().reopen(run)
+    warn(run_views.doubts(result))
     out.show("run", result, run_views.started(result))
 
 

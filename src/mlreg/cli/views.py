@@ -30,8 +30,7 @@ def added(result: results.Added) -> View:
 
 def doubts(result: results.Added) -> list[str]:
     """What someone who adds a version should look at: keys that are perhaps misspelt, and taints."""
-    taints = (f"it is tainted by {taint.ref}: {taint.reason}" for taint in result.version.taints)
-    return [*result.hints, *taints]
+    return [*result.hints, *map(drawing.tainted_because, result.version.taints)]
 
 
 def noted(note: results.NoteInfo) -> View:

@@ -71,6 +71,7 @@ def test_a_run_that_was_resumed_is_one_run_and_one_that_was_removed_is_none(
 
     assert experiments.get_run("exp/churn@latest~1").ref == again.ref
     assert experiments.get_run(f"{again.ref}~1").ref == runs[0].ref
+    assert experiments.get_run(f"{again.ref}~0").ref == again.ref
     experiments.registry.remove([again.ref, runs[1].ref])
     assert experiments.get_run("exp/churn@latest~1").ref == runs[0].ref
 
