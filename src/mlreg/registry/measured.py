@@ -96,7 +96,7 @@ def _run_of(repository: Repository, version: VersionInfo) -> RunInfo | None:
     return sealed_run(repository, found) if found and found.entry.startswith(f"{EXPERIMENT}/") else None
 
 
-def goals_of(place: Place, runs: Iterable[Measured]) -> dict[str, str]:
+def goals_of(place: Place, runs: Iterable[Measured | RunInfo]) -> dict[str, str]:
     """Return the goals of the experiments of runs: `min` or `max` by metric."""
     view = place.registry.repository.log.refresh()
     goals = (goal_of(view, experiment_named(name)) for name in sorted({run.experiment for run in runs}) if name)

@@ -13,6 +13,7 @@ from mlreg import adapters
 from mlreg.adapters.adapter import Adapter, Stored
 from mlreg.errors import NoRepositoryError
 from mlreg.formats.names import with_kind
+from mlreg.formats.ref import ref_of_version
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
@@ -198,7 +199,7 @@ class ModelRegistry:
         return place if stored.form == "directory" else place / stored.one_path()
 
     def _stored(self, name: str, version: str, directory: str | Path | None, despite_taint: str) -> Stored:
-        target = self.registry.rev_parse(_ref(name, version))
+        target = self.registry.rev_parse(ref_of_version("model", name, version))
         repository = self.registry.repository
         self.registry.allow(repository, target, despite_taint)
         self.registry.used(repository, target, "api")
@@ -222,7 +223,7 @@ class ModelRegistry:
 
     def get_info(self, name: str, version: str = "latest") -> VersionInfo:
         """Return what is known of a version: id, metadata, inputs, tags, author, time."""
-        return self.registry.show(_ref(name, version))
+        return self.registry.show(ref_of_version("model", name, version))
 
     def list_models(self, pattern: str = "*") -> list[EntryInfo]:
         """Return the models whose name matches a shell pattern, sorted by name."""
@@ -251,7 +252,7 @@ class ModelRegistry:
             TaintedError: `tainted`.
             UsageError: `bad_tag`.
         """
-        return self.registry.tag(_ref(name, version), tag, message, despite_taint=despite_taint)
+        return self.registry.tag(ref_of_version("model", name, version), tag, message, despite_taint=despite_taint)
 
     def taint(self, name: str, version: str, reason: str) -> Annotated:
         """Say that something is wrong with a version: it is tainted, and everything that was made from it.
@@ -267,7 +268,7 @@ class ModelRegistry:
         """
         from mlreg.registry.tainting import taint
 
-        return taint(self.registry, _ref(name, version), reason)
+        return taint(self.registry, ref_of_version("model", name, version), reason)
 
     def untaint(self, name: str, version: str, message: str = "") -> Annotated:
         """Take the taint of a version back; those of what it was made from stay.
@@ -277,7 +278,7 @@ class ModelRegistry:
         """
         from mlreg.registry.tainting import untaint
 
-        return untaint(self.registry, _ref(name, version), message)
+        return untaint(self.registry, ref_of_version("model", name, version), message)
 
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.
@@ -285,7 +286,7 @@ class ModelRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
         """
-        return self.registry.lineage(_ref(name, version))
+        return self.registry.lineage(ref_of_version("model", name, version))
 
     def search(self, where: str = "", *words: str, sort: str = "", limit: int = 0) -> list[VersionInfo]:
         """Return the versions of models that fit, by name and the newest first unless `sort` says otherwise.
@@ -315,8 +316,4 @@ class ModelRegistry:
             NotFoundError: `ref_not_found`.
             RefusedError: `version_tagged`, a tag points to it.
         """
-        return self.registry.remove([_ref(name, version)], message)
-
-
-def _ref(name: str, version: str) -> str:
-    return f"{with_kind('model', name)}@{version}"
+        return self.registry.remove([ref_of_version("model", name, version)], message)

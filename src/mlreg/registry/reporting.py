@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.names import EXPERIMENT, Entry
 from mlreg.formats.run import Series
-from mlreg.operations.best_run import better_of, goal_of
+from mlreg.operations.best_run import better_of
 from mlreg.operations.curves import thinned
 from mlreg.registry import noting, tracing
+from mlreg.registry.measured import goals_of
 from mlreg.registry.results import Graph, NoteInfo, VersionInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
@@ -88,7 +88,7 @@ def gather(place: Place, asked: Asked) -> Report:
     if not runs and not versions:
         raise UsageError("nothing_to_report", "there is nothing to report on", fix=("mlreg run ls", "mlreg report REF"))
     names = {name for run in runs for name in run.metrics}
-    goals = _goals(place, runs)
+    goals = goals_of(place, runs)
     directions = {name: better for name in names if (better := goals.get(name) or better_of(name))}
     graph, ids, untraced = _lineage(place, runs, versions)
     shown = {*(run.ref for run in runs), *(version.ref for version in versions)}
@@ -135,12 +135,6 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
     if asked.experiment or not asked.refs:
         runs.extend(best_first(place, asked.experiment, asked.where, asked.top))
     return list({run.ref: run for run in runs}.values()), list({one.ref: one for one in versions}.values())
-
-
-def _goals(place: Place, runs: Iterable[RunInfo]) -> dict[str, str]:
-    view = place.registry.repository.log.refresh()
-    goals = (goal_of(view, Entry(EXPERIMENT, name)) for name in sorted({run.experiment for run in runs}))
-    return {goal.metric: goal.direction for goal in goals if goal}
 
 
 def _curves(place: Place, runs: Sequence[RunInfo]) -> dict[str, tuple[ReportCurve, ...]]:

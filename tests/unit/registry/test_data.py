@@ -233,6 +233,9 @@ def test_a_name_may_have_its_kind_in_front_everywhere(datasets: DataRegistry, wo
     with pytest.raises(MlregError) as caught:
         datasets.get_dataset("model/team/rows")
     assert caught.value.code == "bad_ref"
+    with pytest.raises(MlregError) as caught:
+        datasets.get_dataset("team/rows@golden")
+    assert (caught.value.code, caught.value.fix) == ("bad_name", ("write 'team/rows', 'golden'",))
 
 
 def test_settings_say_all_that_a_registry_of_data_asks_for(tmp_path: Path) -> None:
