@@ -68,7 +68,7 @@ def on_terminal(*words: str, streams: str = "out err", **changes: str) -> Run:
             shown[name] += data
 
     names: dict[str, Any] = {name: ends[name][1] if name in ends else subprocess.PIPE for name in shown}
-    surroundings = environment(COLUMNS="100", TERM="xterm-256color", **changes)
+    surroundings = environment(**{"COLUMNS": "100", "TERM": "xterm-256color", **changes})
     with subprocess.Popen(command(*words), stdout=names["out"], stderr=names["err"], env=surroundings) as process:
         for _, terminal in ends.values():
             os.close(terminal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from unicodedata import category, east_asian_width
 
 import pytest
@@ -295,3 +296,13 @@ def test_a_picture_is_the_same_on_a_terminal_and_in_a_pipe(kind: str, mlreg: Cal
     assert (piped.status, piped.err) == (0, "")
     assert is_fine(piped.out.splitlines())
     assert shown.out.replace("\r\n", "\n") == piped.out
+
+
+def test_what_only_a_terminal_can_draw_is_offered_as_a_report_that_can_be_made(mlreg: Call) -> None:
+    words = ["plot", "exp/churn", "--kind", "parallel", "-m", "params.lr", "-m", "auc", "--out", "p.svg", "--json"]
+
+    (fix,) = mlreg(*words).error["fix"]
+
+    assert fix == "mlreg report exp/churn -o p.html"
+    assert mlreg(*fix.split()[1:]).status == 0
+    assert "<html" in Path("p.html").read_text(encoding="utf-8")

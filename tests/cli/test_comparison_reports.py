@@ -116,9 +116,9 @@ def test_a_group_says_of_how_many_of_its_runs_a_mean_is_and_one_run_has_no_inter
     found = comparison("abcde")._replace(metrics=(metric,), groups=groups, group_by=("params.lr",))
 
     assert views.table(found).rows == [
-        ["1", "3", "0.5 ±0.1 [0.4, 0.6] of 2"],
-        ["2", "1", "0.75*"],
-        ["3", "1", ""],
+        ["params.lr=1", "runs=3", "auc=0.5 ±0.1 [0.4, 0.6] of 2"],
+        ["params.lr=2", "runs=1", "auc=0.75*"],
+        ["params.lr=3", "runs=1", "auc="],
     ]
 
 
@@ -174,6 +174,26 @@ def test_different_evaluation_data_is_a_warning_on_standard_error_and_a_field_of
     assert (printed.err, len(printed.document["warnings"])) == ("", 1)
     refused = mlreg("compare", "--exp", "churn", "--strict")
     assert (refused.status, refused.out) == (11, "")
+
+
+def test_lines_of_groups_say_what_is_in_them(mlreg: Call) -> None:
+    run = mlreg("compare", "exp/churn", "--where", "status = 'finished'", "--group-by", "params.lr")
+
+    assert [[cell.partition("=")[0] for cell in row] for row in run.rows] == [["params.lr", "runs", "auc", "loss"]] * 2
+    assert sorted(row[0] for row in run.rows) == ["params.lr=0.1", "params.lr=0.2"]
+    shown = on_terminal("compare", "exp/churn", "--where", "status = 'finished'", "--group-by", "params.lr").out
+    assert "PARAMS.LR" in shown
+    assert "auc=" not in shown
+
+
+def test_patterns_may_be_given_again_and_what_fits_nothing_is_an_error(mlreg: Call) -> None:
+    words = ("compare", "exp/churn", "--where", "status = 'finished'")
+    both = mlreg(*words, "--metrics", "metrics.auc", "--metrics", "loss", "--params", "none", "--json")
+    assert (both.status, both.error["code"]) == (4, "no_such_fact")
+
+    found = mlreg(*words, "--metrics", "metrics.auc", "--metrics", "loss", "--json").document["metrics"]
+    assert [one["name"] for one in found] == ["auc", "loss"]
+    assert mlreg(*words, "--metrics", "ayc", "--json").error["fix"][0] == "--metrics auc"
 
 
 def test_quietly_the_best_run_is_printed_and_nothing_if_none_is_known_to_be(mlreg: Call) -> None:

@@ -398,7 +398,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no notes": (["note", "ls", "model/nothing"], 4, "ref_not_found"),
     "no such note": (["note", "rm", "model/net", "ffff"], 4, "note_missing"),
     "nothing to draw": (["plot", "-m", "auc", "--where", "metrics.auc > 99"], 2, "nothing_to_plot"),
-    "no metric to draw": (["plot", "--exp", "churn"], 2, "no_metric"),
+    "no metric to draw": (["plot", "--exp", "churn", "-m", "auc", "-m", "loss"], 2, "no_metric"),
     "no such metric": (["plot", "--exp", "churn", "-m", "nothing"], 4, "no_such_metric"),
     "nothing to report": (["report", "--exp", "churn", "--where", "metrics.auc > 99"], 2, "nothing_to_report"),
     "no place for a report": (["report", "-o", "nowhere/r.html"], 2, "bad_place"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 from unicodedata import category
@@ -14,6 +15,7 @@ from mlreg.registry.experiment import ExperimentRegistry
 from tests.cli.calling import Call, on_terminal
 from tests.cli.conftest import ANN
 
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\r\n\u202e<script>[red]"
 
 
@@ -40,6 +42,39 @@ def test_a_list_shows_the_params_that_differ_and_all_metrics_but_those_of_the_ma
         ("two", "auc=NaN loss=Infinity", "lr=0.2 optim.beta=3"),
         ("one", "auc=0.5", "lr=0.1 optim.beta=2"),
     ]
+
+
+def test_an_id_is_not_broken_on_a_terminal_of_80_columns_and_finds_its_run(mlreg: Call) -> None:
+    for number in range(3):
+        add(
+            {f"metric/{n}": 0.123456 for n in range(5)},
+            {f"param.{n}": number for n in range(5)},
+            run_name="a long name",
+        )
+
+    for words in (["run", "ls"], ["run", "ls", "views"], ["run", "ls", "views", "--columns", "params.param.0,author"]):
+        shown = STYLE.sub("", on_terminal(*words, COLUMNS="80").out)
+        names = {line.split()[0] for line in shown.splitlines() if line.startswith("exp/")}
+        runs = mlreg(*words, "-q").out.split()
+        assert len(names) == len(runs)
+        for name in names:
+            assert mlreg("run", "show", name, "-q").out.strip() in runs
+        assert max(map(len, shown.splitlines())) <= 80
+    assert "a long name" not in STYLE.sub("", on_terminal("run", "ls", "churn", COLUMNS="80").out)
+    assert "NAME" not in on_terminal("run", "ls", "churn", COLUMNS="80").out
+    best = on_terminal("exp", "ls", COLUMNS="80").out
+    assert mlreg("run", "show", "exp/churn@best", "-q").out[: len("exp/churn@01a22a39-31f5")] in best
+
+
+def test_a_column_that_no_run_has_is_warned_of_with_what_is_near(mlreg: Call) -> None:
+    add({"auc": 0.5}, {"lr": 0.1})
+
+    run = mlreg("run", "ls", "views", "--columns", "params.lr,auc,metrics.x")
+
+    assert run.err == "warning: no run here has auc (metrics.auc?), metrics.x\n"
+    assert [row[1:] for row in run.rows] == [["0.1", "", ""]]
+    assert mlreg("run", "ls", "views", "--columns", "params.lr,metrics.auc").err == ""
+    assert mlreg("run", "ls", "views", "--where", "name = 'none'", "--columns", "params.x").err == ""
 
 
 def test_chosen_columns_are_shown_in_their_order_and_empty_where_a_run_has_none(mlreg: Call) -> None:

@@ -70,6 +70,39 @@ def test_a_run_lives_by_commands_alone(says_which: bool, mlreg: Call, monkeypatc
     assert {"artifacts/weights", "artifacts/copies/one"} <= set(files)
 
 
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["run", "start", "churn", "--param", "lr"], "--param lr=0.1"),
+        (["run", "start", "churn", "--label", "lr"], "--label team=growth"),
+        (["run", "exec", "churn", "--param", "lr", "--", "true"], "--param lr=0.1"),
+        (["run", "param", "lr", "--run", OPEN], "mlreg run param lr=0.1"),
+        (["run", "label", "lr", "--run", OPEN], "mlreg run label team=growth"),
+        (["label", "model/net", "team"], "team=vision"),
+        (["meta", "set", "net@1.0.0", "map"], "metrics.map=0.93"),
+        (["add", "model/net", "weights", "--bump", "minor", "--meta", "map"], "--meta metrics.map=0.93"),
+    ],
+)
+def test_a_word_without_a_value_is_refused_with_how_it_is_typed_there(
+    words: list[str], typed: str, mlreg: Call
+) -> None:
+    place = words.index("--") if "--" in words else len(words)
+
+    assert mlreg(*words[:place], "--json", *words[place:]).error["fix"] == [f"write it like {typed}"]
+
+
+def test_a_value_that_is_no_json_is_named_by_its_key(mlreg: Call) -> None:
+    assert "layers" in mlreg("run", "param", "layers=[1", "--run", OPEN, "--json").error["message"]
+
+
+def test_the_short_way_to_log_says_of_a_sealed_run_how_it_goes_on(mlreg: Call) -> None:
+    mlreg("run", "finish", "--run", OPEN)
+
+    error = mlreg("run", "log", "loss=1", "--run", OPEN, "--json").error
+
+    assert (error["code"], error["fix"]) == ("run_missing", [f"mlreg run resume {OPEN}"])
+
+
 def test_a_run_that_is_not_named_is_asked_for(mlreg: Call) -> None:
     for words in (["log", "loss=1"], ["param", "a=1"], ["label", "a=1"], ["artifact", "weights"], ["finish"], ["show"]):
         done = mlreg("run", *words, "--json")

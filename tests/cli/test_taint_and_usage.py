@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.calling import Call
+from tests.cli.calling import Call, on_terminal
 
 NET, ROWS = "model/net@1.0.0", "data/rows@2026.01.01"
 WHY = "wrong labels"
@@ -73,7 +73,39 @@ def test_files_are_not_written_nor_is_a_preview_made_of_what_is_tainted(tainted:
     for words in (["get", NET, "out"], ["get", NET, "out", "-n"], ["copy", NET, "--bump", "minor"]):
         assert tainted(*words).status == 15
     assert not Path("out").exists()
-    assert tainted("cat", f"{NET}:weights").out == "weights"
+
+
+@pytest.mark.parametrize("words", [["cat", f"{NET}:weights"], ["export", NET, "--as", "card"]])
+def test_nothing_of_what_is_tainted_is_printed_without_a_reason(tainted: Call, words: list[str]) -> None:
+    run = tainted(*words)
+    assert (run.status, run.out) == (15, "")
+
+    run = tainted(*words, "--despite-taint", "for a look")
+    assert run.status == 0
+    assert run.out != ""
+    assert tainted("meta", "log", NET, "--format", "{message}").out.endswith("(despite taint: for a look)\n")
+
+
+def test_a_run_is_begun_with_what_is_tainted_only_for_a_reason_and_is_marked(tainted: Call) -> None:
+    begin = ("run", "start", "churn", "--in", f"train={ROWS}")
+    assert tainted(*begin, "--json").error["code"] == "tainted"
+    assert tainted("run", "exec", "churn", "--in", f"train={ROWS}", "--", "touch", "begun").status == 125
+    assert not Path("begun").exists()
+
+    run = tainted(*begin, "--despite-taint", "to measure it").out.strip()
+    assert tainted("run", "exec", "churn", "--in", f"train={ROWS}", "--despite-taint", "must", "--", "true").status == 0
+
+    for status in ("running, open", "finished"):
+        shown = dict(row[:2] for row in tainted("run", "show", run).rows)
+        assert (shown["status"], shown["despite_taint"]) == (status, "to measure it")
+        assert shown["tainted"].startswith(f"{WHY} ({ROWS}, ")
+        tainted("run", "finish", "--run", run)
+    assert f"tainted\t{WHY} ({ROWS}, " in tainted("show", f"exp/churn@{run}").out
+    assert tainted("run", "resume", run).err == f"warning: it is tainted by {ROWS}: {WHY}\n"
+    assert tainted("run", "finish", "--run", run).err == f"warning: it is tainted by {ROWS}: {WHY}\n"
+    assert [bool(one["taints"]) for one in tainted("run", "ls", "--json").document["items"]].count(True) == 2
+    assert on_terminal("run", "ls", "churn").out.count("(tainted)") == 2
+    assert "(tainted)" not in tainted("run", "ls", "churn").out
 
 
 def test_a_reason_is_kept_where_it_is_looked_for(tainted: Call) -> None:

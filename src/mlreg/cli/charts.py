@@ -10,7 +10,8 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from mlreg.cli.canvas import Canvas, Scale
-from mlreg.cli.output import safe
+from mlreg.cli.output import count_of, safe
+from mlreg.cli.run_views import short
 from mlreg.registry.plotting import Curve, Table
 
 WIDTH = 79
@@ -72,15 +73,14 @@ def _legend(curves: Sequence[Curve], *, is_log: bool) -> Iterator[str]:
         letter = f"{LETTERS[number % len(LETTERS)]}  " if len(curves) > 1 else ""
         lost = f", {curve.not_finite} of them NaN or infinite" if curve.not_finite else ""
         hidden = ", not all above 0" if is_log and any(y <= 0 for y in curve.y) else ""
-        told = f": {_cell(curve.last)} ({curve.points} points{lost}{hidden})"
+        told = f": {_cell(curve.last)} ({count_of(curve.points, 'point')}{lost}{hidden})"
         name = fitted(_named(curve.ref, curve.name), WIDTH - len(letter) - len(told))
         yield f"{letter}{name}{told}"
 
 
 def _named(ref: str, name: str = "") -> str:
     """Return a ref with the beginning of a run's id, which tells it from others, and what it is called."""
-    entry, at, version = ref.partition("@")
-    return f"{entry}{at}{version[:13]}{f' {name}' if name else ''}"
+    return f"{short(ref)} {name}".rstrip()
 
 
 def scatter(table: Table) -> Iterator[str]:

@@ -60,13 +60,18 @@ def compare(
     out: Printer,
     refs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[REF...]", help="Runs, or versions with metrics; the first is the baseline."),
+        typer.Argument(metavar="[REF...]", help="Runs, exp/NAME, versions with metrics; the first is the baseline."),
     ] = None,
     exp: Annotated[str, typer.Option("--exp", metavar="EXPERIMENT", help="Its runs, the newest first.")] = "",
     top: Annotated[int, typer.Option("--top", min=0, metavar="N", help="Its best runs, by its goal.")] = 0,
     where: Where = "",
-    metrics: Annotated[str, typer.Option("--metrics", metavar="PATTERN", help="Only metrics like 'val/*'.")] = "*",
-    params: Annotated[str, typer.Option("--params", metavar="PATTERN", help="Only params like 'optim.*'.")] = "*",
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--metrics", metavar="PATTERN", help="Only metrics like 'auc,val/*'; repeatable."),
+    ] = None,
+    params: Annotated[
+        list[str] | None, typer.Option("--params", metavar="PATTERN", help="Only params like 'lr,optim.*'; repeatable.")
+    ] = None,
     baseline: Annotated[str, typer.Option("--baseline", metavar="REF", help="What others are compared with.")] = "",
     group_by: Annotated[
         list[str] | None, typer.Option("--group-by", metavar="FIELD", help="Runs with equal values: params.lr.")
@@ -77,6 +82,7 @@ def compare(
 ) -> None:
     """Compare runs: params that differ, metrics beside a baseline, code, environment and data.
 
+    exp/NAME alone stands for all its runs, the newest first; exp/NAME@latest for the newest.
     * is the best value, where the goal or the name of a metric says what is better. With --group-by: of each metric
     the mean over the runs of a group, ± its deviation, and [low, high], between which the mean lies with 95 %.
 
@@ -86,7 +92,9 @@ def compare(
 
       mlreg compare --exp churn --group-by params.lr --metrics 'val*'
     """
-    asked = Question(refs or (), exp, top, where, metrics, params, baseline, group_by or (), fail_if, strict)
+    asked = Question(
+        refs or (), exp, top, where, metrics or (), params or (), baseline, group_by or (), fail_if, strict
+    )
     checked = read_reports(report, comparison_views.FORMS)
     result = comparing_runs.compare(open_experiments().place, asked)
     write_reports(result, checked, comparison_views.FORMS)
@@ -99,7 +107,9 @@ def compare(
 def blame(
     out: Printer,
     ref: Annotated[str, typer.Argument(metavar="REF", help="A run, or a version with metrics.")],
-    metric: Annotated[str, typer.Option("-m", "--metric", metavar="NAME", help="The metric that got worse.")],
+    metric: Annotated[
+        str, typer.Option("-m", "--metric", metavar="NAME", help="What got worse; by default what the goal names.")
+    ] = "",
     direction: Annotated[
         str, typer.Option("--direction", metavar="min|max", help="Which values are better, if nothing says so.")
     ] = "",
@@ -115,7 +125,7 @@ def blame(
 
     Examples:
 
-      mlreg blame exp/churn@latest -m auc
+      mlreg blame exp/churn@latest
 
       mlreg blame model/churn@production -m latency --direction min -n 1
     """

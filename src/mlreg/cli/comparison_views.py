@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mlreg.cli.output import Column, Style, View, count_of, safe
 from mlreg.cli.report_files import Forms, attribute, cell, markdown_table
-from mlreg.cli.run_views import text
+from mlreg.cli.run_views import short, text
 from mlreg.registry.comparisons import Blame, ComparedMetric, Comparison, Fall, Group, GroupMetric, Suspect
 
 BEST = "*"
@@ -18,17 +18,12 @@ def table(result: Comparison) -> View:
     """What differs, a fact a line and a column for each run; or a line for each group."""
     refs = [result.best] if result.best else []
     if result.groups:
-        return View(*_groups(result), refs)
-    columns = [Column(""), *(Column(run.name or _short(run.ref)) for run in result.runs)]
+        columns, rows = _groups(result)
+        return View(columns, _labelled(result, rows), refs, terminal_rows=rows)
+    columns = [Column(""), *(Column(run.name or short(run.ref)) for run in result.runs)]
     return View(
         columns, [["run", *(run.ref for run in result.runs)], *_rows(result)], refs, terminal_rows=_rows(result)
     )
-
-
-def _short(ref: str) -> str:
-    """Return a ref of a run with the beginning of its id, which tells it from others."""
-    name, at, version = ref.partition("@")
-    return f"{name}{at}{version[:13]}"
 
 
 def _rows(result: Comparison) -> list[list[str]]:
@@ -63,6 +58,12 @@ def _groups(result: Comparison) -> tuple[list[Column], list[list[str]]]:
     return columns, rows
 
 
+def _labelled(result: Comparison, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return lines that say themselves what is in them, since nothing stands above them."""
+    labels = [*(f"{key}=" for key in result.group_by), "runs=", *(f"{metric.name}=" for metric in result.metrics)]
+    return [[f"{label}{cell}" for label, cell in zip(labels, row, strict=True)] for row in rows]
+
+
 def _best_mean(groups: Sequence[Group], metric: ComparedMetric) -> float | None:
     means = [one.mean for group in groups for one in group.metrics if one.name == metric.name]
     return (min if metric.better == "min" else max)(means) if metric.better and len(means) > 1 else None
@@ -88,7 +89,7 @@ def blamed(result: Blame) -> View:
         return View((), (), refs, alone if result.looked_at == 1 else fine)
     columns = (Column(""), Column("BEFORE", Style.LONG), Column("AFTER", Style.LONG), Column("SPEAKS AGAINST IT"))
     rows = [row for fall in result.falls for row in _fall(fall, result.metric, str)]
-    shown = [row for fall in result.falls for row in _fall(fall, result.metric, _short)]
+    shown = [row for fall in result.falls for row in _fall(fall, result.metric, short)]
     return View(columns, rows, refs, terminal_rows=shown)
 
 
@@ -126,7 +127,7 @@ def markdown(result: Comparison) -> Iterator[str]:
     for warning in result.warnings:
         yield f"> **Warning:** {cell(warning)}"
         yield ""
-    heading: Sequence[str] = ["", *(_short(run.ref) for run in result.runs)]
+    heading: Sequence[str] = ["", *(short(run.ref) for run in result.runs)]
     rows: Sequence[Sequence[str]] = _rows(result)
     yield from markdown_table(heading, rows)
     if result.groups:

@@ -228,6 +228,7 @@ def cat(
     span: Annotated[
         str, typer.Option("--range", metavar="A-B", help="Bytes A to B, from 0; A- is the rest, -N the last N.")
     ] = "",
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Print the bytes of one file of a version, or of one tensor in it, which `mlreg show --tensors` lists.
 
@@ -241,7 +242,7 @@ def cat(
 
       mlreg cat data/frames@latest:table.csv --range 0-999
     """
-    found = read(open_registry(), ref, span)
+    found = read(open_registry(), ref, span, despite_taint)
     if out.mode is output.Mode.TEXT:
         output.write_bytes(found.parts)
     else:

@@ -50,6 +50,16 @@ def named(ref: str, state: str, *, tainted: bool = False) -> str:
     return (ref + MARKS[state] + TAINT_MARK * tainted).strip()
 
 
+def tainted_because(taint: results.TaintInfo) -> str:
+    """Return a taint as a warning."""
+    return f"it is tainted by {taint.ref}: {taint.reason}"
+
+
+def tainted_by(taint: results.TaintInfo) -> str:
+    """Return what is wrong, with what, and who said so when."""
+    return f"{taint.reason} ({taint.ref}, {taint.author}, {taint.time})"
+
+
 def _label(node: results.GraphNode) -> str:
     tags = f" ({', '.join(node.tags)})" if node.tags else ""
     return safe(named(node.ref or node.id[:SHORT], node.state, tainted=node.tainted) + tags)

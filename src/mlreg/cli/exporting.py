@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import output
-from mlreg.cli.options import REF, open_place, register
+from mlreg.cli.options import REF, DespiteTaint, open_registry, register
 from mlreg.cli.output import Mode, Printer, View, size_of
 from mlreg.registry import exporting
 from mlreg.registry.exporting import Exported
@@ -27,6 +27,7 @@ def export(
     ref: Annotated[str, typer.Argument(metavar="REF", help=REF)],
     form: Annotated[Form, typer.Option("--as", help="What it is written as.")],
     path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="By default it is printed.")] = None,
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Write what a version is as a document that other tools read: of datasets Croissant, of all a card.
 
@@ -39,9 +40,8 @@ def export(
 
       mlreg export model/detector@production --as card
     """
-    registry, what = open_place(ref)
     with out.progress(f"export {ref}") as report:
-        result = _written(exporting.export(registry, what, form.value, report), path)
+        result = _written(exporting.export(open_registry(), ref, form.value, report, despite_taint), path)
     output.warn("; ".join(result.hints))
     if path is None and out.mode is Mode.TEXT:
         output.write_text(result.document)

@@ -11,8 +11,16 @@ from mlreg.formats.names import quoted
 from mlreg.formats.yaml_document import MAX_CHARS, parse_yaml, scalar
 
 
-def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None = None) -> dict[str, Any]:
+def read_metadata(
+    pairs: Iterable[str], files: Iterable[Path], card: Path | None = None, example: str = "--meta metrics.map=0.93"
+) -> dict[str, Any]:
     """Return the metadata of a card, all files and all pairs, in this order; the later one wins.
+
+    Args:
+        pairs: as they are typed.
+        files: in YAML or JSON.
+        card: in Markdown.
+        example: how a pair is typed where these are.
 
     Raises:
         UsageError: `bad_meta`, `bad_yaml`.
@@ -24,8 +32,8 @@ def read_metadata(pairs: Iterable[str], files: Iterable[Path], card: Path | None
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key:
-            raise UsageError("bad_meta", f"{quoted(pair)} is not KEY=VALUE", fix="--meta metrics.map=0.93")
-        _put(found, key.split("."), _value(value), pair)
+            raise UsageError("bad_meta", f"{quoted(pair)} is not KEY=VALUE", fix=f"write it like {example}")
+        _put(found, key.split("."), _value(value, key), pair)
     return found
 
 
@@ -72,12 +80,12 @@ def _read_file(path: Path) -> dict[str, Any]:
     return document
 
 
-def _value(text: str) -> Any:
+def _value(text: str, key: str) -> Any:
     """Return a JSON list or object as such, a plain word as YAML would take it."""
     if text[:1] in ("{", "["):
-        return parse_yaml(text, "--meta")
+        return parse_yaml(text, key)
     if text[:1] == '"' and text[-1:] == '"':
-        return parse_yaml(text, "--meta")
+        return parse_yaml(text, key)
     value = scalar(text)
     return text if value is None and text != "null" else value
 

@@ -45,6 +45,10 @@ class Style(Enum):
     COUNT = "count"
     LONG = "long"
     """Text of any length: a terminal shows its two ends."""
+    NAME = "name"
+    """What is copied from there: other columns are made narrow before it is broken."""
+    TIME = "time"
+    """A time: a terminal shows day, hour and minute."""
 
 
 class Column(NamedTuple):
@@ -52,8 +56,16 @@ class Column(NamedTuple):
 
     heading: str
     style: Style = Style.TEXT
+    may_go: bool = False
+    """Whether a terminal leaves it out if nothing stands in it."""
 
 
+MINUTES = len("2026-11-23T12:00")
+"""Characters of a time that a terminal shows."""
+WHOLE = (Style.NAME, Style.TIME)
+"""What a terminal does not break, as long as it is wide enough."""
+GAP = 2
+"""Columns of a terminal between those of a table."""
 END = 16
 """Characters that a terminal shows of each end of a long text."""
 
@@ -68,8 +80,8 @@ class View(NamedTuple):
     """What `-q` prints, one a line."""
     summary: str = ""
     """A sentence instead of a table."""
-    terminal_rows: Sequence[Sequence[object]] = ()
-    """What a terminal shows instead of `rows`, if that is something else."""
+    terminal_rows: Iterable[Sequence[object]] = ()
+    """What a terminal shows instead of `rows`, if that is something else; asked for as they are."""
     lines: Sequence[str] = ()
     """A picture instead of a table, the same everywhere."""
 
@@ -287,23 +299,35 @@ def _table(view: View) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    rows = [
+        [_encodable(safe(readable(column.style, cell))) for column, cell in zip(view.columns, row, strict=True)]
+        for row in view.terminal_rows or view.rows
+    ]
+    shown = [at for at, column in enumerate(view.columns) if not column.may_go or any(row[at] for row in rows)]
+    whole = {at for at in shown if view.columns[at].style in WHOLE}
+    console = Console(no_color=bool(os.environ.get("NO_COLOR")))
+    # What is too wide for the terminal is broken before it is cut.
+    fits = sum(max(len(row[at]) for row in rows) + GAP for at in whole if rows) <= console.width
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in view.columns:
-        is_right = column.style in (Style.SIZE, Style.COUNT)
+    for at in shown:
+        heading, style, _ = view.columns[at]
+        is_right = style in (Style.SIZE, Style.COUNT)
         # A heading may be what someone called a run.
-        heading = Text(_encodable(safe(column.heading)))
-        table.add_column(heading, justify="right" if is_right else "left", overflow="fold")
-    for row in view.terminal_rows or view.rows:
-        cells = zip(view.columns, row, strict=True)
+        words = Text(_encodable(safe(heading)))
+        is_whole = fits and at in whole
+        table.add_column(words, justify="right" if is_right else "left", overflow="fold", no_wrap=is_whole)
+    for row in rows:
         # Text, not markup: a name in brackets is a name.
-        table.add_row(*(Text(_encodable(safe(readable(column.style, cell)))) for column, cell in cells))
-    Console(no_color=bool(os.environ.get("NO_COLOR"))).print(table)
+        table.add_row(*(Text(row[at]) for at in shown))
+    console.print(table)
 
 
 def readable(style: Style, cell: object) -> str:
     """Return a cell as a person reads it."""
     if style is Style.LONG and len(str(cell)) > 2 * END + 1:
         return f"{str(cell)[:END]}…{str(cell)[-END:]}"
+    if style is Style.TIME:
+        return str(cell)[:MINUTES].replace("T", " ")
     return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)
 
 

@@ -13,7 +13,7 @@ from mlreg.cli import charts
 from mlreg.cli.options import Limit, Where, open_experiments, register
 from mlreg.cli.output import Printer, View, save
 from mlreg.errors import UsageError
-from mlreg.registry.plotting import STEP, Chosen, Curve, Table, curves, table
+from mlreg.registry.plotting import STEP, Chosen, Curve, Table, curves, metric_of, table
 
 
 class Kind(Enum):
@@ -34,9 +34,14 @@ class X(Enum):
 
 def plot(
     out: Printer,
-    refs: Annotated[list[str] | None, typer.Argument(metavar="[REF...]", help="Runs, open ones too.")] = None,
+    refs: Annotated[
+        list[str] | None, typer.Argument(metavar="[REF...]", help="Runs, open ones too; exp/NAME: all its runs.")
+    ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option("-m", "--metric", metavar="NAME", help="A metric; of other kinds, facts.")
+        list[str] | None,
+        typer.Option(
+            "-m", "--metric", metavar="NAME", help="A metric, by default that of the goal; of other kinds, facts."
+        ),
     ] = None,
     kind: Annotated[Kind, typer.Option("--kind", help="What to draw.")] = Kind.LINE,
     exp: Annotated[str, typer.Option("--exp", metavar="EXPERIMENT", help="Its runs.")] = "",
@@ -51,26 +56,25 @@ def plot(
 ) -> None:
     """Draw runs: curves of a metric, or facts of many runs, here or into a file.
 
+    exp/NAME alone stands for all its runs, as --exp NAME does; exp/NAME@latest for the newest.
+
     Examples:
 
-      mlreg plot --exp churn -m loss --smooth 0.6 --logy
+      mlreg plot exp/churn -m loss --smooth 0.6 --logy
+
+      mlreg plot exp/churn@latest exp/churn@latest~1
 
       mlreg plot --exp churn --kind scatter -m params.lr -m metrics.auc --out lr.svg
     """
     chosen = Chosen(refs or (), exp, where, limit)
     place = open_experiments().place
     if kind is Kind.LINE:
-        found = curves(place, chosen, _one(metric), x.value, smooth)
-        out.show("plot", found, _line_view(found, _one(metric), x.value, logy, path))
+        name = metric_of(place, chosen, metric or ())
+        found = curves(place, chosen, name, x.value, smooth)
+        out.show("plot", found, _line_view(found, name, x.value, logy, path))
     else:
         facts = table(place, chosen, _several(metric, kind))
         out.show("plot-table", facts, _table_view(facts, kind, path))
-
-
-def _one(metrics: Sequence[str] | None) -> str:
-    if len(metrics or ()) != 1:
-        raise UsageError("no_metric", "say which one metric is drawn", fix="-m loss")
-    return (metrics or [""])[0].removeprefix("metrics.")
 
 
 def _several(facts: Sequence[str] | None, kind: Kind) -> Sequence[str]:
@@ -96,12 +100,17 @@ def _table_view(found: Table, kind: Kind, path: Path | None) -> View:
         drawers = {Kind.SCATTER: charts.scatter, Kind.HIST: charts.histogram, Kind.PARALLEL: charts.parallel}
         return View((), (), found.refs, lines=list(drawers[kind](found)))
     if kind is not Kind.SCATTER:
-        fix = f"mlreg report -o {path}" if kind is Kind.PARALLEL else "leave --out out"
+        page = f"mlreg report {' '.join(_experiments(found))} -o {path.with_suffix('.html')}"
+        fix = page if kind is Kind.PARALLEL else "leave --out out"
         raise UsageError("bad_picture", f"{kind.value} is drawn on the terminal only", fix=fix)
     from mlreg.web import svg
 
     _write(path, svg.scatter(found), " and ".join(found.keys))
     return View((), (), found.refs, f"drew {path}")
+
+
+def _experiments(found: Table) -> list[str]:
+    return sorted({ref.partition("@")[0] for ref in found.refs})
 
 
 def _write(path: Path, picture: str, title: str) -> None:

@@ -27,6 +27,7 @@ def report(
     """Write one HTML file on runs and versions, which opens anywhere, without a network.
 
     A table with filter and sort, curves, params that differ, scatter, parallel coordinates, lineage, cards and notes.
+    exp/NAME alone stands for all its runs, as --exp NAME does; exp/NAME@latest for the newest.
 
     Examples:
 

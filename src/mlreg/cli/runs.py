@@ -13,8 +13,8 @@ import typer
 
 from mlreg.cli import run_views
 from mlreg.cli.metadata import read_inputs, read_metadata
-from mlreg.cli.options import Inputs, Limit, Where, open_experiments, register
-from mlreg.cli.output import Mode, Printer, note
+from mlreg.cli.options import DespiteTaint, Inputs, Limit, Where, open_experiments, register
+from mlreg.cli.output import Mode, Printer, note, warn
 from mlreg.config import RUN, Config
 from mlreg.errors import UsageError
 from mlreg.registry import searching_runs
@@ -35,6 +35,9 @@ Group = Annotated[
 Params = Annotated[list[str] | None, typer.Option("--param", metavar="K=V", help="A param; V is JSON or text.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="K=V", help="A label.")]
 Description = Annotated[str, typer.Option("-m", "--message", metavar="TEXT", help="What the run is for.")]
+
+PARAM, LABEL = "--param lr=0.1", "--label team=growth"
+"""How they are typed."""
 
 runs = typer.Typer(no_args_is_help=True, help="Runs of experiments: start, log to, end, run commands as, list.")
 experiments = typer.Typer(no_args_is_help=True, help="Experiments: list them, and say which run is better.")
@@ -61,6 +64,7 @@ def start(
     label: Labels = None,
     inputs: Inputs = None,
     message: Description = "",
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Start a run, and print its id. It stays open until `mlreg run finish`.
 
@@ -77,16 +81,17 @@ def start(
         run_name=name,
         group=group,
         parent=parent,
-        params=_read(param),
-        tags=_read(label),
+        params=_read(param, PARAM),
+        tags=_read(label, LABEL),
         inputs=read_inputs(inputs or ()),
+        despite_taint=despite_taint,
     )
     result = registry.get_run(run.id)
     out.show("run", result, run_views.started(result))
 
 
-def _read(pairs: Iterable[str] | None) -> dict[str, Any]:
-    return read_metadata(pairs or (), ())
+def _read(pairs: Iterable[str] | None, example: str) -> dict[str, Any]:
+    return read_metadata(pairs or (), (), example=example)
 
 
 @register(runs)
@@ -118,14 +123,14 @@ def _typed() -> IO[bytes] | None:
 @register(runs)
 def param(out: Printer, pairs: Pairs = None, run: RunOption = "") -> None:
     """Log params of a run. Each has one value: another one is refused."""
-    _attached(run).log_params(_read(pairs))
+    _attached(run).log_params(_read(pairs, "mlreg run param lr=0.1"))
     _show(out, run)
 
 
 @register(runs)
 def label(out: Printer, pairs: Pairs = None, run: RunOption = "") -> None:
     """Label a run that is open; `mlreg label` does it with one that has ended."""
-    _attached(run).set_tags(_read(pairs))
+    _attached(run).set_tags(_read(pairs, "mlreg run label team=growth"))
     _show(out, run)
 
 
@@ -150,6 +155,7 @@ def finish(
 ) -> None:
     """End a run, and seal it: it becomes a version of its experiment."""
     result = open_experiments().end(_named(run), status, reason)
+    warn(run_views.doubts(result))
     out.show("run", result, run_views.sealed(result))
 
 
@@ -164,6 +170,7 @@ def resume(
       mlreg run log auc=0.91 --run $(mlreg run resume 0199ab3f)
     """
     result = open_experiments().reopen(run)
+    warn(run_views.doubts(result))
     out.show("run", result, run_views.started(result))
 
 
@@ -201,6 +208,7 @@ def execute_(
     label: Labels = None,
     message: Description = "",
     no_diff: Annotated[bool, typer.Option("--no-diff", help="Keep no diff of the code: it may hold secrets.")] = False,
+    despite_taint: DespiteTaint = "",
 ) -> None:
     """Run a command as a run: with its code, environment, output, load, exit code, and what it makes.
 
@@ -214,8 +222,9 @@ def execute_(
     """
     from mlreg.registry.executing import Start, execute
 
-    given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param), _read(label))
-    begun = Start(experiment, command or (), *given, keeps_diff=Config().keeps_diff and not no_diff)
+    given = (read_inputs(inputs or ()), output or (), name, group, message, _read(param, PARAM), _read(label, LABEL))
+    keeps_diff = Config().keeps_diff and not no_diff
+    begun = Start(experiment, command or (), *given, keeps_diff=keeps_diff, despite_taint=despite_taint)
     result = execute(open_experiments(), begun, _streams(out), os.environ)
     _tell(out, result)
     raise typer.Exit(result.exit_code)
@@ -258,6 +267,7 @@ def ls(
       mlreg run ls churn --columns metrics.auc,params.lr,labels.team
     """
     result = searching_runs.search(open_experiments().place, experiment, where, sort, limit)
+    warn(run_views.unknown(result, columns))
     out.show("run-ls", result, run_views.listed(result, columns))
 
 

@@ -40,7 +40,7 @@ def set_(
 
       mlreg meta set model/detector@1.0.0 metrics.map=0.91 -m 'measured on the clean split'
     """
-    changes = read_metadata(pairs or (), meta_file or ())
+    changes = read_metadata(pairs or (), meta_file or (), example="metrics.map=0.93")
     _show(annotating.correct(open_registry(), ref, changes, (), message), "corrected", out)
 
 
@@ -75,7 +75,7 @@ def label(
 
       mlreg label model/detector team=vision
     """
-    labels = read_metadata(pairs or (), ())
+    labels = read_metadata(pairs or (), (), example="team=vision")
     result = annotating.label(open_registry(), ref, labels, remove or (), message)
     _show(result, "labelled", out)
 

@@ -21,7 +21,8 @@ def taint(
 ) -> None:
     """Say that something is wrong with a version: it is tainted, and everything that was made from it.
 
-    `get`, `tag`, `copy` and `add --tag` refuse what is tainted with exit code 15, unless --despite-taint says why.
+    `get`, `cat`, `export`, `tag`, `copy`, `add --tag` and `run start` refuse what is tainted with exit code 15, unless
+    --despite-taint says why; `run exec` does, too, before it starts anything.
 
     Example:
 

@@ -30,8 +30,7 @@ def added(result: results.Added) -> View:
 
 def doubts(result: results.Added) -> list[str]:
     """What someone who adds a version should look at: keys that are perhaps misspelt, and taints."""
-    taints = (f"it is tainted by {taint.ref}: {taint.reason}" for taint in result.version.taints)
-    return [*result.hints, *taints]
+    return [*result.hints, *map(drawing.tainted_because, result.version.taints)]
 
 
 def noted(note: results.NoteInfo) -> View:
@@ -123,7 +122,7 @@ def version(info: results.VersionInfo) -> View:
         ("author", info.author),
         ("time", info.time),
         ("message", info.message),
-        *(("tainted", f"{one.reason} ({one.ref}, {one.author}, {one.time})") for one in info.taints),
+        *(("tainted", drawing.tainted_by(one)) for one in info.taints),
         *([("deprecated", info.deprecated)] if info.deprecated else []),
         *([("frozen", "yes")] if info.frozen else []),
         *([("held", info.held)] if info.held else []),

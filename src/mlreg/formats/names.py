@@ -224,6 +224,16 @@ class Entry(NamedTuple):
         return cls(KIND_WORDS[word], name)
 
 
+def with_kind(kind: str, name: str) -> str:
+    """Return a name with its kind in front, where it may stand already: no name begins with such a word.
+
+    >>> with_kind("data", "frames"), with_kind("data", "datasets/frames")
+    ('data/frames', 'data/frames')
+    """
+    word, slash, rest = name.partition("/")
+    return f"{kind}/{rest if slash and KIND_WORDS.get(word) == kind else name}"
+
+
 def is_entry(entry: Entry) -> bool:
     """Tell whether kind and name of an entry are legal."""
     return entry.kind in KINDS and not _name_fault(entry.name)

@@ -5,7 +5,7 @@
 
     selector   base followed by steps
     base       a version, a tag, `latest`, or 8 to 64 hexadecimal digits of an id
-    steps      ~N       N versions back; ~ alone is ~1
+    steps      ~N       N versions back, of an experiment N runs; ~ alone is ~1
                ^ROLE    the input in that role; ^ alone is the only input
                @{N}     what the tag pointed to N moves ago
                @{TIME}  what it pointed to then: 2026-03-01, 2026-03-01T12:00:00Z
@@ -30,6 +30,7 @@ from mlreg.formats.names import (
     is_id_prefix,
     is_version_text,
     quoted,
+    with_kind,
 )
 from mlreg.formats.paths import check_path
 from mlreg.formats.run import is_run_version
@@ -122,6 +123,24 @@ def parse_ref(text: str) -> Ref:
         why = f"{error.message}: {error.why}" if error.why else error.message
         fix = f"write it like {EXAMPLE}"
         raise UsageError("bad_ref", f"{quoted(text)} is not a ref", why=why, fix=fix) from error
+
+
+def ref_of_version(kind: str, name: str, version: str) -> str:
+    """Return a ref of what is named in Python by its name, with its kind or without, and its version.
+
+    >>> ref_of_version("data", "frames", "golden"), ref_of_version("data", "data/frames", "golden")
+    ('data/frames@golden', 'data/frames@golden')
+
+    Raises:
+        UsageError: `bad_name`, the name has a version in it.
+    """
+    entry, at, given = name.partition("@")
+    if at:
+        fix = f"write {quoted(entry)}, {quoted(given)}"
+        raise UsageError(
+            "bad_name", f"{quoted(name)} is more than a name", why="the version is said by itself", fix=fix
+        )
+    return f"{with_kind(kind, name)}@{version}"
 
 
 def split_place(text: str) -> tuple[str, str]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
 from typing import Protocol
 
+from mlreg.errors import IntegrityError
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.pack import Sort
@@ -18,6 +21,8 @@ from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
 Wanted = tuple[Sort, ObjectId]
+LOOKED_AT = 20
+"""Versions that are looked at for one with the same files."""
 
 
 def versions_of(view: View, entry: Entry) -> dict[str, RefState]:
@@ -58,6 +63,25 @@ def sealed_versions(view: View, entry: Entry, run: str) -> list[str]:
     """Return the names under which a run was sealed, removed ones too, the last one last."""
     found = [leaf_of(ref) for ref in view.refs(f"version/{entry}/{run}")]
     return sorted((leaf for leaf in found if id_in(leaf) == run), key=order)
+
+
+def twin_of(repository: Repository, entry: Entry, version: str, tree: str) -> str:
+    """Return which of the last few versions before one has the same files; empty if none, or the one before.
+
+    Args:
+        repository: refreshed.
+        entry: as the log names it.
+        version: of it.
+        tree: id of its files.
+    """
+    live = (ref for ref in newest_first(repository.log.view, entry, version) if ref.target)
+    before = {leaf_of(ref): ref.target for ref in islice(live, LOOKED_AT) if ref.target}
+    # Of those that cannot be read, someone else will hear.
+    with suppress(IntegrityError):
+        commits = read_commits(repository, before.values())
+        same = [version for version, target in before.items() if str(commits[target].tree) == tree]
+        return same[0] if same and same[0] != next(iter(before)) else ""
+    return ""
 
 
 def leaf_of(ref: RefState) -> str:

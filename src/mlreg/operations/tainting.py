@@ -88,6 +88,11 @@ class Taints:
         found = ((about, _taint(view, about, stated)) for about, stated in view.tainted().items())
         self._sources = {about: taint for about, taint in found if taint}
 
+    @property
+    def sources(self) -> Collection[Taint]:
+        """The taints, each of the version that was tainted."""
+        return self._sources.values()
+
     def of_each(self, ids: Iterable[CommitId]) -> dict[CommitId, tuple[Taint, ...]]:
         """Return, for each version, its own taint and those of all that it was made from, the oldest first."""
         wanted = list(ids)
@@ -102,7 +107,7 @@ class Taints:
         for taint, sources in self._met(commits, {*wanted, *users}).items():
             for commit_id in _reached(sources, users) & found.keys():
                 found[commit_id].append(taint)
-        return {commit_id: tuple(sorted(some, key=_age)) for commit_id, some in found.items()}
+        return {commit_id: tuple(sorted(some, key=age)) for commit_id, some in found.items()}
 
     def _met(self, commits: Mapping[CommitId, Commit], ids: Collection[CommitId]) -> dict[Taint, list[CommitId]]:
         """Return the taints of commits themselves; of one that cannot be read, that of the name it has here."""
@@ -119,7 +124,8 @@ class Taints:
         return found
 
 
-def _age(taint: Taint) -> tuple[str, str]:
+def age(taint: Taint) -> tuple[str, str]:
+    """Return what taints are ordered by, the oldest first."""
     return taint.time, taint.ref
 
 
@@ -157,7 +163,7 @@ def refuse_tainted(repository: Repository, ids: Iterable[CommitId], shown: str, 
     """
     is_wanted = bool(despite.strip())
     read = readable_commits if is_wanted else present_commits
-    taints = sorted({one for some in Taints(repository, read).of_each(ids).values() for one in some}, key=_age)
+    taints = sorted({one for some in Taints(repository, read).of_each(ids).values() for one in some}, key=age)
     if taints and not is_wanted:
         raise _tainted(shown, taints)
     return bool(taints)
@@ -174,7 +180,7 @@ def _tainted(shown: str, taints: list[Taint]) -> TaintedError:
         fix=(
             f"use what was not made from {first.ref}",
             *(f"if it is well again: mlreg untaint {taint.ref}" for taint in taints[:3]),
-            "if it must be: --despite-taint 'WHY', which is kept",
+            "if it must be: --despite-taint 'WHY', in Python despite_taint=\"WHY\"; it is kept",
         ),
     )
 

@@ -58,7 +58,7 @@ class _Step(NamedTuple):
         return self.before.quality - self.after.quality if self.after.quality < self.before.quality else 0.0
 
 
-def blame(place: Place, text: str, metric: str, direction: str = "", limit: int = 0) -> Blame:
+def blame(place: Place, text: str, metric: str = "", direction: str = "", limit: int = 0) -> Blame:
     """Return where a metric got worse on the way to a run or a version, and what changed there.
 
     The way to a run are the finished runs of its experiment that began before it; that to a version are the versions
@@ -67,15 +67,16 @@ def blame(place: Place, text: str, metric: str, direction: str = "", limit: int 
     Args:
         place: where.
         text: a ref.
-        metric: its name.
+        metric: its name; by default that of the goal of the experiment.
         direction: `min` or `max`, which is better; empty for the goal of the experiment, or what the name says.
         limit: the most falls that are returned, the largest ones; 0 for all.
 
     Raises:
         NotFoundError: `ref_not_found`, `ref_ambiguous`, `run_missing`; `no_such_metric`.
-        UsageError: `bad_direction`; `no_direction`, nothing says whether small or large values are better.
+        UsageError: `no_metric`; `bad_direction`; `no_direction`, nothing says whether small or large values are better.
     """
     way = _way(place, text)
+    metric = metric or _goal(place, way)
     if not any(f"{METRICS}{metric}" in run.facts for run in way):
         raise _no_metric(way, metric)
     better, by = _direction(place, way, metric, direction)
@@ -91,6 +92,20 @@ def blame(place: Place, text: str, metric: str, direction: str = "", limit: int 
         passed_over=len(way) - len(points),
         falls=tuple(_fall(step, steps, points) for step in falls[: limit or None]),
     )
+
+
+def _goal(place: Place, way: Sequence[Measured]) -> str:
+    """Return the metric that counts, if one is declared to."""
+    goals = list(goals_of(place, way))
+    if len(goals) == 1:
+        return goals[0]
+    why = f"the goals are {', '.join(goals)}" if goals else "there is no goal that says which one counts"
+    fix = (*(f"-m {name}" for name in (goals or _known(way))[:3]), "mlreg exp set-goal EXPERIMENT METRIC min|max")
+    raise UsageError("no_metric", "say which metric got worse", why=why, fix=fix)
+
+
+def _known(way: Iterable[Measured]) -> list[str]:
+    return sorted({key.removeprefix(METRICS) for run in way for key in run.facts if key.startswith(METRICS)})
 
 
 def _direction(place: Place, way: Iterable[Measured], metric: str, asked: str) -> tuple[str, str]:
@@ -109,7 +124,7 @@ def _direction(place: Place, way: Iterable[Measured], metric: str, asked: str) -
 
 
 def _no_metric(way: Sequence[Measured], metric: str) -> NotFoundError:
-    known = sorted({key.removeprefix(METRICS) for run in way for key in run.facts if key.startswith(METRICS)})
+    known = _known(way)
     why = f"the metrics are {', '.join(known[:20]) or 'none'}"
     fix = tuple(f"use -m {name}" for name in known[:3]) or (f"mlreg show {way[-1].ref}",)
     return NotFoundError("no_such_metric", f"nothing up to {way[-1].ref} has a metric {metric!r:.80}", why=why, fix=fix)
@@ -120,7 +135,7 @@ def _no_metric(way: Sequence[Measured], metric: str) -> NotFoundError:
 
 def _way(place: Place, text: str) -> list[Measured]:
     """Return what leads to what a ref names, the oldest first, and that itself at the end."""
-    remote = parse_ref(ref_of(text)).remote
+    remote = parse_ref(ref_of(place, text)).remote
     if remote is not None:
         there = _way(Place(place.registry.elsewhere(remote)), text.removeprefix(f"{remote}::"))
         return [run._replace(ref=f"{remote}::{run.ref}") for run in there]

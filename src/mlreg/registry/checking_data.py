@@ -20,7 +20,7 @@ from mlreg.quality.inferring import microseconds
 from mlreg.quality.rules import Rule, read_rules
 from mlreg.quality.tables import TableFile, form_by_name, table_file
 from mlreg.registry.getting import Finds
-from mlreg.registry.profiling import is_path, stored_table
+from mlreg.registry.profiling import find_data, is_path, stored_table
 
 SHOWN = 3
 """Rules that a refusal names."""
@@ -74,7 +74,7 @@ def data_check(registry: Ruled, text: str, documents: Mapping[str, object], now:
         UnsupportedError: `missing_extra`, for Parquet without DuckDB.
         NotFoundError: `file_missing`, and what else a ref may raise.
     """
-    documents = documents or ({} if is_path(text) else registry.rules_of(registry.find(text)[2].entry))
+    documents = documents or ({} if is_path(text) else registry.rules_of(find_data(registry, text)[2].entry))
     if not documents:
         fix = ("--rules FILE", "mlreg config set registry.data.rules FILE")
         raise UsageError("no_rules", f"there are no rules for {text}", why="registry.data.rules is not set", fix=fix)
@@ -141,7 +141,7 @@ def tables_of(registry: Finds, text: str) -> Tables:
 
 
 def _tables_in(registry: Finds, text: str) -> Tables:
-    repository, ref, target = registry.find(text)
+    repository, ref, target = find_data(registry, text)
     shelved = [
         Shelved(file.path, partial(stored_table, repository, file, form, f"{target}:{file.path}"))
         for file in registry.files_of(repository, target, ref.path)

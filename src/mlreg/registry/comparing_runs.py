@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
-from mlreg.errors import RefusedError, UsageError
+from mlreg.errors import NotFoundError, RefusedError, UsageError
 from mlreg.formats.expression import Field, SortKey
 from mlreg.formats.matching import sorted_by
+from mlreg.formats.names import quoted
 from mlreg.operations.run_facts import as_number
 from mlreg.operations.spread import spread_of
 from mlreg.registry import gating
@@ -28,10 +29,12 @@ from mlreg.registry.measured import (
     spelled_out,
 )
 from mlreg.registry.run_place import Place
-from mlreg.registry.searching_runs import best_first, key_of
+from mlreg.registry.searching_runs import best_first, experiment_in, key_of, near_to
 
 LOAD = "system/"
 """What the names of metrics begin with that tell of the machine."""
+PARAMS = "params."
+ALL = "*"
 EVALUATION = ("eval", "evaluation", "test", "val", "validation")
 """Roles of inputs on which metrics are measured."""
 
@@ -45,9 +48,9 @@ class Question(NamedTuple):
     top: int = 0
     """Only so many runs of the experiment, the best ones; 0 for all."""
     where: str = ""
-    metrics: str = "*"
-    """Pattern of the metrics that are shown."""
-    params: str = "*"
+    metrics: Sequence[str] = ()
+    """Patterns of the metrics that are shown, perhaps several with `,` between; all but the load, if there is none."""
+    params: Sequence[str] = ()
     baseline: str = ""
     """Ref; by default the first run."""
     group_by: Sequence[str] = ()
@@ -73,12 +76,13 @@ def compare(place: Place, question: Question) -> Comparison:
     warnings = _warnings(runs)
     if warnings and question.is_strict:
         raise RefusedError("not_comparable", "the metrics cannot be compared", why="; ".join(warnings))
-    metrics = _metrics(goals_of(place, runs), facts, baseline, question.metrics)
+    shown = _patterns(question.metrics, METRICS, facts)
+    metrics = _metrics(goals_of(place, runs), facts, baseline, shown)
     failed = gating.failing(question.gate, facts, baseline) if question.gate else {}
     return Comparison(
         runs=tuple(ComparedRun(run.ref, run.name, run.status, run.started) for run in runs),
         baseline=runs[baseline].ref,
-        params=tuple(_differing(facts, ("params.",), question.params)),
+        params=tuple(_differing(facts, (PARAMS,), _patterns(question.params, PARAMS, facts))),
         metrics=tuple(metrics),
         surroundings=tuple(_differing(facts, SURROUNDINGS)),
         group_by=tuple(question.group_by),
@@ -94,16 +98,22 @@ def compare(place: Place, question: Question) -> Comparison:
 
 
 def _runs(place: Place, question: Question) -> list[Measured]:
-    found = [measured(place, ref) for ref in question.refs]
+    found: list[Measured] = []
+    for ref in question.refs:
+        whole = experiment_in(ref)
+        found.extend(_of_experiment(place, whole, question) if whole else [measured(place, ref)])
     if question.experiment or not question.refs:
-        best = best_first(place, question.experiment, question.where, question.top)
-        found.extend(of_run(place, info) for info in best)
+        found.extend(_of_experiment(place, question.experiment, question))
     by_ref = {run.ref: run for run in found}
     if not by_ref:
         raise UsageError(
             "nothing_to_compare", "there is no run to compare", fix=("mlreg run ls", "mlreg compare --exp EXPERIMENT")
         )
     return list(by_ref.values())
+
+
+def _of_experiment(place: Place, experiment: str, question: Question) -> Iterator[Measured]:
+    return (of_run(place, info) for info in best_first(place, experiment, question.where, question.top))
 
 
 def _baseline(place: Place, runs: Sequence[Measured], question: Question) -> int:
@@ -123,21 +133,43 @@ def _baseline(place: Place, runs: Sequence[Measured], question: Question) -> int
 # How they differ.
 
 
-def _differing(facts: Sequence[Mapping[str, Any]], prefixes: tuple[str, ...], pattern: str = "*") -> list[ComparedFact]:
+def _patterns(texts: Sequence[str], section: str, facts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the patterns that are asked for; one that fits nothing is refused, as it is misspelt."""
+    known = {key.removeprefix(section) for some in facts for key in some if key.startswith(section)}
+    patterns = [one.strip().removeprefix(section) for text in texts for one in text.split(",") if one.strip()]
+    for pattern in patterns:
+        if pattern != ALL and not any(fnmatchcase(name, pattern) for name in known):
+            raise _no_such(pattern, section.removesuffix("."), sorted(known))
+    return patterns
+
+
+def _no_such(pattern: str, words: str, known: Sequence[str]) -> NotFoundError:
+    why = f"the {words} are {', '.join(known[:20]) or 'none'}"
+    fix = tuple(f"--{words} {name}" for name in near_to(pattern, known) or known[:3]) or "mlreg run ls"
+    what = f"nothing that is compared has {words} like {quoted(pattern)}"
+    return NotFoundError("no_such_metric" if f"{words}." == METRICS else "no_such_fact", what, why=why, fix=fix)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _differing(
+    facts: Sequence[Mapping[str, Any]], prefixes: tuple[str, ...], patterns: Sequence[str] = ()
+) -> list[ComparedFact]:
     return [
         ComparedFact(key, tuple(some.get(key) for some in facts))
         for key in differing(facts, prefixes)
-        if fnmatchcase(key.partition(".")[2], pattern)
+        if _fits(key.partition(".")[2], patterns)
     ]
 
 
 def _metrics(
-    goals: Mapping[str, str], facts: Sequence[Mapping[str, Any]], baseline: int, pattern: str
+    goals: Mapping[str, str], facts: Sequence[Mapping[str, Any]], baseline: int, patterns: Sequence[str]
 ) -> list[ComparedMetric]:
     names = {key.removeprefix(METRICS) for some in facts for key in some if key.startswith(METRICS)}
-    shown = sorted(
-        name for name in names if fnmatchcase(name, pattern) and (pattern != "*" or not name.startswith(LOAD))
-    )
+    is_chosen = bool({*patterns} - {ALL})
+    shown = sorted(name for name in names if _fits(name, patterns) and (is_chosen or not name.startswith(LOAD)))
     found = []
     for name in shown:
         values, better = tuple(some.get(f"{METRICS}{name}") for some in facts), better_in(goals, name)

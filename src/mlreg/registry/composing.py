@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlreg.errors import UsageError
+from mlreg.formats.annotation import merge_patch
 from mlreg.formats.paths import check_path
+from mlreg.formats.plain import plain
 from mlreg.formats.tree import File
 from mlreg.operations.scanning import Source, Stored, named_path, sources_below
 from mlreg.operations.selecting import Patterns, Selection
 from mlreg.registry.getting import Finds
+from mlreg.registry.results import VersionInfo
 
 
 class Parts(NamedTuple):
@@ -26,7 +29,7 @@ class Parts(NamedTuple):
     at: str = ""
     """The directory of the version below which all of these go."""
     onto: str = ""
-    """Ref of a version whose files the new one has, too, unless others take their places."""
+    """Ref of a version whose files and metadata the new one has, too, unless others take their places."""
     replaces: bool = False
     """Whether files of that version go that are at `at` and are not put there again."""
 
@@ -64,6 +67,26 @@ def compose(registry: Finds, paths: Sequence[str | Path], parts: Parts) -> list[
         check_path(parts.at)
         found = [source._replace(path=f"{parts.at}/{source.path}") for source in found]
     return list(_put_onto(registry, parts, found)) if parts.onto else found
+
+
+def changed_metadata(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a version that goes onto another one: that one's, and what is said otherwise.
+
+    >>> changed_metadata({"license": "MIT", "splits": {"train": "a"}}, {"license": None, "splits": {"test": "b"}})
+    {'splits': {'train': 'a', 'test': 'b'}}
+    """
+    merged: dict[str, Any] = merge_patch(base, plain(dict(changes)))
+    return merged
+
+
+def doubts_of(base: VersionInfo, version: VersionInfo) -> Iterator[str]:
+    """Yield what is wrong with a version whose files another one of its entry has, too, and which is its past."""
+    known = {taint.ref for taint in version.taints}
+    return (
+        f"{base.ref}, whose files it has, is tainted by {taint.ref}: {taint.reason}"
+        for taint in base.taints
+        if taint.ref not in known
+    )
 
 
 def _taken(registry: Finds, parts: Parts) -> Iterator[Source]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlreg.errors import NoRepositoryError, UsageError
+from mlreg.formats.names import with_kind
+from mlreg.formats.ref import ref_of_version
 from mlreg.formats.versions import AUTO
 from mlreg.operations.checkout import checkout
 from mlreg.operations.opened_file import OpenedFile
@@ -68,7 +70,7 @@ class DataRegistry:
         Args:
             data: a path, a list of paths, bytes, a table of pandas, Arrow or Polars, or a mapping from paths in the
                 version to any of these. A table becomes Parquet.
-            name: `frames`, without the kind.
+            name: `frames`; here and everywhere `data/frames` will do, too.
             version: by default the day, and `.1` and so on behind it for more of a day. Registering the same
                 content again is no error, and makes no new version.
             metadata: JSON values, such as description, license, schema and splits.
@@ -86,7 +88,7 @@ class DataRegistry:
         handed = frames.sources_of(data)
         self._make_repository()
         added = self.registry.register(
-            f"data/{name}",
+            with_kind("data", name),
             handed.sources,
             handed.form,
             version=version or ("" if bump else AUTO),
@@ -176,11 +178,11 @@ class DataRegistry:
         Raises:
             NotFoundError: `ref_not_found`, `path_not_found`.
         """
-        return self.registry.files(f"data/{name}@{version}" + f":{path}" * bool(path))
+        return self.registry.files(ref_of_version("data", name, version) + f":{path}" * bool(path))
 
     def _files(self, name: str, version: str, despite_taint: str) -> VersionFiles:
         """Return the files of a version that may be read, and keep that it is."""
-        found = VersionFiles(self.registry, f"data/{name}@{version}")
+        found = VersionFiles(self.registry, ref_of_version("data", name, version))
         self.registry.allow(found.repository, found.target, despite_taint)
         self.registry.used(found.repository, found.target, "api")
         return found
@@ -197,11 +199,11 @@ class DataRegistry:
 
     def get_info(self, name: str, version: str = "latest") -> VersionInfo:
         """Return what is known of a version: id, metadata, inputs, tags, author, time."""
-        return self.registry.show(f"data/{name}@{version}")
+        return self.registry.show(ref_of_version("data", name, version))
 
     def list_datasets(self, pattern: str = "*") -> list[EntryInfo]:
         """Return the datasets whose name matches a shell pattern, sorted by name."""
-        return self.registry.entries(f"data/{pattern}")
+        return self.registry.entries(with_kind("data", pattern))
 
     def list_versions(self, name: str) -> list[VersionInfo]:
         """Return the versions of a dataset, the newest first.
@@ -209,7 +211,7 @@ class DataRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
         """
-        return self.registry.versions(f"data/{name}")
+        return self.registry.versions(with_kind("data", name))
 
     def diff(self, name: str, version: str, other: str = "latest") -> Difference:
         """Return what differs between two versions of a dataset: files, also those that were renamed, and metadata.
@@ -219,7 +221,7 @@ class DataRegistry:
         """
         from mlreg.registry.comparing import compare
 
-        return compare(self.registry, f"data/{name}@{version}", f"data/{name}@{other}")
+        return compare(self.registry, ref_of_version("data", name, version), ref_of_version("data", name, other))
 
     def profile(self, name: str, version: str = "latest", path: str = "") -> Profile:
         """Say what a dataset, or what is at a path in it, is like: rows, columns, values, files.
@@ -231,7 +233,7 @@ class DataRegistry:
         """
         from mlreg.registry.profiling import profile
 
-        return profile(self.registry, f"data/{name}@{version}" + f":{path}" * bool(path))
+        return profile(self.registry, ref_of_version("data", name, version) + f":{path}" * bool(path))
 
     def drift(self, name: str, before: str, after: str = "latest", threshold: float = 0.0) -> DataDrift:
         """Say how the data of a version differ from those of another one: schema, values, distributions.
@@ -243,7 +245,9 @@ class DataRegistry:
         """
         from mlreg.registry.drifting import data_drift
 
-        return data_drift(self.registry, f"data/{name}@{before}", f"data/{name}@{after}", threshold)
+        return data_drift(
+            self.registry, ref_of_version("data", name, before), ref_of_version("data", name, after), threshold
+        )
 
     def check(self, name: str, version: str = "latest", rules: Mapping[str, object] | None = None) -> DataCheck:
         """Ask whether a dataset keeps rules, by default those of the settings.
@@ -255,7 +259,7 @@ class DataRegistry:
         """
         from mlreg.registry.checking_data import data_check
 
-        return data_check(self.registry, f"data/{name}@{version}", {"rules": rules} if rules else {})
+        return data_check(self.registry, ref_of_version("data", name, version), {"rules": rules} if rules else {})
 
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.
@@ -263,7 +267,7 @@ class DataRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
         """
-        return self.registry.lineage(f"data/{name}@{version}")
+        return self.registry.lineage(ref_of_version("data", name, version))
 
     def used_by(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything that was made from it, depth first: the models and runs that used it.
@@ -273,7 +277,7 @@ class DataRegistry:
         """
         from mlreg.registry.tracing import lineage
 
-        return lineage(self.registry, f"data/{name}@{version}", direction="down")
+        return lineage(self.registry, ref_of_version("data", name, version), direction="down")
 
     # Changes.
 
@@ -292,7 +296,7 @@ class DataRegistry:
             TaintedError: `tainted`.
             UsageError: `bad_tag`.
         """
-        return self.registry.tag(f"data/{name}@{version}", tag, message, despite_taint=despite_taint)
+        return self.registry.tag(ref_of_version("data", name, version), tag, message, despite_taint=despite_taint)
 
     def taint(self, name: str, version: str, reason: str) -> Annotated:
         """Say that something is wrong with a version: it is tainted, and everything that was made from it.
@@ -303,7 +307,7 @@ class DataRegistry:
         """
         from mlreg.registry.tainting import taint
 
-        return taint(self.registry, f"data/{name}@{version}", reason)
+        return taint(self.registry, ref_of_version("data", name, version), reason)
 
     def untaint(self, name: str, version: str, message: str = "") -> Annotated:
         """Take the taint of a version back; those of what it was made from stay.
@@ -313,7 +317,7 @@ class DataRegistry:
         """
         from mlreg.registry.tainting import untaint
 
-        return untaint(self.registry, f"data/{name}@{version}", message)
+        return untaint(self.registry, ref_of_version("data", name, version), message)
 
     def delete(self, name: str, version: str, message: str = "") -> Changed:
         """Take a version's name away; its bytes stay, and `mlreg restore` brings it back.
@@ -322,4 +326,4 @@ class DataRegistry:
             NotFoundError: `ref_not_found`.
             RefusedError: `version_tagged`, a tag points to it.
         """
-        return self.registry.remove([f"data/{name}@{version}"], message)
+        return self.registry.remove([ref_of_version("data", name, version)], message)

@@ -75,6 +75,8 @@ class Start(NamedTuple):
     labels: Mapping[str, object] = {}
     keeps_diff: bool = True
     """Whether it is kept how the code differs from its commit."""
+    despite_taint: str = ""
+    """Why it uses what is tainted."""
 
 
 def execute(registry: ExperimentRegistry, start: Start, streams: Streams, environment: Mapping[str, str]) -> Executed:
@@ -144,6 +146,7 @@ def _started(registry: ExperimentRegistry, start: Start) -> Run:
         params=start.params,
         tags=start.labels,
         inputs=start.inputs,
+        despite_taint=start.despite_taint,
     )
     run.say_facts(captured.facts)
     for name, data in captured.files.items():

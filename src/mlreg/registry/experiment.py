@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from mlreg.errors import NoRepositoryError
 from mlreg.formats.commit import Input
-from mlreg.formats.names import Entry
 from mlreg.formats.run import Series, run_id
 from mlreg.operations.clearing import delete
 from mlreg.operations.journaling import Journal, open_journal
@@ -21,6 +20,7 @@ from mlreg.registry.resuming import reopen, resume, said_in
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo
+from mlreg.registry.tainted_runs import say_inputs
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
@@ -88,6 +88,7 @@ class ExperimentRegistry:
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         inputs: Iterable[tuple[str, str]] = (),
+        despite_taint: str = "",
     ) -> Run:
         """Start a run of an experiment.
 
@@ -95,7 +96,7 @@ class ExperimentRegistry:
         others are part of it. A run that is open when the program ends is ended then.
 
         Args:
-            name: of the experiment, `suture_detection`.
+            name: of the experiment, `suture_detection`; here and everywhere `exp/suture_detection` will do, too.
             description: what the run is for.
             run_name: what it is called, besides its id.
             group: of runs that belong together, such as the seeds of one setting.
@@ -103,20 +104,25 @@ class ExperimentRegistry:
             params: logged at once.
             tags: labels, set at once.
             inputs: (role, ref) of what it uses.
+            despite_taint: why it uses what is tainted; it is a fact of the run.
 
         Raises:
+            TaintedError: `tainted`, and nothing was started.
             UsageError: `bad_name`. AccessError, NoSpaceError: the run cannot be kept.
         """
+        name = searching_runs.experiment_named(name).name
         about = {"name": run_name, "description": description, "group": group}
         if self._is_part_of(name, parent):
             run = self.join(self.part_of)
             self._has_joined = True
             run.describe(**about)
-            run.say_all(params or {}, tags or {}, inputs)
+            run.say_all(params or {}, tags or {})
+            say_inputs(self.registry, run, inputs, despite_taint)
             return run
         with self._begun(name, lives=True) as run:
             run.describe(**about, parent=parent or self.part_of)
-            run.say_all(params or {}, tags or {}, inputs)
+            run.say_all(params or {}, tags or {})
+            say_inputs(self.registry, run, inputs, despite_taint)
         return run.live()
 
     def _is_part_of(self, name: str, parent: str) -> bool:
@@ -136,20 +142,21 @@ class ExperimentRegistry:
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         inputs: Iterable[tuple[str, str]] = (),
+        despite_taint: str = "",
     ) -> Run:
         """Start a run that is of no process, and stays open until `end`: the command line logs to it.
 
         Arguments and errors as `start_experiment`.
         """
-        with self._begun(name, lives=False) as run:
+        with self._begun(searching_runs.experiment_named(name).name, lives=False) as run:
             run.describe(name=run_name, description=description, group=group, parent=parent)
-            run.say_all(params or {}, tags or {}, inputs)
+            run.say_all(params or {}, tags or {})
+            say_inputs(self.registry, run, inputs, despite_taint)
         return run
 
     @contextmanager
     def _begun(self, experiment: str, *, lives: bool) -> Iterator[Run]:
         """Yield a new run, which is not there if what is said of it first is refused."""
-        Entry.parse(f"exp/{experiment}")
         self._make_repository()
         run, start = run_id(now(), os.urandom(10)), {"experiment": experiment}
         journal = open_journal(self.place.directory / run, run, now(), start, lives=lives)
@@ -288,7 +295,8 @@ class ExperimentRegistry:
             limit: the most that are returned; 0 for all.
 
         Raises:
-            UsageError: `bad_expression`, `bad_sort`. NotFoundError: `ref_not_found`.
+            UsageError: `bad_expression`, `bad_sort`.
+            NotFoundError: `ref_not_found`; `no_such_fact`, no run has a field of `sort`.
         """
         return searching_runs.search(self.place, experiment, where, sort, limit)
 
@@ -316,8 +324,8 @@ class ExperimentRegistry:
         experiment: str = "",
         top: int = 0,
         where: str = "",
-        metrics: str = "*",
-        params: str = "*",
+        metrics: str | Sequence[str] = (),
+        params: str | Sequence[str] = (),
         baseline: str = "",
         group_by: Sequence[str] = (),
         gate: str = "",
@@ -326,12 +334,12 @@ class ExperimentRegistry:
         """Compare runs, and other versions that have metrics.
 
         Args:
-            refs: of runs and versions; the first is the baseline.
+            refs: of runs and versions; the first is the baseline. `exp/NAME` are all runs of an experiment.
             experiment: whose runs are compared, instead or besides.
             top: only so many of them, the best ones; 0 for all.
             where: as for `list_runs`.
-            metrics: pattern of the metrics that are shown, as in a shell.
-            params: pattern of the params.
+            metrics: patterns of the metrics that are shown, as in a shell: `["auc", "val/*"]` or `"auc,val/*"`.
+            params: patterns of the params.
             baseline: ref of the run that others are compared with.
             group_by: facts, `params.lr`, by which runs are put together.
             gate: what no run may be, `metrics.auc < baseline - 0.01`.
@@ -339,26 +347,27 @@ class ExperimentRegistry:
 
         Raises:
             UsageError: `nothing_to_compare`, `no_baseline`, `bad_expression`, `bad_sort`.
-            NotFoundError: `ref_not_found`, `ref_ambiguous`, `no_goal`.
+            NotFoundError: `ref_not_found`, `ref_ambiguous`, `no_goal`, `no_such_metric`, `no_such_fact`.
             RefusedError: `not_comparable`.
         """
         from mlreg.registry.comparing_runs import Question, compare
 
-        asked = Question(refs, experiment, top, where, metrics, params, baseline, group_by, gate, is_strict)
+        shown, told = ([one] if isinstance(one, str) else one for one in (metrics, params))
+        asked = Question(refs, experiment, top, where, shown, told, baseline, group_by, gate, is_strict)
         return compare(self.place, asked)
 
-    def blame(self, ref: str, metric: str, *, direction: str = "", limit: int = 0) -> Blame:
+    def blame(self, ref: str, metric: str = "", *, direction: str = "", limit: int = 0) -> Blame:
         """Return where a metric got worse on the way to a run or a version, and what changed there.
 
         Args:
             ref: of a run, whose experiment's earlier runs are looked at, or of a version of a model.
-            metric: its name.
+            metric: its name; by default that of the goal of the experiment.
             direction: `min` or `max`, which is better; by default what the goal or the name says.
             limit: the most falls that are returned, the largest ones; 0 for all.
 
         Raises:
             NotFoundError: `ref_not_found`, `ref_ambiguous`, `no_such_metric`.
-            UsageError: `bad_direction`, `no_direction`.
+            UsageError: `no_metric`, `bad_direction`, `no_direction`.
         """
         from mlreg.registry.blaming import blame
 

@@ -50,7 +50,9 @@ class Exported(NamedTuple):
         return (self.ref,)
 
 
-def export(registry: Registry, text: str, form: str, report: Callable[[int], None]) -> Exported:
+def export(
+    registry: Registry, text: str, form: str, report: Callable[[int], None], despite_taint: str = ""
+) -> Exported:
     """Return a version as a document. The same version makes the same document.
 
     Args:
@@ -58,15 +60,18 @@ def export(registry: Registry, text: str, form: str, report: Callable[[int], Non
         text: a ref.
         form: one of `FORMS`.
         report: told about progress, in bytes.
+        despite_taint: why it is wanted though it is tainted; it is kept.
 
     Raises:
         UsageError: `path_in_export`; `no_dataset`, of Croissant; `bad_card`.
+        TaintedError: `tainted`.
         IntegrityError: what must be read is damaged or gone.
     """
     files = VersionFiles(registry, text)
     if parse_ref(text).path is not None:
         fix = f"mlreg export {files.target} --as {form}"
         raise UsageError("path_in_export", f"{text} is a file, and versions are exported", fix=fix)
+    registry.allow(files.repository, files.target, despite_taint)
     made = FORMS[form](files, report)
     found = Exported(str(files.target), form, "", files.info.files, 0, 0, 0, (), made.document)
     return found._replace(

@@ -63,7 +63,7 @@ def measured(place: Place, text: str) -> Measured:
     except NotFoundError as error:
         if error.code != "not_a_run":
             raise
-    repository, ref, target = place.registry.find(ref_of(text))
+    repository, ref, target = place.registry.find(ref_of(place, text))
     commit = present_commits(repository, [target.commit_id])[target.commit_id]
     found = of_version(repository, version_info(repository, target.commit_id, commit))
     return found._replace(ref=f"{ref.remote}::{found.ref}") if ref.remote else found
@@ -97,7 +97,7 @@ def _run_of(repository: Repository, version: VersionInfo) -> RunInfo | None:
     return sealed_run(repository, found) if found and found.entry.startswith(f"{EXPERIMENT}/") else None
 
 
-def goals_of(place: Place, runs: Iterable[Measured]) -> dict[str, str]:
+def goals_of(place: Place, runs: Iterable[Measured | RunInfo]) -> dict[str, str]:
     """Return the goals of the experiments of runs: `min` or `max` by metric."""
     view = place.registry.repository.log.refresh()
     goals = (goal_of(view, experiment_named(name)) for name in sorted({run.experiment for run in runs}) if name)

@@ -12,6 +12,8 @@ from typing import Any
 from mlreg import adapters
 from mlreg.adapters.adapter import Adapter, Stored
 from mlreg.errors import NoRepositoryError
+from mlreg.formats.names import with_kind
+from mlreg.formats.ref import ref_of_version
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
@@ -91,7 +93,7 @@ class ModelRegistry:
             described = adapters.metadata_of(keeper, kept, metadata or {})
             self._make_repository()
             added = self.registry.register(
-                f"model/{name}",
+                with_kind("model", name),
                 kept.sources,
                 kept.form,
                 version=version,
@@ -197,7 +199,7 @@ class ModelRegistry:
         return place if stored.form == "directory" else place / stored.one_path()
 
     def _stored(self, name: str, version: str, directory: str | Path | None, despite_taint: str) -> Stored:
-        target = self.registry.rev_parse(f"model/{name}@{version}")
+        target = self.registry.rev_parse(ref_of_version("model", name, version))
         repository = self.registry.repository
         self.registry.allow(repository, target, despite_taint)
         self.registry.used(repository, target, "api")
@@ -221,11 +223,11 @@ class ModelRegistry:
 
     def get_info(self, name: str, version: str = "latest") -> VersionInfo:
         """Return what is known of a version: id, metadata, inputs, tags, author, time."""
-        return self.registry.show(f"model/{name}@{version}")
+        return self.registry.show(ref_of_version("model", name, version))
 
     def list_models(self, pattern: str = "*") -> list[EntryInfo]:
         """Return the models whose name matches a shell pattern, sorted by name."""
-        return self.registry.entries(f"model/{pattern}")
+        return self.registry.entries(with_kind("model", pattern))
 
     def list_versions(self, name: str) -> list[VersionInfo]:
         """Return the versions of a model, the newest first.
@@ -233,7 +235,7 @@ class ModelRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
         """
-        return self.registry.versions(f"model/{name}")
+        return self.registry.versions(with_kind("model", name))
 
     def tag(self, name: str, version: str, tag: str, message: str = "", *, despite_taint: str = "") -> Tagged:
         """Point a tag of a model at one of its versions, wherever it pointed before.
@@ -250,7 +252,7 @@ class ModelRegistry:
             TaintedError: `tainted`.
             UsageError: `bad_tag`.
         """
-        return self.registry.tag(f"model/{name}@{version}", tag, message, despite_taint=despite_taint)
+        return self.registry.tag(ref_of_version("model", name, version), tag, message, despite_taint=despite_taint)
 
     def taint(self, name: str, version: str, reason: str) -> Annotated:
         """Say that something is wrong with a version: it is tainted, and everything that was made from it.
@@ -266,7 +268,7 @@ class ModelRegistry:
         """
         from mlreg.registry.tainting import taint
 
-        return taint(self.registry, f"model/{name}@{version}", reason)
+        return taint(self.registry, ref_of_version("model", name, version), reason)
 
     def untaint(self, name: str, version: str, message: str = "") -> Annotated:
         """Take the taint of a version back; those of what it was made from stay.
@@ -276,7 +278,7 @@ class ModelRegistry:
         """
         from mlreg.registry.tainting import untaint
 
-        return untaint(self.registry, f"model/{name}@{version}", message)
+        return untaint(self.registry, ref_of_version("model", name, version), message)
 
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.
@@ -284,7 +286,7 @@ class ModelRegistry:
         Raises:
             NotFoundError: `ref_not_found`.
         """
-        return self.registry.lineage(f"model/{name}@{version}")
+        return self.registry.lineage(ref_of_version("model", name, version))
 
     def search(self, where: str = "", *words: str, sort: str = "", limit: int = 0) -> list[VersionInfo]:
         """Return the versions of models that fit, by name and the newest first unless `sort` says otherwise.
@@ -314,4 +316,4 @@ class ModelRegistry:
             NotFoundError: `ref_not_found`.
             RefusedError: `version_tagged`, a tag points to it.
         """
-        return self.registry.remove([f"model/{name}@{version}"], message)
+        return self.registry.remove([ref_of_version("model", name, version)], message)

@@ -21,7 +21,7 @@ from mlreg.quality.reading import Batch
 from mlreg.quality.schema import batches
 from mlreg.registry.checking_data import files_at, tables_of
 from mlreg.registry.getting import Finds
-from mlreg.registry.profiling import is_path
+from mlreg.registry.profiling import find_data, is_path
 
 LONGEST = 200
 """Characters of a row in a sample."""
@@ -193,7 +193,7 @@ def _side(registry: Finds, text: str) -> _Side:
 
 
 def _side_in(registry: Finds, text: str) -> _Side:
-    repository, ref, target = registry.find(text)
+    repository, ref, target = find_data(registry, text)
     found = tables_of(registry, text)
     paths: dict[str, list[str]] = {}
     files = {}

@@ -11,9 +11,10 @@ from mlreg.formats.journal import spelled
 from mlreg.formats.run import Series
 from mlreg.operations.curves import smoothed, thinned
 from mlreg.operations.run_facts import as_number
+from mlreg.registry.measured import goals_of
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo, fact_of
-from mlreg.registry.searching_runs import find, metrics, search
+from mlreg.registry.searching_runs import experiment_in, find, metrics, search
 
 MOST_POINTS = 2000
 """Of a curve; the smallest and the largest of each stretch are among them."""
@@ -24,6 +25,7 @@ class Chosen(NamedTuple):
     """The runs that are drawn."""
 
     refs: Sequence[str] = ()
+    """`exp/NAME` are all runs of an experiment."""
     experiment: str = ""
     where: str = ""
     limit: int = 0
@@ -61,12 +63,33 @@ def chosen_runs(place: Place, chosen: Chosen) -> list[RunInfo]:
     Raises:
         UsageError: `nothing_to_plot`. NotFoundError: `ref_not_found`, `run_missing`.
     """
-    found = [find(place, ref) for ref in chosen.refs]
+    found: list[RunInfo] = []
+    for ref in chosen.refs:
+        whole = experiment_in(ref)
+        found.extend(search(place, whole, chosen.where, "", chosen.limit) if whole else [find(place, ref)])
     if chosen.experiment or not chosen.refs:
         found.extend(search(place, chosen.experiment, chosen.where, "", chosen.limit))
     if not found:
         raise UsageError("nothing_to_plot", "there is no run to draw", fix=("mlreg run ls", "mlreg plot REF -m METRIC"))
     return list({info.ref: info for info in found}.values())
+
+
+def metric_of(place: Place, chosen: Chosen, asked: Sequence[str]) -> str:
+    """Return the one metric that is drawn: by default that of the goal.
+
+    Raises:
+        UsageError: `no_metric`, several are asked for, or none and there is no goal; and as `chosen_runs`.
+    """
+    if len(asked) == 1:
+        return asked[0].removeprefix("metrics.")
+    runs = chosen_runs(place, chosen)
+    goals = [] if asked else list(goals_of(place, runs))
+    if len(goals) == 1:
+        return goals[0]
+    known = asked or goals or sorted({name for run in runs for name in run.metrics})
+    fix = tuple(f"-m {name}" for name in known[:3]) or "mlreg run ls"
+    why = "a picture has the curves of one metric" if asked else "no goal says which one counts"
+    raise UsageError("no_metric", "say which one metric is drawn", why=why, fix=fix)
 
 
 def curves(place: Place, chosen: Chosen, metric: str, axis: str = STEP, smoothing: float = 0.0) -> list[Curve]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from mlreg.errors import NotFoundError
+from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.ref import Ref
 from mlreg.formats.tree import File
 from mlreg.quality.file_profile import VERSION, FileProfile, decode, encode
 from mlreg.quality.images import Image
@@ -23,6 +24,7 @@ from mlreg.quality.profiling import profile_of
 from mlreg.quality.tables import Form, TableFile, form_by_name, table_file
 from mlreg.registry.getting import Finds
 from mlreg.registry.profiling_images import Images, image_at, image_in, images_of
+from mlreg.registry.resolve import Target
 from mlreg.repository.repository import Repository
 from mlreg.stores.small_file import replace_file
 
@@ -140,6 +142,18 @@ def is_path(text: str) -> bool:
     return text.startswith((".", "/")) or (form_by_name(text) is not None and Path(text).is_file())
 
 
+def find_data(registry: Finds, text: str) -> tuple[Repository, Ref, Target]:
+    """Return what a ref names; raises as `registry.find`, and says so if files on the disk may be meant."""
+    try:
+        return registry.find(text)
+    except (NotFoundError, UsageError) as error:
+        with suppress(OSError):
+            if Path(text).exists():
+                fix = (f"if it is {text} on the disk that is meant: ./{text}", *error.fix)
+                raise type(error)(error.code, error.message, why=error.why, fix=fix) from error
+        raise
+
+
 def _ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))
 
@@ -148,7 +162,7 @@ def _ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _measured_version(registry: Finds, text: str, report: Report) -> Measured:
-    repository, ref, target = registry.find(text)
+    repository, ref, target = find_data(registry, text)
     files = registry.files_of(repository, target, ref.path)
     shown_ref = f"{target}:{ref.path}" if ref.path else str(target)
     profiles = {}

@@ -32,9 +32,14 @@ class Content(NamedTuple):
     """Each verified when it is yielded."""
 
 
-def read(registry: Finds, text: str, span: str = "") -> Content:
-    """Find the bytes of a file, or of one of its tensors, as `content_of` does, and keep that they are read."""
+def read(registry: Finds, text: str, span: str = "", despite_taint: str = "") -> Content:
+    """Find the bytes of a file, or of one of its tensors, as `content_of` does, and keep that they are read.
+
+    Raises:
+        TaintedError: `tainted`, and nothing says why they are wanted all the same.
+    """
     repository, target, found = _found(registry, text, span)
+    registry.allow(repository, target, despite_taint)
     registry.used(repository, target, "cat")
     return found
 

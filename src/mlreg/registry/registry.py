@@ -241,7 +241,8 @@ class Registry:
             paths: a directory stands for what is in it; a file, or each of several paths, for itself.
             version: the name of the version, in the format of the kind.
             bump: instead of a name, which part of the newest one grows.
-            metadata: JSON values; numbers of numpy are taken as numbers.
+            metadata: JSON values; numbers of numpy are taken as numbers. Of a version that goes onto another one, what
+                is changed of that one's: nested values one by one, and null takes one away.
             inputs: (role, ref) of what the version was made from.
             message: why.
             tags: tags that point to it from the same moment on.
@@ -254,18 +255,20 @@ class Registry:
         Raises:
             TaintedError: `tainted`, and it is to have tags.
         """
-        from mlreg.registry.composing import Parts, compose
+        from mlreg.registry.composing import Parts, changed_metadata, compose, doubts_of
 
+        refuse_other_types(version, metadata)
         chosen = parts or Parts()
         found = compose(self, paths, chosen)
+        base = self.show(chosen.onto) if chosen.onto else None
         form = "file" if len(paths) == 1 and not any(chosen) and Path(paths[0]).is_file() else "directory"
-        return self.register(
+        added = self.register(
             entry,
             [source._replace(stamp=b"") for source in found] if reread else found,
             form,
             version=version,
             bump=bump,
-            metadata=metadata,
+            metadata=changed_metadata(base.metadata, metadata or {}) if base else metadata,
             inputs=[*inputs, *self._origins(entry, chosen)],
             message=message,
             tags=tags,
@@ -273,6 +276,7 @@ class Registry:
             despite_taint=despite_taint,
             report=report,
         )
+        return added._replace(hints=(*added.hints, *(doubts_of(base, added.version) if base else ())))
 
     def _origins(self, entry: str, parts: Parts) -> Iterator[tuple[str, str]]:
         """Yield what a version is put together of; versions of its own entry are its past, and no input."""
@@ -332,7 +336,8 @@ class Registry:
             may_be_older=may_be_older,
             despite_taint=despite_taint,
         )
-        return self._record(new, report)._replace(hints=tuple(hints))
+        added = self._record(new, report)
+        return added._replace(hints=(*hints, *self._same_files(named, added)))
 
     def rules_of(self, entry: Entry) -> Mapping[str, object]:
         """Return the rules that data of an entry must keep, by where each document lies."""
@@ -440,6 +445,16 @@ class Registry:
         done = self._batch.put(new, report) if self._batch else add(self.repository, new, report)
         info = version_info(self.repository, done.commit_id, done.commit)
         return results.Added(info._replace(tags=tuple(sorted({*info.tags, *new.tags}))), done.is_changed)
+
+    def _same_files(self, entry: Entry, added: results.Added) -> list[str]:
+        """Return what is said of a version that has the files of one before the last: someone may have gone back."""
+        from mlreg.operations.naming import meant
+
+        if self._batch or not added.changed:
+            return []
+        entry = meant(self.repository.log.view, entry)
+        twin = history.twin_of(self.repository, entry, added.version.version, added.version.tree)
+        return [f"its files are those of {added.version.kind}/{added.version.name}@{twin}"] if twin else []
 
     @contextmanager
     def batch(self, message: str = "") -> Iterator[list[results.VersionInfo]]:
@@ -556,19 +571,21 @@ class Registry:
                 is_here = repository is self.repository
                 self.reads.note([f"{target.entry}@{target.version}"], way if is_here else "remote")
 
-    def cat(self, text: str) -> Iterator[bytes]:
+    def cat(self, text: str, *, despite_taint: str = "") -> Iterator[bytes]:
         """Yield the bytes of one file of a version, or of one tensor in it, verified piece by piece.
 
         Args:
             text: a ref with a path, perhaps with `#` and the name of a tensor behind it.
+            despite_taint: why it is wanted though it is tainted; it is kept.
 
         Raises:
             NotFoundError: `path_not_found`, `tensor_not_found`.
             UsageError: `no_path`.
+            TaintedError: `tainted`.
         """
         from mlreg.registry.reading import read
 
-        return map(bytes, read(self, text).parts)
+        return map(bytes, read(self, text, despite_taint=despite_taint).parts)
 
     def tensors(self, text: str) -> list[results.TensorInfo]:
         """Return the tensors in the files of a version, by path and place; with a path, of that file or directory.

@@ -8,17 +8,15 @@ from typing import NamedTuple
 
 from mlreg.errors import MlregError, NotFoundError, UsageError
 from mlreg.formats.direction import better_of
-from mlreg.formats.names import EXPERIMENT, Entry
-from mlreg.formats.ref import parse_ref
 from mlreg.formats.run import Series
-from mlreg.operations.best_run import goal_of
 from mlreg.operations.curves import thinned
 from mlreg.registry import noting, tracing
+from mlreg.registry.measured import goals_of
 from mlreg.registry.profiling import Profile, profile
 from mlreg.registry.results import Graph, NoteInfo, VersionInfo
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import RunInfo
-from mlreg.registry.searching_runs import best_first, find, metrics, ref_of
+from mlreg.registry.searching_runs import best_first, experiment_in, find, metrics, ref_of
 
 MOST_POINTS = 4_000_000
 """In one report; of more, each curve is thinned so that no peak is lost."""
@@ -102,7 +100,7 @@ def gather(place: Place, asked: Asked) -> Report:
     if not runs and not versions:
         raise UsageError("nothing_to_report", "there is nothing to report on", fix=("mlreg run ls", "mlreg report REF"))
     names = {name for run in runs for name in run.metrics}
-    goals = _goals(place, runs)
+    goals = goals_of(place, runs)
     directions = {name: better for name in names if (better := goals.get(name) or better_of(name))}
     graph, ids, untraced = _lineage(place, runs, versions)
     shown = {*(run.ref for run in runs), *(version.ref for version in versions)}
@@ -138,7 +136,7 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
     runs: list[RunInfo] = []
     versions: list[VersionInfo] = []
     for text in asked.refs:
-        if name := _experiment_in(text):
+        if name := experiment_in(text):
             runs.extend(best_first(place, name, asked.where, asked.top))
             continue
         try:
@@ -146,7 +144,7 @@ def _found(place: Place, asked: Asked) -> tuple[list[RunInfo], list[VersionInfo]
         except NotFoundError as error:
             if error.code != "not_a_run":
                 raise
-            versions.append(place.registry.show(ref_of(text)))
+            versions.append(place.registry.show(ref_of(place, text)))
     if asked.experiment or not asked.refs:
         runs.extend(best_first(place, asked.experiment, asked.where, asked.top))
     return list({run.ref: run for run in runs}.values()), list({one.ref: one for one in versions}.values())
@@ -158,18 +156,6 @@ def _data(place: Place, ref: str) -> ReportData:
     except MlregError as error:
         # A table that cannot be read is no reason to show nothing of all else.
         return ReportData(ref, None, f"{error.message}: {error.why}" if error.why else error.message)
-
-
-def _experiment_in(text: str) -> str:
-    """Return the name of an experiment that is meant as a whole; empty if a version is, or another kind."""
-    kind, _, name = text.partition("/")
-    return name if kind == EXPERIMENT and name and parse_ref(text).selector is None else ""
-
-
-def _goals(place: Place, runs: Iterable[RunInfo]) -> dict[str, str]:
-    view = place.registry.repository.log.refresh()
-    goals = (goal_of(view, Entry(EXPERIMENT, name)) for name in sorted({run.experiment for run in runs}))
-    return {goal.metric: goal.direction for goal in goals if goal}
 
 
 def _curves(place: Place, runs: Sequence[RunInfo]) -> dict[str, tuple[ReportCurve, ...]]:

@@ -115,7 +115,10 @@ def _run(view: View, beginning: str, families: Sequence[str]) -> Target:
 
 def _not_sealed(run: str) -> NotFoundError:
     why = "a run that is open has no version yet: it gets one when it is finished, or adopted"
-    fix = ("mlreg run ls", f"mlreg run finish --run {run}", f"mlreg run adopt {run}")
+    fix = (
+        *("mlreg run ls", f"mlreg run finish --run {run}", f"mlreg run adopt {run}"),
+        "for what a command makes: mlreg run exec --out KIND/NAME=PATH, which registers it when its run is sealed",
+    )
     return NotFoundError("ref_not_found", f"there is no sealed run {run}", why=why, fix=fix)
 
 
@@ -233,6 +236,8 @@ def _named(view: View, state: RefState) -> Target | None:
 
 
 def _take(repository: Repository, start: Target, step: Step) -> Target:
+    if step.sort == "back" and start.entry.kind == EXPERIMENT:
+        return _earlier_run(repository.log.view, start, int(step.value))
     if step.sort == "back":
         for _ in range(int(step.value)):
             start = _parent(repository, start)
@@ -247,6 +252,21 @@ def _parent(repository: Repository, start: Target) -> Target:
     if not parents:
         raise NotFoundError("ref_not_found", f"{start} is the first version", fix=f"mlreg log {start.called}")
     return _of_commit(repository, parents[0])
+
+
+def _earlier_run(view: View, start: Target, count: int) -> Target:
+    """Return the run of the same experiment that began so many runs before, as it was sealed last."""
+    runs = {id_in(start.version): start}
+    for ref in newest_first(view, start.entry, before=start.version):
+        run = id_in(leaf_of(ref))
+        if ref.target and run not in runs and (found := _named(view, ref)):
+            runs[run] = found
+            if len(runs) > count:
+                break
+    if count < len(runs):
+        return list(runs.values())[count]
+    what = f"{len(runs) - 1} runs began before {start}" if len(runs) > 1 else f"{start} is the first run"
+    raise NotFoundError("ref_not_found", what, fix=f"mlreg run ls {start.called.name}")
 
 
 def _input(repository: Repository, start: Target, role: str) -> Target:

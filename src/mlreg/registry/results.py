@@ -143,7 +143,7 @@ class Added(NamedTuple):
     changed: bool
     """False if it was registered already, and nothing was written."""
     hints: tuple[str, ...] = ()
-    """Keys of the metadata that are perhaps misspelt standard fields."""
+    """What to look at: keys that are perhaps misspelt, files that an earlier version has already."""
 
     @property
     def refs(self) -> tuple[str, ...]:

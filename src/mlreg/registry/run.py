@@ -50,6 +50,7 @@ class Home(Protocol):
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         inputs: Iterable[tuple[str, str]] = (),
+        despite_taint: str = "",
     ) -> Run:
         """Start another run."""
         ...
@@ -205,14 +206,10 @@ class Run:
         """Label the run: `{"team": "vision"}`. A label may be set again."""
         self._say("labels", values_of(labels))
 
-    def say_all(
-        self, params: Mapping[str, object], tags: Mapping[str, object], inputs: Iterable[tuple[str, str]]
-    ) -> None:
-        """Log params, labels and inputs, (role, ref)."""
+    def say_all(self, params: Mapping[str, object], tags: Mapping[str, object]) -> None:
+        """Log params and labels."""
         self.log_params(params)
         self.set_tags(tags)
-        for role, ref in inputs:
-            self.add_input(role, ref)
 
     def set_tag(self, name: str, value: object) -> None:
         """Label the run."""
@@ -224,15 +221,18 @@ class Run:
         self._say("told", {key: text_of(value) for key, value in told.items() if value})
 
     def add_input(self, role: str, ref: str) -> None:
-        """Say what the run uses: `add_input("data", "data/frames@2026.11.23")`.
+        """Say what the run uses: `add_input("data", "data/frames@2026.11.23")`; if that is tainted, the run is, too.
 
         Raises:
             NotFoundError: `ref_not_found`.
             UsageError: `bad_role`; `remote_input`, pull it first.
         """
         check_role(role)
-        found = self._registry.input_of(role, ref)
-        self._say("input", {"role": role, "commit": str(found.commit), "ref": found.ref})
+        self.use(self._registry.input_of(role, ref))
+
+    def use(self, used: Input) -> None:
+        """Say what the run uses, as it was found already."""
+        self._say("input", {"role": used.role, "commit": str(used.commit), "ref": used.ref})
 
     # Files.
 
@@ -317,6 +317,7 @@ class Run:
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
         inputs: Iterable[tuple[str, str]] = (),
+        despite_taint: str = "",
     ) -> Run:
         """Start a run within this one, of the same experiment; arguments as `start_experiment`."""
         return self._registry.start_experiment(
@@ -328,6 +329,7 @@ class Run:
             params=params,
             tags=tags,
             inputs=inputs,
+            despite_taint=despite_taint,
         )
 
     def finish(self, status: str = "finished", reason: str = "", more: More | None = None) -> RunInfo:

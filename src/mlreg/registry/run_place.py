@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlreg.errors import AccessError, NotFoundError, RefusedError
+from mlreg.errors import AccessError, MlregError, NotFoundError, RefusedError
 from mlreg.formats.names import quoted
-from mlreg.formats.run import is_run_id
+from mlreg.formats.run import id_in, is_run_id
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.operations.live_runs import LiveRun, has_run, live_ids, read_live_run
 
@@ -110,6 +110,22 @@ class Place:
             )
         return found[0]
 
+    def open_id(self, text: str) -> str:
+        """Return the id of a run to say something of; errors as `id_of`, and of a sealed one how it goes on."""
+        try:
+            return self.id_of(text)
+        except NotFoundError as error:
+            raise self._sealed(text) or error from None
+
+    def _sealed(self, text: str) -> NotFoundError | None:
+        try:
+            found = self.registry.rev_parse(f"run/{text.rpartition('@')[2].removeprefix('run/')}")
+        except MlregError:
+            return None
+        why = "nothing is logged to what is sealed; it may go on, and is then sealed again"
+        fix = f"mlreg run resume {id_in(found.version)}"
+        return NotFoundError("run_missing", f"{found} is sealed", why=why, fix=fix)
+
     def find(self, text: str) -> LiveRun:
         """Return a run that is not sealed; arguments and errors as `id_of`."""
         return read_live_run(self.directory, self.id_of(text))
@@ -136,5 +152,5 @@ class Place:
         Raises:
             NotFoundError: `run_missing`, `ref_ambiguous`.
         """
-        run = self.id_of(text)
+        run = self.open_id(text)
         return open_journal(self.directory / run, run, now(), {}, lives=lives)

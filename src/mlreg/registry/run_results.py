@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mlreg.formats.run import OUR_WORDS
 from mlreg.operations.run_facts import facts_of_run, flat
-from mlreg.registry.results import InputInfo
+from mlreg.registry.results import InputInfo, TaintInfo
 
 
 class RunInfo(NamedTuple):
@@ -48,6 +48,8 @@ class RunInfo(NamedTuple):
     """What else is known: host, command, code, environment, why it failed."""
     damaged: int = 0
     """Lines of its journals that cannot be read; they may be half written."""
+    taints: tuple[TaintInfo, ...] = ()
+    """Its own taint, and those of all that it used, the oldest first; empty if it is not tainted."""
 
 
 def facts(run: RunInfo, name: str) -> list[tuple[str, Any]]:

@@ -14,7 +14,8 @@ from mlreg.operations.run_facts import sealed_document
 from mlreg.operations.run_metadata import metadata_of
 from mlreg.registry.run_place import Place, now
 from mlreg.registry.run_results import RunInfo, info_of
-from mlreg.registry.searching_runs import sealed
+from mlreg.registry.searching_runs import open_run, sealed
+from mlreg.registry.tainted_runs import with_taints
 
 if TYPE_CHECKING:
     from mlreg.operations.sealing import More
@@ -37,6 +38,16 @@ def refuse_running(live: LiveRun) -> None:
     Raises:
         RefusedError: `run_is_running`.
     """
+    if live.status == "running" and not live.is_written:
+        raise RefusedError(
+            "run_is_running",
+            f"run {live.state.id} is open",
+            why="it was begun by a command and is of no process: until it is ended, more may be logged to it",
+            fix=(
+                f"mlreg run finish --run {live.state.id}",
+                f"mlreg run finish --run {live.state.id} --status killed",
+            ),
+        )
     if live.status == "running":
         raise RefusedError(
             "run_is_running",
@@ -89,7 +100,7 @@ def _not_all(done: int, troubles: Sequence[tuple[str, MlregError]]) -> MlregErro
 def end(place: Place, run: str, status: str, reason: str) -> RunInfo:
     """End and seal a run that is of no process; raises as `ExperimentRegistry.end`."""
     check_status(status)
-    live = place.find(run)
+    live = place.find(place.open_id(run))
     if live.is_written:
         refuse_running(live)
     journal = place.journal(live.state.id, lives=False)
@@ -113,7 +124,7 @@ def leave(place: Place, run: str) -> RunInfo:
         live = read_live_run(place.directory, run)
     except NotFoundError:
         return sealed(place, run)
-    return _sealed(place, live) if live.state.ended else info_of(place.document(live))
+    return _sealed(place, live) if live.state.ended else open_run(place, live)
 
 
 def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
@@ -130,7 +141,7 @@ def _sealed(place: Place, live: LiveRun, more: More | None = None) -> RunInfo:
         # It has labels from before, too.
         return sealed(place, f"{done.commit.entry}@{done.commit.version}")
     stated = {"metadata": metadata_of(registry.repository, done.commit), "labels": merge_patch({}, live.state.labels)}
-    return info_of(sealed_document(done.commit, stated))
+    return with_taints(registry.repository, [info_of(sealed_document(done.commit, stated))])[0]
 
 
 def _sealed_by_others(place: Place, run: str, more: More | None, error: NotFoundError) -> RunInfo:

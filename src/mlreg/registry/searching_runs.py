@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -13,8 +13,9 @@ from mlreg.formats.commit import Commit
 from mlreg.formats.expression import And, Compare, Expression, Field, Not, Or, SortKey, parse_expression, parse_sort
 from mlreg.formats.journal import NOT_FINITE
 from mlreg.formats.matching import selected, sorted_by
-from mlreg.formats.names import EXPERIMENT, Entry, quoted
-from mlreg.formats.run import OUR_WORDS, Series
+from mlreg.formats.names import EXPERIMENT, Entry, is_id_prefix, quoted, with_kind
+from mlreg.formats.ref import RUN, parse_ref
+from mlreg.formats.run import OUR_WORDS, Series, is_run_version
 from mlreg.formats.run_summary import moment
 from mlreg.operations.best_run import Goal, best_in, goal_of, set_goal
 from mlreg.operations.history import read_commit
@@ -27,6 +28,7 @@ from mlreg.registry.describe import statements_of
 from mlreg.registry.resolve import entries_of
 from mlreg.registry.run_place import Place
 from mlreg.registry.run_results import ExperimentInfo, GoalInfo, RunInfo, info_of
+from mlreg.registry.tainted_runs import with_taints
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
@@ -40,7 +42,7 @@ def search(place: Place, experiment: str = "", where: str = "", sort: str = "", 
 
     Arguments and errors as `ExperimentRegistry.list_runs`.
     """
-    keys = tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS)) if sort else ()
+    keys = _sort_keys(place, sort) if sort else ()
     return _fitting(place, experiment, _wanted(where), keys, limit)
 
 
@@ -82,13 +84,48 @@ def _fitting(
         columns = _columns(index, live, {*by, *(field.parts[0] for field in fields_of(wanted))})
         found = _numbers(index, named, live)
         fitting = selected(wanted, found, columns) if wanted else found
+        for key in by if fitting else ():
+            if not any(run in columns[key] for run in found):
+                raise _no_fact(key, {*index.keys(""), *(name for one in live for name in facts_of_run(one))})
         ordered = sorted_by(fitting, keys, lambda run: {key: _sortable(key, columns[key].get(run)) for key in by})
         shown = ordered[: limit or None]
         sealed = iter(index.documents([number for number in shown if number > 0]))
         return [next(sealed) if number > 0 else live[-1 - number] for number in shown]
 
     documents = asked(place.registry.repository, question)
-    return [info_of(_called(document, scene.called)) for document in documents]
+    found = [info_of(_called(document, scene.called)) for document in documents]
+    return with_taints(place.registry.repository, found)
+
+
+def _sort_keys(place: Place, sort: str) -> tuple[SortKey, ...]:
+    try:
+        return tuple(SortKey(_key(key.field), key.is_descending) for key in parse_sort(sort, _WORDS))
+    except UsageError as error:
+        place.registry.repository.log.refresh()
+        known = asked(place.registry.repository, lambda index: index.keys(""))
+        near = (one for word in sort.split(",") for one in near_to(word.strip(" -"), known)[:1])
+        fix = (*(f"use {one}" for one in near), *error.fix)
+        raise UsageError(error.code, error.message, why=error.why, fix=fix) from error
+
+
+def _no_fact(key: str, known: Iterable[str]) -> NotFoundError:
+    fix = tuple(f"use {near}" for near in near_to(key, known)) or "mlreg run ls"
+    return NotFoundError("no_such_fact", f"no run has {quoted(key)}, to sort by", fix=fix)
+
+
+def near_to(name: str, known: Iterable[str]) -> list[str]:
+    """Return what may be meant by a name that is not known, the likeliest first."""
+    from difflib import get_close_matches
+
+    # The ends of metrics are facts, too, and rarely meant.
+    names = [one for one in sorted(known) if not one.startswith(("min.", "max."))]
+    word, _, rest = name.partition(".")
+    # Who leaves the first word out means the rest of it; where it is right, the rest is to be alike.
+    behind = [one for one in names if one.partition(".")[2] == name or one == rest]
+    below = {one.partition(".")[2]: one for one in names if one.partition(".")[0] == word} if rest else {}
+    alike = below or {**{one.partition(".")[2]: one for one in names if not rest}, **{one: one for one in names}}
+    near = get_close_matches(rest if below else name, alike, n=3)
+    return list(dict.fromkeys([*behind, *(alike[one] for one in near)]))[:3]
 
 
 class _Scene(NamedTuple):
@@ -120,7 +157,7 @@ def _look(place: Place) -> _Scene:
 
 def experiment_named(experiment: str) -> Entry:
     """Return the experiment that a user names, with `exp/` or without; raises `bad_name`."""
-    return Entry.parse(f"{EXPERIMENT}/{experiment.removeprefix(f'{EXPERIMENT}/')}")
+    return Entry.parse(with_kind(EXPERIMENT, experiment))
 
 
 def _chosen(scene: _Scene, name: str) -> dict[str, str]:
@@ -222,11 +259,21 @@ def _called(document: Mapping[str, Any], named: Mapping[str, str]) -> Mapping[st
 def find(place: Place, text: str) -> RunInfo:
     """Return a run, sealed or not; raises as `ExperimentRegistry.get_run`."""
     try:
-        return info_of(place.document(place.find(text)))
+        live = place.find(text)
     except NotFoundError as error:
         if error.code != "run_missing":
             raise
-    return sealed(place, text)
+        return sealed(place, text)
+    return open_run(place, live)
+
+
+def open_run(place: Place, live: LiveRun) -> RunInfo:
+    """Return what is known of a run that is not sealed."""
+    info = info_of(place.document(live))
+    if not info.inputs:
+        return info
+    place.registry.repository.log.refresh()
+    return with_taints(place.registry.repository, [info])[0]
 
 
 def sealed(place: Place, text: str) -> RunInfo:
@@ -235,7 +282,7 @@ def sealed(place: Place, text: str) -> RunInfo:
     Raises:
         NotFoundError: `ref_not_found`, `ref_ambiguous`, `not_a_run`.
     """
-    repository, ref, target = place.registry.find(ref_of(text))
+    repository, ref, target = place.registry.find(ref_of(place, text))
     if target.entry.kind != EXPERIMENT:
         raise NotFoundError("not_a_run", f"{target} is no run", fix="mlreg run ls")
     found = sealed_run(repository, read_commit(repository, target.commit_id))
@@ -247,13 +294,33 @@ def sealed_run(repository: Repository, commit: Commit) -> RunInfo:
     view, entry = repository.log.view, Entry.parse(commit.entry)
     said = statements_of(view, entry, commit.version).about(commit)
     document = sealed_document(commit, facts_of(said, {"metadata": metadata_of(repository, commit)}))
-    return info_of(_called(document, {entry.name: called(view, entry).name}))
+    info = info_of(_called(document, {entry.name: called(view, entry).name}))
+    return with_taints(repository, [info])[0]
 
 
-def ref_of(text: str) -> str:
-    """Return the ref that a user means by the id of a run, or the beginning of it."""
-    is_bare = not any(mark in text for mark in "/@:")
-    return f"run/{text}" if is_bare else text
+def ref_of(place: Place, text: str) -> str:
+    """Return the ref that a user means by the id of a run, or the beginning of it.
+
+    Raises:
+        UsageError: `bad_ref`, a word alone that is no id.
+    """
+    if any(mark in text for mark in "/@:"):
+        return text
+    if is_id_prefix(text.replace("-", "")) or is_run_version(text):
+        return f"{RUN}/{text}"
+    scene = _look(place)
+    named = [str(entry) for entry in entries_of(scene.view).values() if entry.name == text]
+    is_experiment = text in scene.known.values()
+    fix = (*(f"write {one}" for one in named), *([f"all its runs: --exp {text}"] if is_experiment else []))
+    why = "a word alone is the id of a run, or at least 8 digits of its beginning"
+    raise UsageError("bad_ref", f"{quoted(text)} is no id of a run", why=why, fix=fix or "mlreg run ls")
+
+
+def experiment_in(text: str) -> str:
+    """Return the name of an experiment that is meant as a whole, `exp/churn`; empty if something else is."""
+    ref = parse_ref(text)
+    is_whole = ref.kind == EXPERIMENT and (ref.remote, ref.selector, ref.path) == (None, None, None)
+    return ref.name if is_whole else ""
 
 
 def metrics(place: Place, text: str) -> dict[str, Series]:
@@ -269,7 +336,7 @@ def metrics(place: Place, text: str) -> dict[str, Series]:
 
 def sealed_metrics(place: Place, text: str) -> dict[str, Series]:
     """Return the points of all metrics of a sealed run; raises as `sealed`."""
-    repository, _, target = place.registry.find(ref_of(text))
+    repository, _, target = place.registry.find(ref_of(place, text))
     return metrics_of(repository, read_commit(repository, target.commit_id))
 
 

@@ -52,6 +52,19 @@ def code(experiments: ExperimentRegistry, ref: str, **asked: Any) -> str:
 # Where it fell.
 
 
+def test_without_a_metric_that_of_the_goal_is_looked_at(experiments: ExperimentRegistry) -> None:
+    for value in (0.9, 0.8):
+        seal(experiments, {"auc": value, "loss": 1 - value})
+    with pytest.raises(MlregError) as caught:
+        experiments.blame("exp/churn")
+    assert (caught.value.code, caught.value.fix[:2]) == ("no_metric", ("-m auc", "-m loss"))
+
+    experiments.set_goal("churn", "loss", "min")
+
+    assert (experiments.blame("exp/churn").metric, len(experiments.blame("exp/churn").falls)) == ("loss", 1)
+    assert experiments.blame("exp/churn", "auc").metric == "auc"
+
+
 def test_the_largest_fall_comes_first_and_what_rose_is_none(experiments: ExperimentRegistry) -> None:
     runs = [seal(experiments, {"auc": value}) for value in (0.9, 0.8, 0.95, 0.5, 0.5, 0.45)]
 

@@ -63,6 +63,38 @@ def test_a_pattern_chooses_params_and_metrics(experiments: ExperimentRegistry) -
     assert [one.name for one in experiments.compare(*refs(runs), metrics="system/*").metrics] == ["system/cpu"]
 
 
+def test_several_patterns_choose_with_commas_or_one_by_one_and_with_their_first_word(
+    experiments: ExperimentRegistry,
+) -> None:
+    runs = [seal(experiments, {"val/auc": n, "loss": n, "mse": n}, {"optim.lr": n, "seed": n, "n": 1}) for n in (1, 2)]
+
+    def shown(metrics: str | list[str], params: str | list[str]) -> tuple[list[str], list[str]]:
+        found = experiments.compare(*refs(runs), metrics=metrics, params=params)
+        return [one.name for one in found.metrics], [one.name for one in found.params]
+
+    both = (["loss", "val/auc"], ["params.optim.lr", "params.seed"])
+    assert shown("val/*,loss", "seed,optim.*") == both
+    assert shown(["loss", " metrics.val/auc , "], ["params.seed", "params.optim.lr"]) == both
+    # What does not differ is known all the same.
+    assert shown("loss", "n") == (["loss"], [])
+    assert shown([], []) == (["loss", "mse", "val/auc"], both[1])
+
+
+def test_a_pattern_that_fits_nothing_is_refused_with_what_is_near(experiments: ExperimentRegistry) -> None:
+    runs = refs([seal(experiments, {"val.auc": n, "loss": n}, {"optim.lr": n}) for n in (1, 2)])
+
+    for asked, missing, near in (
+        ({"metrics": "loss,lsos"}, "no_such_metric", "--metrics loss"),
+        ({"metrics": ["auc"]}, "no_such_metric", "--metrics val.auc"),
+        ({"params": "params.lr"}, "no_such_fact", "--params optim.lr"),
+        ({"params": "x*"}, "no_such_fact", "--params optim.lr"),
+    ):
+        with pytest.raises(MlregError) as caught:
+            experiments.compare(*runs, **asked)
+        assert (caught.value.code, caught.value.fix[0]) == (missing, near)
+    assert "val.auc" in caught.value.why or "optim.lr" in caught.value.why
+
+
 def test_code_that_differs_and_inputs_that_are_others_are_named(experiments: ExperimentRegistry) -> None:
     facts = {"command": ["python", "train.py"], "code": {"commit": "a" * 40, "dirty": False}}
     dirty = {**facts, "code": {"commit": "a" * 40, "dirty": True, "diff": "d" * 64}}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlreg.errors import MlregError
 from mlreg.operations.selecting import Patterns
+from mlreg.registry import annotating, tainting
 from mlreg.registry.composing import Parts
 from mlreg.registry.getting import Getting
 from mlreg.registry.places import init
@@ -149,6 +151,65 @@ def test_new_files_go_onto_a_version_that_is_not_on_the_disk(registry: Registry,
     without = {name: text for name, text in FILES.items() if not name.startswith("train/")}
     assert texts(registry, "data/rows@2026.01.03") == without | {"train/b.csv": "changed", "train/c.csv": "new"}
     assert registry.show("data/rows@2026.01.03").parents == (registry.show("data/rows@2026.01.02").id,)
+
+
+def test_what_is_known_of_a_version_stays_known_of_what_goes_onto_it_unless_it_is_said_otherwise(
+    registry: Registry, place: Path
+) -> None:
+    known = {"license": "MIT", "splits": {"train": "train/*", "test": "test/*"}, "description": "all"}
+    registry.add("data/rows", [place / "files"], version="2026.01.01", metadata=known)
+    annotating.correct(registry, "data/rows@2026.01.01", {"license": "Apache-2.0"}, (), "it was")
+    parts = Parts(onto="data/rows@2026.01.01", at="more")
+
+    def added(metadata: dict[str, object] | None, entry: str = "data/rows", bump: str = "date") -> dict[str, object]:
+        return dict(registry.add(entry, [place / "files"], bump=bump, parts=parts, metadata=metadata).version.metadata)
+
+    assert added(None) == {**known, "license": "Apache-2.0"}
+    assert added({"splits": {"test": "new/*"}, "description": None, "rows": np.int64(3)}) == {
+        "license": "Apache-2.0",
+        "splits": {"train": "train/*", "test": "new/*"},
+        "rows": 3,
+    }
+    assert added(None, "data/other") == {**known, "license": "Apache-2.0"}
+    add(registry, "2026.01.09", entry="data/third", parts=Parts(taken=["data/rows@2026.01.01"]))
+    assert registry.show("data/third").metadata == {}
+
+
+def test_going_onto_the_latest_again_changes_nothing_with_what_is_known_of_it(registry: Registry, place: Path) -> None:
+    registry.add("data/rows", [place / "files"], version="2026.01.01", metadata={"license": "MIT"})
+
+    def again() -> bool:
+        parts = Parts(onto="data/rows@latest", at="more")
+        return registry.add("data/rows", [place / "files"], bump="date", parts=parts, metadata={"n": 1}).changed
+
+    assert (again(), again()) == (True, False)
+
+
+def test_who_goes_onto_a_tainted_version_of_the_same_entry_is_told(registry: Registry, place: Path) -> None:
+    add(registry, "2026.01.01", place / "files")
+    tainting.taint(registry, "data/rows@2026.01.01", "wrong")
+
+    parts = Parts(onto="data/rows@2026.01.01", at="more")
+    added = registry.add("data/rows", [place / "files"], version="2026.01.02", parts=parts)
+
+    assert [hint for hint in added.hints if "data/rows@2026.01.01: wrong" in hint]
+    assert registry.add("data/rows", [place / "files/train"], version="2026.01.03").hints == ()
+
+
+def test_who_comes_back_to_files_that_an_earlier_version_had_is_told_so(registry: Registry, place: Path) -> None:
+    def hints(*names: str, version: str = "") -> tuple[str, ...]:
+        paths = [place / "files" / name for name in names]
+        return registry.add("data/rows", paths, version=version, bump="" if version else "date").hints
+
+    assert hints("train", version="2026.01.01") == ()
+    assert hints("test", version="2026.01.02") == ()
+    assert hints("train", version="2026.01.03") == ("its files are those of data/rows@2026.01.01",)
+    assert hints("train") == ()  # that is the newest one, and no new version
+    registry.add("data/rows", [place / "files/train"], version="2026.01.04", metadata={"n": 1})
+    assert registry.add("data/rows", [place / "files/train"], version="2026.01.05", metadata={"n": 2}).hints == ()
+    annotating.rename(registry, "data/rows", "data/lines")
+    again = registry.add("data/lines", [place / "files/test"], version="2026.01.06")
+    assert again.hints == ("its files are those of data/lines@2026.01.02",)
 
 
 def test_a_part_of_a_version_may_be_what_others_go_onto(registry: Registry, place: Path) -> None:

@@ -219,6 +219,25 @@ def test_a_file_of_very_many_pieces_is_read_at_any_place(
             assert file.read(10) == data[start : start + 10]
 
 
+@pytest.mark.parametrize("word", ["data", "dataset", "datasets"])
+def test_a_name_may_have_its_kind_in_front_everywhere(datasets: DataRegistry, word: str) -> None:
+    name = f"{word}/team/rows"
+    info = datasets.register_dataset(b"a\n1\n", name, "2026.01.01", tags=["golden"])
+    assert info.ref == "data/team/rows@2026.01.01"
+
+    assert datasets.get_dataset(name, "golden").read_bytes() == b"a\n1\n"
+    assert datasets.get_info(name).ref == datasets.get_info("team/rows").ref == info.ref
+    assert [one.ref for one in datasets.list_versions(name)] == [info.ref]
+    assert [one.ref for one in datasets.list_datasets(f"{word}/team/*")] == ["data/team/rows"]
+    assert datasets.tag(name, "2026.01.01", "best").changed
+    with pytest.raises(MlregError) as caught:
+        datasets.get_dataset("model/team/rows")
+    assert caught.value.code == "bad_ref"
+    with pytest.raises(MlregError) as caught:
+        datasets.get_dataset("team/rows@golden")
+    assert (caught.value.code, caught.value.fix) == ("bad_name", ("write 'team/rows', 'golden'",))
+
+
 def test_settings_say_all_that_a_registry_of_data_asks_for(tmp_path: Path) -> None:
     config = Config(tmp_path, {"MLREG_AUTHOR": "Ann", "MLREG_CACHE_DIR": str(tmp_path / "cache")})
     datasets = DataRegistry(**config.get_data_registry_config())

@@ -11,7 +11,7 @@ import pytest
 from mlreg.errors import MlregError
 from mlreg.registry import annotating, plotting
 from mlreg.registry.experiment import ExperimentRegistry
-from mlreg.registry.plotting import Chosen, Curve
+from mlreg.registry.plotting import Chosen, Curve, metric_of
 from tests.unit.registry.sample_runs import ANN, make, seal
 
 
@@ -105,6 +105,20 @@ def test_runs_without_the_metric_are_left_out_and_if_none_has_it_the_others_are_
 @pytest.mark.parametrize("weight", [1.0, -0.1, math.nan, math.inf])
 def test_a_weight_that_is_none_is_refused(weight: float, experiments: ExperimentRegistry) -> None:
     assert code(experiments, smoothing=weight) == "bad_smoothing"
+
+
+def test_without_a_metric_that_of_the_goal_is_drawn(experiments: ExperimentRegistry) -> None:
+    seal(experiments, {"auc": [0.5, 0.6], "loss": [2, 1]})
+    place, chosen = experiments.place, Chosen(["exp/churn"])
+    for asked, offered in (((), ("-m auc", "-m loss")), (("loss", "auc"), ("-m loss", "-m auc"))):
+        with pytest.raises(MlregError) as caught:
+            metric_of(place, chosen, asked)
+        assert (caught.value.code, caught.value.fix) == ("no_metric", offered)
+
+    experiments.set_goal("churn", "loss", "min")
+
+    assert metric_of(place, chosen, ()) == "loss"
+    assert metric_of(place, chosen, ["metrics.auc"]) == "auc"
 
 
 def test_of_facts_runs_that_lack_one_are_left_out(experiments: ExperimentRegistry) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from mlreg.errors import MlregError
 from mlreg.quality.file_profile import decode, encode
+from mlreg.registry.checking_data import data_check
 from mlreg.registry.drifting import data_drift
+from mlreg.registry.overlapping import data_overlap
 from mlreg.registry.places import init
 from mlreg.registry.profiling import Profile, profile
 from mlreg.registry.registry import Registry
@@ -44,6 +47,31 @@ class Data:
 @pytest.fixture
 def data(tmp_path: Path) -> Data:
     return Data(tmp_path)
+
+
+def test_a_word_that_is_no_ref_and_is_on_the_disk_is_offered_as_a_path(
+    data: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data.add("2026.01.01", {"one.csv": SHARD})
+    monkeypatch.chdir(data.root)
+    for name in ("csv", "a b", "model/none"):
+        (data.root / name).mkdir(parents=True)
+    ways: list[Callable[[str], object]] = [
+        partial(profile, data.registry),
+        lambda text: data_check(data.registry, text, {"rules": {"rules": []}}),
+        lambda text: data_check(data.registry, text, {}),
+        lambda text: data_overlap(data.registry, text, "data/rows"),
+        lambda text: data_drift(data.registry, "data/rows", text),
+    ]
+
+    for way in ways:
+        for name in ("csv", "a b", "model/none"):
+            with pytest.raises(MlregError) as caught:
+                way(name)
+            assert f"./{name}" in caught.value.fix[0]
+        with pytest.raises(MlregError) as caught:
+            way("none")
+        assert "./" not in caught.value.fix[0]
 
 
 def test_files_with_the_same_columns_make_one_table(data: Data) -> None:

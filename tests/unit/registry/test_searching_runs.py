@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from mlreg.errors import MlregError
@@ -53,6 +53,23 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> ExperimentRegistry:
     made.attach(made.open_run("churn").id).log_metrics({"auc": 0.25})
     made.open_run("new")
     return made
+
+
+def test_a_field_to_sort_by_that_no_run_has_is_refused_with_what_is_near(many: ExperimentRegistry) -> None:
+    for sort, near in (
+        ("-metrics.acu", "use metrics.auc"),
+        ("params.txet", "use params.text"),
+        ("labels.tema", "use labels.team"),
+    ):
+        with pytest.raises(MlregError) as caught:
+            many.list_runs("churn", sort=sort)
+        assert (caught.value.code, caught.value.exit_status, caught.value.fix[0]) == ("no_such_fact", 4, near)
+    with pytest.raises(MlregError) as caught:
+        many.list_runs("churn", sort="-auc, text")
+    assert (caught.value.code, caught.value.fix[:2]) == ("bad_sort", ("use metrics.auc", "use params.text"))
+    # Of an open run, too; and nothing is missed where there is no run.
+    assert many.list_runs("churn", "metrics.auc = .25", sort="metrics.auc")
+    assert many.list_runs("churn", "name = 'nothing'", sort="metrics.acu") == []
 
 
 def found(experiments: ExperimentRegistry, where: str = "", name: str = "churn", **asked: Any) -> list[str]:
@@ -129,9 +146,11 @@ def test_the_index_finds_the_runs_for_which_an_expression_holds_and_no_others(
 def test_sorting_loses_no_run_and_puts_those_without_a_value_last(
     key: str, is_descending: bool, limit: int, many: ExperimentRegistry
 ) -> None:
+    (name,) = keyed(IsNull(field(key))).field.parts  # type: ignore[union-attr]  # what is keyed stays what it is
+    assume(any(name in facts(run) for run in many.list_runs("churn")))
+
     runs = many.list_runs("churn", sort=f"{'-' * is_descending}{key}")
 
-    (name,) = keyed(IsNull(field(key))).field.parts  # type: ignore[union-attr]  # what is keyed stays what it is
     values = [facts(run).get(name) for run in runs]
     known = [value for value in values if value is not None and (value != "NaN" or name.startswith("params"))]
     numbers = [value for value in known if isinstance(value, int | float) and not isinstance(value, bool)]

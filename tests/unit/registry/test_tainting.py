@@ -18,6 +18,7 @@ from mlreg.operations.lineage import present_commits
 from mlreg.operations.tainting import Taints
 from mlreg.registry import annotating, tainting, tracing
 from mlreg.registry.experiment import ExperimentRegistry
+from mlreg.registry.exporting import export
 from mlreg.registry.model import ModelRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
@@ -78,6 +79,8 @@ def test_a_taint_on_data_refuses_a_tag_on_a_model_two_steps_down_until_it_is_tak
     assert "wrong labels" in error.message
     assert RAW in error.why
     assert any(RAW in fix for fix in error.fix)
+    # On the command line and in Python it is said in words of theirs.
+    assert any("--despite-taint 'WHY'" in fix and 'despite_taint="WHY"' in fix for fix in error.fix)
     assert registry.tags("model/net") == []
 
     assert tainting.untaint(registry, RAW, "labelled again").changed
@@ -91,6 +94,8 @@ def test_what_is_tainted_is_refused_in_each_way_out_and_what_is_not_is_not(
     out = tmp_path / "out"
     ways: dict[str, Callable[[str], object]] = {
         "get": lambda ref: registry.get(ref, out),
+        "cat": lambda ref: list(registry.cat(f"{ref}:file")),
+        "export": lambda ref: export(registry, ref, "card", silent),
         "tag": lambda ref: registry.tag(ref, "production"),
         "copy": lambda ref: registry.copy(ref, "model/copy", version="1.0.0"),
         "add": lambda ref: registry.add("model/made", [file], bump="minor", inputs=[("base", ref)], tags=["best"]),
@@ -118,7 +123,7 @@ def test_what_is_made_later_is_tainted_and_may_be_registered_without_a_tag(regis
 def test_a_run_that_used_it_is_tainted_and_is_found_from_the_data(registry: Registry) -> None:
     experiments = ExperimentRegistry(registry.path, "Ann")
     tainting.taint(registry, RAW, "wrong")
-    with experiments.start_experiment("churn", inputs=[("train", CLEAN)]) as run:
+    with experiments.start_experiment("churn", inputs=[("train", CLEAN)], despite_taint="a test") as run:
         run.log_metrics({"auc": 0.5})
 
     down = {node.ref: node.tainted for node in tracing.lineage(registry, RAW, direction="down")}
@@ -229,7 +234,11 @@ def test_a_reason_lets_files_out_and_is_stated_of_the_version(registry: Registry
     assert registry.get(NET, tmp_path / "out", despite_taint="to see what it does").written == 1
     registry.get("model/other", tmp_path / "other", despite_taint="perhaps")
 
-    (said,) = annotating.statements(registry, NET)
+    assert list(registry.cat(f"{NET}:file", despite_taint="one file")) == [b"bytes"]
+    assert export(registry, NET, "card", silent, despite_taint="to tell others").document
+
+    told, shown, said = annotating.statements(registry, NET)
+    assert [one.message.partition("taint: ")[2] for one in (told, shown)] == ["to tell others)", "one file)"]
     assert (said.author, said.message) == ("Ann", f"get {NET} (despite taint: to see what it does)")
     assert annotating.statements(registry, "model/other@1.0.0") == []
 
@@ -240,10 +249,16 @@ def test_what_is_got_from_a_remote_all_the_same_is_stated_here(registry: Registr
     number = Registry(tmp_path / "there", "Bo").repository.log.refresh().number
     far = Registry(tmp_path / "here", "Ann", remotes={"origin": str(tmp_path / "there")})
 
-    assert refused(lambda: far.get(f"origin::{NET}", tmp_path / "out")).code == "tainted"
-    far.get(f"origin::{NET}", tmp_path / "out", despite_taint="must")
+    ways: list[Callable[[str], object]] = [
+        lambda why: far.get(f"origin::{NET}", tmp_path / "out", despite_taint=why),
+        lambda why: far.cat(f"origin::{NET}:file", despite_taint=why),
+        lambda why: export(far, f"origin::{NET}", "card", silent, why),
+    ]
+    for call in ways:
+        assert refused(lambda call=call: call("")).code == "tainted"  # type: ignore[misc] # bound at once
+        call("must")
 
-    assert len(annotating.statements(far, NET)) == 1
+    assert len(annotating.statements(far, NET)) == len(ways)
     assert Registry(tmp_path / "there", "Bo").repository.log.refresh().number == number
 
 
