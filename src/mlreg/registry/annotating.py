@@ -16,7 +16,8 @@ from mlreg.operations.annotate import annotate, version_name
 from mlreg.operations.history import latest_of, read_commit
 from mlreg.operations.naming import called
 from mlreg.registry import results
-from mlreg.registry.registry import Registry, refuse_path, refuse_remote
+from mlreg.registry.refusing import refuse_path, refuse_remote
+from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import resolve, resolve_entry
 from mlreg.repository.view import View
 

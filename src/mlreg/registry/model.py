@@ -18,7 +18,8 @@ from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
 from mlreg.registry.places import init
 from mlreg.registry.reading import content_of
-from mlreg.registry.registry import Registry, Schemas, Tracks, refuse_other_types, silent
+from mlreg.registry.refusing import refuse_other_types
+from mlreg.registry.registry import Registry, Schemas, Tracks, silent
 from mlreg.registry.results import Annotated, Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 

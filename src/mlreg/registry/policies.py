@@ -20,7 +20,8 @@ from mlreg.formats.ref import parse_ref
 from mlreg.operations import history, record
 from mlreg.registry.describe import Shown, event, version_names
 from mlreg.registry.plans import StoredPlan, read_plan, store_plan
-from mlreg.registry.registry import Registry, refuse_path, refuse_remote
+from mlreg.registry.refusing import refuse_path, refuse_remote
+from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
 from mlreg.registry.retaining import Answer, Question, answer_to, decided
 from mlreg.registry.retention_results import Applied, Explained, Plan, PolicyInfo, RuleAnswer, VersionVerdict

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from mlreg.errors import MlregError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.annotation import TAINTED, facts_of
 from mlreg.formats.commit import Input
-from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name, parse_ref_name
+from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
 from mlreg.formats.versions import AUTO, VersionFormat, version_format
@@ -26,10 +26,12 @@ from mlreg.operations.tainting import Taints, keep_override, refuse_tainted
 from mlreg.registry import results, tracing
 from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
 from mlreg.registry.kinds import KINDS
+from mlreg.registry.moves import is_of, logged_name
 from mlreg.registry.places import DIRECTORY, full_url
+from mlreg.registry.refusing import refuse_other_types, refuse_path, refuse_remote
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import Change, View
+from mlreg.repository.view import View
 from mlreg.stores import open_store
 from mlreg.stores.directory import DirectoryStore
 
@@ -657,8 +659,8 @@ class Registry:
         shown = Shown(view)
         moves = [move for move in view.changes("tag/") + view.changes("version/") if known_ref_name(move.name)]
         if ref:
-            logged = _logged_name(repository, ref)
-            moves = [move for move in moves if _is_of(move, logged)]
+            logged = logged_name(repository, ref)
+            moves = [move for move in moves if is_of(move, logged)]
         names = version_names(repository, {commit for move in moves for commit in (move.old, move.new) if commit})
         met: set[str] = set()
         events = []
@@ -793,78 +795,8 @@ class Registry:
             share: of the stored blocks that are read, 0.0 to 1.0.
             report: told about progress.
         """
-        from mlreg.operations.check import check
+        from mlreg.registry.verifying import verify
 
-        repository = Repository(open_store(full_url(self._url_of(place)))) if place else self.repository
-        found = check(repository, share, report)
-        return results.Verified(
-            url=repository.url,
-            share=share,
-            transactions=found.slots,
-            snapshots=found.snapshots,
-            versions=found.versions,
-            tags=found.tags,
-            packs=found.packs,
-            objects=found.objects,
-            size=found.size,
-            orphans=found.orphans,
-            problems=tuple(results.ProblemInfo(p.code, p.message, p.why, p.hurts) for p in found.problems),
+        return verify(
+            Repository(open_store(full_url(self._url_of(place)))) if place else self.repository, share, report
         )
-
-
-def refuse_remote(ref: Ref) -> None:
-    """Refuse a change of another repository.
-
-    Raises:
-        UsageError: `remote_change`.
-    """
-    if ref.remote is not None:
-        raise UsageError(
-            "remote_change",
-            f"{ref} is in another repository",
-            why="changes are made here, and then pushed",
-            fix=f"mlreg push {ref.remote}",
-        )
-
-
-def refuse_other_types(version: object, metadata: object) -> None:
-    """Refuse what Python lets a caller pass, and what is neither a version nor metadata.
-
-    Raises:
-        UsageError: `bad_version`, `bad_meta`.
-    """
-    if not isinstance(version, str):
-        raise UsageError("bad_version", f"a version is text, not {version!r:.80}", fix=f'version="{version!s:.80}"')
-    if metadata is not None and not isinstance(metadata, Mapping):
-        word = type(metadata).__name__
-        raise UsageError("bad_meta", f"metadata is a mapping, not a {word}", fix='{"metrics": {"map": 0.93}}')
-
-
-def refuse_path(ref: Ref) -> None:
-    """Refuse a ref of a file where a whole version is meant: what is done would be done to all of it.
-
-    Raises:
-        UsageError: `path_in_change`.
-    """
-    if ref.path is not None:
-        whole = ref._replace(path=None)
-        raise UsageError("path_in_change", f"{ref} is a file, and versions are changed as a whole", fix=f"use {whole}")
-
-
-def _logged_name(repository: Repository, ref: Ref) -> str:
-    """Return the entry, tag or version whose log a ref asks for; one that was removed has a log, too."""
-    view = repository.log.view
-    if ref.name:
-        entry = resolve_entry(view, ref)
-        if ref.selector is None:
-            return str(entry)
-        known = {**history.versions_of(view, entry), **history.tags_of(view, entry)}
-        if ref.selector in known and not ref.steps:
-            return f"{entry}@{ref.selector}"
-    found = resolve(repository, ref)
-    return f"{found.entry}@{found.version}"
-
-
-def _is_of(move: Change, logged: str) -> bool:
-    name = parse_ref_name(move.name)
-    return str(name.entry) == logged or f"{name.entry}@{name.leaf}" == logged

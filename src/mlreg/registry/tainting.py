@@ -16,7 +16,8 @@ from mlreg.operations.tainting import Taints
 from mlreg.registry import results
 from mlreg.registry.annotating import Subject
 from mlreg.registry.describe import Shown
-from mlreg.registry.registry import Registry, refuse_path, refuse_remote
+from mlreg.registry.refusing import refuse_path, refuse_remote
+from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import resolve_entry
 from mlreg.repository.view import View
 

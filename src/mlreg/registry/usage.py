@@ -15,7 +15,8 @@ from mlreg.ids import CommitId
 from mlreg.operations.history import read_commits
 from mlreg.operations.usage_files import counts_in
 from mlreg.registry.describe import Shown
-from mlreg.registry.registry import Registry, refuse_path
+from mlreg.registry.refusing import refuse_path
+from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import resolve, resolve_entry
 from mlreg.registry.results import UsageInfo
 from mlreg.repository.log import now
