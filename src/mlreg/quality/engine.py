@@ -6,7 +6,7 @@ other file is opened or written, and no statement can change that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -31,12 +31,13 @@ _TYPES = {
 
 
 @contextmanager
-def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[DuckDBPyConnection]:
+def connected(tables: Sequence[TableFile], *, threads: int = 0, memory: str = "") -> Iterator[DuckDBPyConnection]:
     """Yield a connection in memory that may read these files only.
 
     Args:
         tables: the files.
         threads: of the engine; 0 for as many as there are cores.
+        memory: what the engine may take before it writes to the disk, `1GB`; by default most of what there is.
 
     Raises:
         UnsupportedError: `missing_extra`.
@@ -57,6 +58,8 @@ def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[Duck
         connection.execute("SET enable_progress_bar = false")
         if threads:
             connection.execute(f"SET threads = {int(threads)}")
+        if memory:
+            connection.execute(f"SET memory_limit = {quoted_text(memory)}")
         connection.execute(f"SET allowed_paths = [{paths}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -76,6 +79,17 @@ def quoted_name(name: str) -> str:
 def relation(table: TableFile) -> str:
     """Return what stands behind FROM for a Parquet file: its name says nothing about columns."""
     return f"read_parquet({quoted_text(str(table.path.resolve()))}, hive_partitioning = false)"
+
+
+def numbered(table: TableFile, values: Iterable[str]) -> str:
+    """Return what stands behind FROM for values of a Parquet file, `c0` and so on, and the `number` of a row, from 1.
+
+    Args:
+        table: the file.
+        values: as SQL has them.
+    """
+    named = "".join(f"{value} AS c{at}, " for at, value in enumerate(values))
+    return f"(SELECT {named}row_number() OVER () AS number FROM {relation(table)})"  # noqa: S608 - quoted
 
 
 @contextmanager

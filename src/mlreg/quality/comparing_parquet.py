@@ -1,0 +1,179 @@
+"""Two tables in Parquet compared row by row by DuckDB, by values: what does not fit into memory goes to the disk.
+
+NaN is equal to NaN, null to null. A column whose type differs is compared as what both types fit: numbers as numbers,
+a date as a moment, all else as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlreg.quality.counted import Counted, Found, Pair, Tally, key_in
+from mlreg.quality.engine import connected, explained, numbered, parquet_columns, quoted_name
+from mlreg.quality.schema import Schema, united_columns
+from mlreg.quality.table_changes import ADDED, CHANGED, REMOVED
+from mlreg.quality.tables import Column, TableFile, Type
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY = "1GB"
+"""What DuckDB may take before it writes to the disk."""
+_NUMBERS, _MOMENTS = {Type.INTEGER, Type.NUMBER}, {Type.DATE, Type.TIME}
+
+
+def compare_parquet(pair: Pair, key: Sequence[str], samples: int) -> Counted:
+    """Compare two tables; the arguments and the errors are those of `compare_text`."""
+    tables = [shard.table for side in pair for shard in side]
+    with connected(tables, memory=MEMORY) as connection:
+        columns = tuple([_by_name(connection, shard.table) for shard in side] for side in pair)
+        before, after = (united_columns([Schema(tuple(one.values()), 0) for one in side]) for side in columns)
+        common = [name for name in before if name in after]
+        key, tally = key_in(key, common), Tally(samples)
+        compared = _Comparison(connection, pair, (columns[0], columns[1]), common)
+        rows = compared.scan()
+        if key:
+            compared.count_pairs([common.index(name) for name in key], tally, samples)
+        else:
+            compared.count(tally, samples)
+        return Counted(rows, (before, after), key, tally)
+
+
+def _by_name(connection: DuckDBPyConnection, table: TableFile) -> dict[str, Column]:
+    return {column.name: column for column in parquet_columns(connection, table)}
+
+
+def _common_type(columns: Collection[Column]) -> str:
+    """Return the type that columns of one name are compared as; empty if they have the same one."""
+    types = {column.type for column in columns}
+    if len({column.stored for column in columns}) == 1:
+        return ""
+    if types <= _NUMBERS:
+        return "DOUBLE" if Type.NUMBER in types else "BIGINT"
+    has_zone = any("TIME ZONE" in column.stored for column in columns)
+    return "TIMESTAMP" if types <= _MOMENTS and not has_zone else "VARCHAR"
+
+
+class _Comparison:
+    """Two tables, open."""
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        pair: Pair,
+        columns: tuple[Sequence[Mapping[str, Column]], Sequence[Mapping[str, Column]]],
+        common: Sequence[str],
+    ) -> None:
+        self._connection = connection
+        self._common = common
+        self._files = [
+            (side, file, shard.table, columns[side][file])
+            for side, shards in enumerate(pair)
+            for file, shard in enumerate(shards)
+        ]
+        every = [one for _, _, _, found in self._files for one in found.values()]
+        self._types = [_common_type({one for one in every if one.name == name}) for name in common]
+
+    def _all(self, query: str) -> list[tuple[Any, ...]]:
+        # All names in queries are quoted, and all else are numbers.
+        found: list[tuple[Any, ...]] = self._connection.execute(query).fetchall()
+        return found
+
+    def _values(self, columns: Mapping[str, Column]) -> Iterator[str]:
+        """Yield what is compared of the rows of a file."""
+        for name, word in zip(self._common, self._types, strict=True):
+            value = quoted_name(name) if name in columns else "NULL"
+            yield f"CAST({value} AS {word})" if word else value
+
+    def scan(self) -> tuple[int, int]:
+        """Read both tables, find the rows that have no equal in the other one, and return how many there are of all."""
+        self._all("CREATE TEMP TABLE digests (side TINYINT, file INTEGER, line BIGINT, high UBIGINT, low UBIGINT)")
+        for side, file, table, columns in self._files:
+            values = [*self._values(columns)]
+            # Rows without a column in common have nothing in common.
+            names = [f"c{at}" for at in range(len(values))] or ["number"]
+            digests = f"hash({', '.join(names)}), hash({', '.join(names[::-1])}, {0 if values else side})"
+            with explained(table):
+                self._all(
+                    f"INSERT INTO digests SELECT {side}, {file}, number, {digests} FROM {numbered(table, values)}"
+                )
+        self._all(_REMAINING)
+        ((before, after),) = self._all(f"SELECT {_COUNTS} FROM digests")
+        return before, after
+
+    def count(self, tally: Tally, samples: int) -> None:
+        """Count the rows that are left, without a key."""
+        ((removed, added),) = self._all(f"SELECT {_COUNTS} FROM remaining")
+        tally.counts.update({REMOVED: removed, ADDED: added})
+        self._remember("remaining", tally, samples)
+
+    def _remember(self, rows: str, tally: Tally, samples: int) -> None:
+        """Remember the first of rows that were added and removed."""
+        for side in (0, 1) if samples else ():
+            first = f"SELECT file, line FROM {rows} WHERE side = {side} ORDER BY file, line LIMIT {samples}"
+            for spot in self._all(first):
+                tally.remember(Found(ADDED, None, spot) if side else Found(REMOVED, spot, None))
+
+    def count_pairs(self, key: Sequence[int], tally: Tally, samples: int) -> None:
+        """Count the rows that are left, by their keys."""
+        self._keep()
+        self._pair(key)
+        differs = [f"d{at}" for at in range(len(self._common))]
+        sums = ", ".join(f"count(*) FILTER (WHERE {name})" for name in differs)
+        ((changed, *cells),) = self._all(f"SELECT count(*), {sums} FROM pairs WHERE paired")
+        tally.cells.update({name: count for name, count in zip(self._common, cells, strict=True) if count})
+        ((removed, added),) = self._all("SELECT coalesce(sum(n0), 0), coalesce(sum(n1), 0) FROM pairs WHERE NOT paired")
+        tally.counts.update({CHANGED: changed, REMOVED: int(removed), ADDED: int(added)})
+        ((unpaired,),) = self._all("SELECT coalesce(sum(n0 + n1), 0) FROM pairs WHERE NOT paired AND n0 > 0 AND n1 > 0")
+        tally.unpaired = int(unpaired)
+        first = f"SELECT f0, l0, f1, l1, [{', '.join(differs)}] FROM pairs WHERE paired ORDER BY f1, l1 LIMIT {samples}"
+        for *spots, found in self._all(first):
+            names = sorted(name for name, is_other in zip(self._common, found, strict=True) if is_other)
+            tally.remember(Found(CHANGED, (spots[0], spots[1]), (spots[2], spots[3]), tuple(names)))
+        self._remember(_UNPAIRED, tally, samples)
+
+    def _keep(self) -> None:
+        """Keep the cells of the rows that are left."""
+        parts = []
+        for side, file, table, columns in self._files:
+            rows = numbered(table, self._values(columns))
+            where = f"side = {side} AND file = {file}"
+            parts.append(f"SELECT remaining.*, x.* FROM remaining JOIN {rows} x ON line = number WHERE {where}")
+        with explained(self._files[0][2]):
+            self._all(f"CREATE TEMP TABLE kept AS {' UNION ALL '.join(parts)}")
+
+    def _pair(self, key: Sequence[int]) -> None:
+        """Put those rows together that have one key."""
+        sides = ("FILTER (WHERE side = 0)", "FILTER (WHERE side = 1)")
+        found = [f"count(*) {side} AS n{at}" for at, side in enumerate(sides)]
+        found += [
+            f"first({word}) {side} AS {word[0]}{at}" for at, side in enumerate(sides) for word in ("file", "line")
+        ]
+        for at in range(len(self._common)):
+            old, new = (f"first(c{at}) {side}" for side in sides)
+            found.append(f"({old}) IS DISTINCT FROM ({new}) AS d{at}")
+        columns = ", ".join(f"c{at}" for at in key)
+        self._all(
+            "CREATE TEMP TABLE pairs AS SELECT *, n0 = 1 AND n1 = 1 AS paired"
+            f" FROM (SELECT {', '.join(found)} FROM kept GROUP BY {columns})"
+        )
+
+
+_COUNTS = "count(*) FILTER (WHERE side = 0), count(*) FILTER (WHERE side = 1)"
+_REMAINING = """
+    CREATE TEMP TABLE remaining AS SELECT side, file, line FROM (
+        SELECT side, file, line, CASE WHEN side = 0 THEN n1 ELSE n0 END AS others,
+            row_number() OVER (PARTITION BY side, high, low ORDER BY file, line) AS rank
+        FROM digests JOIN (
+            SELECT high, low, count(*) FILTER (WHERE side = 0) AS n0, count(*) FILTER (WHERE side = 1) AS n1
+            FROM digests GROUP BY high, low
+        ) USING (high, low) WHERE n0 <> n1
+    ) WHERE rank > others
+"""
+_UNPAIRED = """(
+    SELECT side, file, line FROM kept WHERE NOT EXISTS (
+        SELECT 1 FROM pairs WHERE paired AND CASE WHEN kept.side = 0 THEN f0 ELSE f1 END = kept.file
+            AND CASE WHEN kept.side = 0 THEN l0 ELSE l1 END = kept.line
+    )
+)"""
