@@ -296,9 +296,9 @@ def test_a_table_that_cannot_be_compared_is_shown_and_is_an_error(users: Call) -
 def test_a_column_of_a_key_may_have_a_comma(mlreg: Call) -> None:
     for version, text in (("2026.01.01", '"a,b",n\n1,2\n'), ("2026.01.02", '"a,b",n\n1,3\n')):
         put(version, **{"t.csv": text.encode()})
-        assert mlreg("add", "data/t", version, "--version", version).status == 0
+        assert mlreg("add", "data/ages", version, "--version", version).status == 0
 
-    found = mlreg("diff", "data/t@2026.01.01", "data/t@2026.01.02", "--key", '"a,b"', "--json").document
+    found = mlreg("diff", "data/ages@2026.01.01", "data/ages@2026.01.02", "--key", '"a,b"', "--json").document
 
     assert found["tables"][0]["changes"]["changed"] == 1
 
@@ -306,9 +306,9 @@ def test_a_column_of_a_key_may_have_a_comma(mlreg: Call) -> None:
 def test_what_is_shown_of_rows_is_whole_on_a_terminal_and_obeyed_by_none(mlreg: Call) -> None:
     for version, text in (("2026.01.01", "id,n\n"), ("2026.01.02", f"id,n\n1,{'x' * 150}\x1b[2J\n")):
         put(version, **{"t.csv": text.encode()})
-        assert mlreg("add", "data/t", version, "--version", version).status == 0
+        assert mlreg("add", "data/ages", version, "--version", version).status == 0
 
-    shown = on_terminal("diff", "data/t@2026.01.01", "data/t@2026.01.02", "--samples", "1").out
+    shown = on_terminal("diff", "data/ages@2026.01.01", "data/ages@2026.01.02", "--samples", "1").out
 
     assert shown.count("x") >= 150
     assert "\x1b[2J" not in shown

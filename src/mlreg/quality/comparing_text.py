@@ -107,7 +107,7 @@ def _read(digests: Digests, side: int, file: int, table: TableFile, row: _Row) -
     for batch in batches(table):
         if noticed:
             noticed.see(batch)
-        digests.add(side, file, batch.lines, list(row.digests(batch)))
+        digests.add(side, file, batch.lines, row.digests(batch))
     return noticed.schema if noticed else schema_of(table)
 
 
@@ -120,29 +120,38 @@ class _Row:
         # Rows without a column in common have nothing in common.
         self._mark = str(side) if wanted is not None and not wanted else ""
 
-    def digests(self, batch: Batch) -> Iterator[bytes]:
-        """Yield 128 bits of each row."""
-        for text in self._texts(batch):
-            yield blake2b(text.encode(), digest_size=16).digest()
+    def digests(self, batch: Batch) -> list[bytes]:
+        """Return 128 bits of each row."""
+        return [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in self._texts(batch)]
 
     def _texts(self, batch: Batch) -> Iterator[str]:
+        """Yield text that is equal if rows are, and else is not."""
         chosen = sorted(
             (name, at) for at, name in enumerate(batch.names) if self._wanted is None or name in self._wanted
         )
         if not chosen:
-            yield from [f"(){self._mark}()"] * len(batch.rows)
+            yield from [self._head(())] * len(batch.rows)
             return
         cells = cells_by_column(batch)
         columns = [[*map(self._cell, cells[at])] if self._cell else cells[at] for _, at in chosen]
         names = tuple(name for name, _ in chosen)
-        head = f"{names!r}{self._mark}"
+        spelled = repr if self._cell else _joined
+        head = self._head(names)
         for row in zip(*columns, strict=True):
-            yield _without_nulls(names, row, self._mark) if None in row else f"{head}{row!r}"
+            if None in row:
+                found = [at for at, cell in enumerate(row) if cell is not None]
+                yield self._head(tuple(names[at] for at in found)) + spelled(tuple(row[at] for at in found))
+            else:
+                yield head + spelled(row)
+
+    def _head(self, names: tuple[str, ...]) -> str:
+        return f"{names!r}{self._mark}"
 
 
-def _without_nulls(names: Sequence[str], row: Sequence[Any], mark: str) -> str:
-    found = [at for at, cell in enumerate(row) if cell is not None]
-    return f"{tuple(names[at] for at in found)!r}{mark}{tuple(row[at] for at in found)!r}"
+def _joined(row: Sequence[str]) -> str:
+    """Return cells of text as one text, from which they can be told: much faster than their `repr`."""
+    text = "\0".join(row)
+    return f"\0{text}" if text.count("\0") < len(row) else repr(row)
 
 
 def _count(left: tuple[Left, Left], tally: Tally, samples: int) -> None:
