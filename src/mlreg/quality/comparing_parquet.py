@@ -106,32 +106,34 @@ class _Comparison:
         """Count the rows that are left, without a key."""
         ((removed, added),) = self._all(f"SELECT {_COUNTS} FROM remaining")
         tally.counts.update({REMOVED: removed, ADDED: added})
-        self._remember("remaining", tally, samples)
+        self._remember("side = {side}", tally, samples)
 
-    def _remember(self, rows: str, tally: Tally, samples: int) -> None:
+    def _remember(self, condition: str, tally: Tally, samples: int) -> None:
         """Remember the first of rows that were added and removed."""
         for side in (0, 1) if samples else ():
-            first = f"SELECT file, line FROM {rows} WHERE side = {side} ORDER BY file, line LIMIT {samples}"
-            for spot in self._all(first):
+            where = condition.format(side=side)
+            for spot in self._all(
+                f"SELECT file, line FROM remaining WHERE {where} ORDER BY file, line LIMIT {samples}"
+            ):
                 tally.remember(Found(ADDED, None, spot) if side else Found(REMOVED, spot, None))
 
     def count_pairs(self, key: Sequence[int], tally: Tally, samples: int) -> None:
         """Count the rows that are left, by their keys."""
         self._keep()
-        self._pair(key)
-        differs = [f"d{at}" for at in range(len(self._common))]
-        sums = ", ".join(f"count(*) FILTER (WHERE {name})" for name in differs)
-        ((changed, *cells),) = self._all(f"SELECT count(*), {sums} FROM pairs WHERE paired")
+        self._all(_PAIRS.format(key=", ".join(f"c{at}" for at in key)))
+        differs = [f"x.c{at} IS DISTINCT FROM y.c{at}" for at in range(len(self._common))]
+        sums = ", ".join(f"count(*) FILTER (WHERE {differ})" for differ in differs)
+        ((changed, *cells),) = self._all(f"SELECT count(*), {sums} FROM {_CHANGED}")
         tally.cells.update({name: count for name, count in zip(self._common, cells, strict=True) if count})
-        ((removed, added),) = self._all("SELECT coalesce(sum(n0), 0), coalesce(sum(n1), 0) FROM pairs WHERE NOT paired")
+        ((removed, added, unpaired),) = self._all(_OTHERS)
         tally.counts.update({CHANGED: changed, REMOVED: int(removed), ADDED: int(added)})
-        ((unpaired,),) = self._all("SELECT coalesce(sum(n0 + n1), 0) FROM pairs WHERE NOT paired AND n0 > 0 AND n1 > 0")
         tally.unpaired = int(unpaired)
-        first = f"SELECT f0, l0, f1, l1, [{', '.join(differs)}] FROM pairs WHERE paired ORDER BY f1, l1 LIMIT {samples}"
-        for *spots, found in self._all(first):
+        first = f"SELECT f0, l0, f1, l1, [{', '.join(differs)}] FROM {_CHANGED} ORDER BY f1, l1 LIMIT {samples}"
+        for *spots, found in self._all(first) if samples else ():
             names = sorted(name for name, is_other in zip(self._common, found, strict=True) if is_other)
             tally.remember(Found(CHANGED, (spots[0], spots[1]), (spots[2], spots[3]), tuple(names)))
-        self._remember(_UNPAIRED, tally, samples)
+        paired = "SELECT 1 FROM pairs WHERE n0 = 1 AND n1 = 1 AND f{side} = file AND l{side} = line"
+        self._remember(f"side = {{side}} AND NOT EXISTS ({paired})", tally, samples)
 
     def _keep(self) -> None:
         """Keep the cells of the rows that are left."""
@@ -142,22 +144,6 @@ class _Comparison:
             parts.append(f"SELECT remaining.*, x.* FROM remaining JOIN {rows} x ON line = number WHERE {where}")
         with explained(self._files[0][2]):
             self._all(f"CREATE TEMP TABLE kept AS {' UNION ALL '.join(parts)}")
-
-    def _pair(self, key: Sequence[int]) -> None:
-        """Put those rows together that have one key."""
-        sides = ("FILTER (WHERE side = 0)", "FILTER (WHERE side = 1)")
-        found = [f"count(*) {side} AS n{at}" for at, side in enumerate(sides)]
-        found += [
-            f"first({word}) {side} AS {word[0]}{at}" for at, side in enumerate(sides) for word in ("file", "line")
-        ]
-        for at in range(len(self._common)):
-            old, new = (f"first(c{at}) {side}" for side in sides)
-            found.append(f"({old}) IS DISTINCT FROM ({new}) AS d{at}")
-        columns = ", ".join(f"c{at}" for at in key)
-        self._all(
-            "CREATE TEMP TABLE pairs AS SELECT *, n0 = 1 AND n1 = 1 AS paired"
-            f" FROM (SELECT {', '.join(found)} FROM kept GROUP BY {columns})"
-        )
 
 
 _COUNTS = "count(*) FILTER (WHERE side = 0), count(*) FILTER (WHERE side = 1)"
@@ -171,9 +157,19 @@ _REMAINING = """
         ) USING (high, low) WHERE n0 <> n1
     ) WHERE rank > others
 """
-_UNPAIRED = """(
-    SELECT side, file, line FROM kept WHERE NOT EXISTS (
-        SELECT 1 FROM pairs WHERE paired AND CASE WHEN kept.side = 0 THEN f0 ELSE f1 END = kept.file
-            AND CASE WHEN kept.side = 0 THEN l0 ELSE l1 END = kept.line
-    )
-)"""
+_PAIRS = """
+    CREATE TEMP TABLE pairs AS SELECT
+        count(*) FILTER (WHERE side = 0) AS n0, count(*) FILTER (WHERE side = 1) AS n1,
+        min(file) FILTER (WHERE side = 0) AS f0, min(line) FILTER (WHERE side = 0) AS l0,
+        min(file) FILTER (WHERE side = 1) AS f1, min(line) FILTER (WHERE side = 1) AS l1
+    FROM kept GROUP BY {key}
+"""
+_CHANGED = """pairs
+    JOIN kept x ON x.side = 0 AND x.file = f0 AND x.line = l0
+    JOIN kept y ON y.side = 1 AND y.file = f1 AND y.line = l1
+    WHERE n0 = 1 AND n1 = 1
+"""
+_OTHERS = """
+    SELECT coalesce(sum(n0), 0), coalesce(sum(n1), 0), coalesce(sum(n0 + n1) FILTER (WHERE n0 > 0 AND n1 > 0), 0)
+    FROM pairs WHERE n0 <> 1 OR n1 <> 1
+"""
