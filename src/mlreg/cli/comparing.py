@@ -42,7 +42,7 @@ def diff(
         str, typer.Option("--key", metavar="COLUMNS", help="Rows with equal cells there are one that changed: id,day.")
     ] = "",
     samples: Annotated[
-        int, typer.Option("--samples", min=0, metavar="N", help="Show N rows of each table and change.")
+        int, typer.Option("--samples", min=0, max=10_000, metavar="N", help="Show N rows of each table and change.")
     ] = 0,
     exit_code: ExitCode = False,
 ) -> None:

@@ -29,6 +29,8 @@ from mlreg.quality.table_changes import (
 )
 from mlreg.quality.tables import Column, Form
 
+MOST_SAMPLES = 10_000
+"""Of rows of each change that are shown."""
 Columns = Mapping[str, Column]
 """Of a table by name, in order."""
 
@@ -39,7 +41,7 @@ def compare_tables(pair: Pair, key: Sequence[str] = (), samples: int = 0) -> Tab
     Args:
         pair: the files of the table before, and of the one after; one may have none.
         key: columns that say which rows belong together. A table that lacks one is compared without.
-        samples: how many rows to show that were added, removed and changed, of each.
+        samples: how many rows to show that were added, removed and changed, of each; at most `MOST_SAMPLES`.
 
     Raises:
         UsageError: `bad_table`, with file and line.
@@ -47,7 +49,7 @@ def compare_tables(pair: Pair, key: Sequence[str] = (), samples: int = 0) -> Tab
     """
     forms = {shard.table.form for shards in pair for shard in shards}
     compare = compare_parquet if forms == {Form.PARQUET} else compare_text
-    counted = compare(pair, key, samples)
+    counted = compare(pair, key, max(0, min(samples, MOST_SAMPLES)))
     before, after = counted.columns
     tally = counted.tally
     return TableChanges(

@@ -17,7 +17,7 @@ from mlreg.quality.digests import PARTS, Digests, Left, Parts
 from mlreg.quality.reading import Batch, cells_by_column
 from mlreg.quality.schema import Noticed, Schema, batches, rows_at, schema_of, united_columns
 from mlreg.quality.table_changes import ADDED, CHANGED, REMOVED
-from mlreg.quality.tables import Form, TableFile
+from mlreg.quality.tables import Form, TableFile, bad_table
 
 Cell = Callable[[Any], Any]
 """Returns what a cell is compared as; of equal cells, it has the same `repr`."""
@@ -107,7 +107,11 @@ def _read(digests: Digests, side: int, file: int, table: TableFile, row: _Row) -
     for batch in batches(table):
         if noticed:
             noticed.see(batch)
-        digests.add(side, file, batch.lines, row.digests(batch))
+        try:
+            digests.add(side, file, batch.lines, row.digests(batch))
+        except RecursionError as error:
+            why = f"a value is nested too deeply, in one of {len(batch.lines)} rows from there on"
+            raise bad_table(table, why, line=batch.lines[0]) from error
     return noticed.schema if noticed else schema_of(table)
 
 

@@ -33,7 +33,7 @@ class RowQuestion(NamedTuple):
     key: Sequence[str] = ()
     """Columns that say which rows belong together."""
     samples: int = 0
-    """How many rows to show that were added, removed and changed, of each."""
+    """How many rows to show that were added, removed and changed, of each; at most 10,000."""
 
 
 class Side(NamedTuple):

@@ -251,6 +251,40 @@ def test_only_columns_that_both_have_are_compared_wherever_they_stand(form: Form
     assert found.equal == len(rows)
 
 
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.suffix)
+def test_a_column_that_a_shard_does_not_have_is_null_there(form: Form, tmp_path: Path) -> None:
+    first, second, third = (1, 2, 3) if form.suffix != ".csv" else ("1", "2", "3")
+    shards: list[list[tuple[Table, str]]] = [
+        [([{"b": "x", "a": first}], "ba"), ([{"a": second, "c": None}], "ac")],
+        [([{"a": second, "b": None}, {"a": third, "b": "y"}], "ab"), ([{"c": None, "a": first, "b": "x"}], "cab")],
+    ]
+    sides: list[list[Shard]] = [[], []]
+    for side, files in enumerate(shards):
+        for rows, columns in files:
+            path = tmp_path / f"{next(NUMBER)}{form.suffix}"
+            form.write(path, rows, list(columns))
+            table = table_file(path)
+            assert table
+            sides[side].append(Shard(path.name, table))
+
+    for key in ([], ["a"], ["b", "a"]):
+        found = compare_tables((sides[0], sides[1]), key)
+        assert counts(found) == (1, 0, 0), key
+        assert (found.equal, found.compared) == (2, ("a", "b", "c"))
+    assert compare_tables((sides[0], sides[1]), ["a"], -1).samples == ()
+    assert len(compare_tables((sides[0], sides[1]), ["a"], 1 << 70).samples) == 1
+
+
+def test_cells_are_not_mistaken_for_others_whatever_characters_they_hold() -> None:
+    pairs = [("x\0y", "z"), ("x", "y\0z"), ("x'", "y"), ("x", "'y"), ("x\0", "y"), ("x", "\0y"), ("'x', 'y'", "z")]
+    rows = [{"a": one, "b": other} for one, other in pairs]
+
+    for form in FORMS[:2]:
+        for at, row in enumerate(rows):
+            assert counts(compared(form, rows, rows[:at] + rows[at + 1 :])) == (0, 1, 0), row
+            assert counts(compared(form, [row], rows[:at] + rows[at + 1 :])) == (len(rows) - 1, 1, 0), row
+
+
 def test_what_is_much_goes_to_the_disk_and_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(7)
     before = [{"a": f"{n}", "b": f"{chance.random()}"} for n in range(3000)]
@@ -445,6 +479,7 @@ def test_parquet_without_duckdb_says_what_to_install(tmp_path: Path, monkeypatch
         ("quote.csv", b'a,b\n1,"x"y\n', "line 2"),
         ("mixed.csv", b"a,b\n1,2\n1,\xe9\n", "line 3"),
         ("bad.jsonl", b'{"a":1}\n\n{"a":\n', "line 3"),
+        ("deep.jsonl", b'{"a":' + b"[" * 3000 + b"]" * 3000 + b"}\n", "line 1"),
         ("cut.parquet", b"PAR1 and so on", "cut.parquet"),
     ],
 )
