@@ -54,6 +54,8 @@ def connected(tables: Sequence[TableFile], *, threads: int = 0, memory: str = ""
     with TemporaryDirectory() as spill, duckdb.connect(":memory:", config=settings) as connection:
         # What does not fit into memory would go to a directory beside whoever calls.
         connection.execute(f"SET temp_directory = {quoted_text(spill)}")
+        # Text of times with a zone would be another one on another machine.
+        connection.execute("SET TimeZone = 'UTC'")
         # It would draw on standard output.
         connection.execute("SET enable_progress_bar = false")
         if threads:
@@ -98,6 +100,7 @@ def explained(table: TableFile) -> Iterator[None]:
 
     Raises:
         UsageError: `bad_table`.
+        UnsupportedError: `missing_extra`: earlier releases of DuckDB need `pytz` for times with a zone.
     """
     import duckdb
 
@@ -107,6 +110,9 @@ def explained(table: TableFile) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         told = (str(error).splitlines() or [""])[0].replace(str(table.path.resolve()), table.name)
+        if "'pytz'" in told:
+            fix = ("pip install --upgrade duckdb", "pip install pytz")
+            raise UnsupportedError("missing_extra", f"{table.name} has times with a zone", why=told, fix=fix) from error
         raise bad_table(table, told[:300]) from error
 
 
