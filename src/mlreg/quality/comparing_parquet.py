@@ -26,7 +26,7 @@ _NUMBERS, _MOMENTS = {Type.INTEGER, Type.NUMBER}, {Type.DATE, Type.TIME}
 def compare_parquet(pair: Pair, key: Sequence[str], samples: int) -> Counted:
     """Compare two tables; the arguments and the errors are those of `compare_text`."""
     tables = [shard.table for side in pair for shard in side]
-    with connected(tables, memory=MEMORY) as connection:
+    with connected(tables, memory=MEMORY) as connection, explained(tables[0]):
         columns = tuple([_by_name(connection, shard.table) for shard in side] for side in pair)
         before, after = (united_columns([Schema(tuple(one.values()), 0) for one in side]) for side in columns)
         common = [name for name in before if name in after]
@@ -72,8 +72,11 @@ class _Comparison:
             for side, shards in enumerate(pair)
             for file, shard in enumerate(shards)
         ]
-        every = [one for _, _, _, found in self._files for one in found.values()]
-        self._types = [_common_type({one for one in every if one.name == name}) for name in common]
+        every: dict[str, set[Column]] = {}
+        for *_, found in self._files:
+            for name, column in found.items():
+                every.setdefault(name, set()).add(column)
+        self._types = [_common_type(every[name]) for name in common]
 
     def _all(self, query: str) -> list[tuple[Any, ...]]:
         # All names in queries are quoted, and all else are numbers.
@@ -142,8 +145,7 @@ class _Comparison:
             rows = numbered(table, self._values(columns))
             where = f"side = {side} AND file = {file}"
             parts.append(f"SELECT remaining.*, x.* FROM remaining JOIN {rows} x ON line = number WHERE {where}")
-        with explained(self._files[0][2]):
-            self._all(f"CREATE TEMP TABLE kept AS {' UNION ALL '.join(parts)}")
+        self._all(f"CREATE TEMP TABLE kept AS {' UNION ALL '.join(parts)}")
 
 
 _COUNTS = "count(*) FILTER (WHERE side = 0), count(*) FILTER (WHERE side = 1)"

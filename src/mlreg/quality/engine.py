@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from mlreg.errors import MlregError, UnsupportedError, explain
+from mlreg.errors import MlregError, NoSpaceError, UnsupportedError, explain
 from mlreg.quality.tables import MAGIC, Column, TableFile, Type, bad_table
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ def explained(table: TableFile) -> Iterator[None]:
     Raises:
         UsageError: `bad_table`.
         UnsupportedError: `missing_extra`: earlier releases of DuckDB need `pytz` for times with a zone.
+        NoSpaceError: `no_space`, in memory and where it goes when that is full.
     """
     import duckdb
 
@@ -110,9 +111,13 @@ def explained(table: TableFile) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         told = (str(error).splitlines() or [""])[0].replace(str(table.path.resolve()), table.name)
+        if isinstance(error, duckdb.OutOfMemoryException):
+            fix = "make room in the directory for temporary files"
+            raise NoSpaceError("no_space", f"there is no room to read {table.name}", why=told, fix=fix) from error
         if "'pytz'" in told:
-            fix = ("pip install --upgrade duckdb", "pip install pytz")
-            raise UnsupportedError("missing_extra", f"{table.name} has times with a zone", why=told, fix=fix) from error
+            packages = ("pip install --upgrade duckdb", "pip install pytz")
+            message = f"{table.name} has times with a zone"
+            raise UnsupportedError("missing_extra", message, why=told, fix=packages) from error
         raise bad_table(table, told[:300]) from error
 
 
