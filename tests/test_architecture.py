@@ -78,7 +78,8 @@ SURROUNDINGS = {
 SEEN_BY_FACES = (
     *("registry", "config", "errors", "ids"),
     *("formats.card", "formats.names", "formats.ref", "formats.template", "formats.yaml_document"),  # what users write
-    *("quality.drift", "quality.profile", "quality.checking"),  # frozen results, parts of those of the registry
+    # frozen results, parts of those of the registry
+    *("quality.drift", "quality.profile", "quality.checking", "quality.table_changes"),
 )
 
 MAY_DELETE_FROM_A_STORE = {

@@ -218,3 +218,97 @@ def test_a_terminal_shows_the_ends_of_a_huge_value_and_a_program_gets_all_of_it(
     assert '"firstxxx' in terminal
     assert 'xxxlast"' in terminal
     assert len(terminal) < 2000
+
+
+# Rows.
+
+
+@pytest.fixture
+def users(mlreg: Call) -> Call:
+    """The command where data/users 1 and 2 have a table that differs."""
+    before, after = "id,age,plan\n1,31,a\n2,47,b\n3,52,b\n", "id,plan,age,paid\n1,a,31,\n2,b,48,1\n4,c,20,\n"
+    for version, text in (("2026.01.01", before), ("2026.01.02", after)):
+        put(version, **{"users.csv": text.encode(), "README": version.encode()})
+        assert mlreg("add", "data/users", version, "--version", version).status == 0
+    return mlreg
+
+
+USERS = ("data/users@2026.01.01", "data/users@2026.01.02")
+
+
+def test_rows_are_counted_first_and_shown_if_it_is_asked_for(users: Call) -> None:
+    run = users("diff", *USERS, "--key", "id", "--samples", "1")
+
+    assert (run.status, run.err) == (0, "")
+    assert [row for row in run.rows if row[1] != "file"] == [
+        ["+", "rows", "users.csv", "", "1"],
+        ["-", "rows", "users.csv", "1", ""],
+        ["~", "rows", "users.csv", "1", "1"],
+        ["=", "rows", "users.csv", "1 of 3", "1 of 3"],
+        [">", "column", "users.csv#age", "at 2", "at 3"],
+        ["+", "column", "users.csv#paid", "", "integer"],
+        ["~", "cells", "users.csv#age", "1", "1"],
+        ["+", "row", 'users.csv:4 id="4"', "", 'id="4", plan="c", age="20"'],
+        ["-", "row", 'users.csv:4 id="3"', 'id="3", age="52", plan="b"', ""],
+        ["~", "row", 'users.csv:3 id="2"', 'age="47"', 'age="48"'],
+    ]
+    assert users("diff", *USERS, "--rows", "-q").out.splitlines() == ["README", "users.csv"]
+
+
+def test_each_of_the_options_asks_for_rows_and_none_of_them_for_other_parts(users: Call) -> None:
+    plain = users("diff", *USERS, "--json").document
+    assert plain["tables"] is None
+    for words in (["--rows"], ["--key", "id"], ["--samples", "1"], ["--meta", "--rows"]):
+        document = users("diff", *USERS, "--json", *words).document
+        assert [table["after"] for table in document["tables"]] == [["users.csv"]], words
+        assert document["files"] == plain["files"]
+        assert (document["inputs"] is None) == ("--meta" in words)
+
+
+def test_two_files_are_compared_also_in_a_remote(users: Call) -> None:
+    assert users("push", "origin", USERS[0]).status == 0
+    one, two = f"origin::{USERS[0]}:users.csv", f"{USERS[1]}:users.csv"
+
+    document = users("diff", one, two, "--rows", "--json").document
+
+    assert (document["before"], document["after"]) == (one, two)
+    (table,) = document["tables"]
+    assert (table["changes"]["added"], table["changes"]["removed"], table["problem"]) == (2, 2, None)
+    assert users("diff", one, one, "--rows", "--exit-code").status == 0
+    assert users("diff", one, two, "--rows", "--exit-code").status == 3
+
+
+def test_a_table_that_cannot_be_compared_is_shown_and_is_an_error(users: Call) -> None:
+    put("2026.01.03", **{"users.csv": b"id\n1,2\n", "more.csv": b"id\n1\n"})
+    assert users("add", "data/users", "2026.01.03", "--version", "2026.01.03").status == 0
+
+    run = users("diff", USERS[0], "data/users@2026.01.03", "--rows", "--exit-code")
+
+    assert run.status == 12
+    why = "data/users@2026.01.03:users.csv, line 2, is no sound CSV: it has 2 cells, and the first line has 1"
+    assert ["!", "table", "users.csv", "bad_table", why] in run.rows
+    assert ["+", "rows", "more.csv", "", "1"] in run.rows
+    assert run.err.splitlines()[0] == "error[not_all_compared]: 1 of 2 tables could not be compared"
+    assert why in run.err
+    assert users("diff", USERS[0], "data/users@2026.01.03", "--rows", "--json").error["code"] == "not_all_compared"
+
+
+def test_a_column_of_a_key_may_have_a_comma(mlreg: Call) -> None:
+    for version, text in (("2026.01.01", '"a,b",n\n1,2\n'), ("2026.01.02", '"a,b",n\n1,3\n')):
+        put(version, **{"t.csv": text.encode()})
+        assert mlreg("add", "data/ages", version, "--version", version).status == 0
+
+    found = mlreg("diff", "data/ages@2026.01.01", "data/ages@2026.01.02", "--key", '"a,b"', "--json").document
+
+    assert found["tables"][0]["changes"]["changed"] == 1
+
+
+def test_what_is_shown_of_rows_is_whole_on_a_terminal_and_obeyed_by_none(mlreg: Call) -> None:
+    for version, text in (("2026.01.01", "id,n\n"), ("2026.01.02", f"id,n\n1,{'x' * 150}\x1b[2J\n")):
+        put(version, **{"t.csv": text.encode()})
+        assert mlreg("add", "data/ages", version, "--version", version).status == 0
+
+    shown = on_terminal("diff", "data/ages@2026.01.01", "data/ages@2026.01.02", "--samples", "1").out
+
+    assert shown.count("x") >= 150
+    assert "\x1b[2J" not in shown

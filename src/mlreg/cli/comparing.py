@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -9,20 +10,21 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import comparison_views
+from mlreg.cli import comparison_views, row_views
 from mlreg.cli.options import REF, ExitCode, Where, answer, open_experiments, open_registry, register
-from mlreg.cli.output import Column, Mode, Printer, Style, View, note, warn
+from mlreg.cli.output import Column, Mode, Printer, Style, View, note, readable, warn
 from mlreg.cli.report_files import Reports, read_reports, write_reports
+from mlreg.cli.row_views import SIGNS, WHOLE, Row
 from mlreg.registry import comparing_runs, differences
 from mlreg.registry.comparing import PARTS
 from mlreg.registry.comparing import compare as compare_versions
 from mlreg.registry.comparing_runs import Question
+from mlreg.registry.comparing_tables import RowQuestion, not_all_compared
 from mlreg.registry.comparisons import Comparison
 
 ID = re.compile(r"\b[0-9a-f]{64}\b")
 SHORT = 12
 """Digits of an id that a terminal shows: enough to tell it from others."""
-SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 
 
 def diff(
@@ -35,13 +37,22 @@ def diff(
     tensors: Annotated[
         bool, typer.Option("--tensors", help="Compare the bytes of tensors, too, in files of any name.")
     ] = False,
+    rows: Annotated[bool, typer.Option("--rows", help="Compare the columns and rows of tables, too.")] = False,
+    key: Annotated[
+        str, typer.Option("--key", metavar="COLUMNS", help="Rows with equal cells there are one that changed: id,day.")
+    ] = "",
+    samples: Annotated[
+        int, typer.Option("--samples", min=0, max=10_000, metavar="N", help="Show N rows of each table and change.")
+    ] = 0,
     exit_code: ExitCode = False,
 ) -> None:
-    """Show what differs between two versions: files, metadata, and what they were made from.
+    """Show what differs between two versions: files, metadata, and what they were made from; or between two files.
 
-    + is only in B, - only in A, ~ differs, > was renamed, = is equal. Of a tensor whose bytes differ it says how many
-    of its numbers changed, and by how much at most and on average. With --exit-code, the exit code is 3 if
-    anything differs. Who registered the versions, when and why, is no difference.
+    + is only in B, - only in A, ~ differs, > was renamed or moved, = is equal, ! could not be compared. Of a tensor
+    whose bytes differ it says how many of its numbers changed, and by how much at most and on average. With --rows,
+    --key or --samples, tables (CSV, TSV, JSON lines, Parquet) whose bytes differ are compared by columns and rows.
+    With --exit-code, the exit code is 3 if anything differs. Who registered the versions, when and why, is no
+    difference.
 
     Examples:
 
@@ -50,9 +61,16 @@ def diff(
       mlreg diff --meta model/detector@production~1 model/detector@production
 
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
+
+      mlreg diff data/users@golden data/users@latest --key id --samples 3
+
+      mlreg diff --rows data/users@golden:train.csv data/users@latest:train.csv
     """
-    result = compare_versions(open_registry(), a, b, chosen(files, meta, inputs, tensors), tensors=tensors)
+    asked = row_question(rows, key, samples)
+    parts = chosen(files, meta, inputs, tensors or asked is not None)
+    result = compare_versions(open_registry(), a, b, parts, tensors=tensors, rows=asked)
     out.show("diff", result, difference(result))
+    require_all(result)
     answer(result.same or not exit_code)
 
 
@@ -142,9 +160,21 @@ def _remark(result: Comparison) -> None:
         note(f"failed: {ref}: {reason}")
 
 
-def chosen(files: bool, meta: bool, inputs: bool, tensors: bool) -> Sequence[str]:
-    """Return the parts that are asked for, all if none is; who asks for tensors beside others asks for files."""
-    wanted = files or (tensors and (meta or inputs)), meta, inputs
+def row_question(rows: bool, key: str, samples: int) -> RowQuestion | None:
+    """Return what is asked of rows, columns of a key as CSV has them; None if nothing is."""
+    columns = next(csv.reader([key]), [])
+    return RowQuestion(columns, samples) if rows or columns or samples else None
+
+
+def require_all(result: differences.Difference) -> None:
+    """End with `not_all_compared` if some tables could not be compared."""
+    if error := not_all_compared(result.tables or ()):
+        raise error
+
+
+def chosen(files: bool, meta: bool, inputs: bool, within: bool) -> Sequence[str]:
+    """Return the parts that are asked for, all if none is; who asks for what is within files asks for files."""
+    wanted = files or (within and (meta or inputs)), meta, inputs
     return [part for part, is_wanted in zip(PARTS, wanted, strict=True) if is_wanted] or PARTS
 
 
@@ -154,25 +184,29 @@ def difference(result: differences.Difference) -> View:
         Column(""),
         Column("WHAT"),
         Column("NAME"),
-        Column("BEFORE", Style.LONG),
-        Column("AFTER", Style.LONG),
+        Column("BEFORE"),
+        Column("AFTER"),
         Column("MOVED"),
     )
     files, others = list(_files(result)), [*_metadata(result), *_inputs(result)]
     # A tensor is part of a file, which has a name.
     names = list(dict.fromkeys(row[2] for row in (*files, *others)))
     summary = f"no difference between {result.before} and {result.after}" if result.same else ""
-    rows = [*files, *_tensors(result), *others]
+    rows = [*files, *_tensors(result), *row_views.table_rows(result.tables or ()), *others]
     width = len(columns) if any(row[-1] for row in rows) else len(columns) - 1
-    on_terminal = [[ID.sub(_begun, cell) for cell in row[:width]] for row in rows]
+    on_terminal = [_on_terminal(row)[:width] for row in rows]
     return View(columns[:width], [row[:width] for row in rows], names, summary, on_terminal)
+
+
+def _on_terminal(row: Row) -> Row:
+    """Return a row with short ids, and the ends of long values; what was asked to be shown is whole."""
+    sign, what, name, *values, moved = (ID.sub(_begun, cell) for cell in row)
+    before, after = values if what in WHOLE else (readable(Style.LONG, one) for one in values)
+    return sign, what, name, before, after, moved
 
 
 def _begun(found: re.Match[str]) -> str:
     return found[0][:SHORT]
-
-
-Row = tuple[str, str, str, str, str, str]
 
 
 def _files(result: differences.Difference) -> Iterator[Row]:

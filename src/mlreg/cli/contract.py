@@ -197,7 +197,7 @@ COMMANDS: dict[str, Contract] = {
     "usage": Contract(("usage",), READS),
     "rev-parse": Contract(("rev-parse",), READS),
     "wait": Contract(("wait",), (*READS, NotYetError)),
-    "diff": Contract(("diff",), READS, no="something differs, with --exit-code"),
+    "diff": Contract(("diff",), (*READS, PartialError), no="something differs, with --exit-code"),
     "data profile": Contract(("data-profile",), READS),
     "data drift": Contract(
         ("data-drift",), READS, no="a table, a column, a type or the values are too far from before"

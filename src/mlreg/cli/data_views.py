@@ -34,7 +34,7 @@ def overview(result: Profile) -> View:
 
 def _parts(result: Profile) -> Iterator[tuple[Cell, ...]]:
     for table in result.tables:
-        yield "table", _named(table.files), len(table.files), table.rows, len(table.columns), table.duplicates, ""
+        yield "table", named(table.files), len(table.files), table.rows, len(table.columns), table.duplicates, ""
     for kind in result.types:
         yield "files", kind.suffix or "no suffix", kind.files, "", "", "", kind.size
     for one in result.images.kinds:
@@ -55,7 +55,8 @@ def _first_broken(result: Profile) -> str:
     return f"{first.path}: {first.why}" + (f"; and {more} more" if more else "")
 
 
-def _named(files: Sequence[str]) -> str:
+def named(files: Sequence[str]) -> str:
+    """Return what a table is called that is made of files."""
     return files[0] + (f" and {len(files) - 1} more" if len(files) > 1 else "")
 
 
@@ -87,7 +88,7 @@ def _row(table: TableProfile, column: ColumnProfile) -> tuple[Cell, ...]:
 def _start(table: TableProfile, column: ColumnProfile) -> tuple[Cell, ...]:
     distinct = f"~{column.distinct}" if "distinct" in column.estimated else str(column.distinct)
     kind = f"{column.type}, lengths" if column.lengths else column.type
-    return _named(table.files), column.name, kind, column.nulls, distinct
+    return named(table.files), column.name, kind, column.nulls, distinct
 
 
 def _range(column: ColumnProfile, spelled: Callable[[object], str]) -> tuple[str, str, str]:
@@ -167,7 +168,7 @@ def _failing(result: DataDrift) -> Iterator[str]:
 
 
 def _name(table: TableDrift) -> str:
-    return _named(table.files_after or table.files_before)
+    return named(table.files_after or table.files_before)
 
 
 def _drift_rows(result: DataDrift) -> Iterator[tuple[str, ...]]:

@@ -6,12 +6,12 @@ other file is opened or written, and no statement can change that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from mlreg.errors import MlregError, UnsupportedError, explain
+from mlreg.errors import MlregError, NoSpaceError, UnsupportedError, explain
 from mlreg.quality.tables import MAGIC, Column, TableFile, Type, bad_table
 
 if TYPE_CHECKING:
@@ -31,12 +31,13 @@ _TYPES = {
 
 
 @contextmanager
-def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[DuckDBPyConnection]:
+def connected(tables: Sequence[TableFile], *, threads: int = 0, memory: str = "") -> Iterator[DuckDBPyConnection]:
     """Yield a connection in memory that may read these files only.
 
     Args:
         tables: the files.
         threads: of the engine; 0 for as many as there are cores.
+        memory: what the engine may take before it writes to the disk, `1GB`; by default most of what there is.
 
     Raises:
         UnsupportedError: `missing_extra`.
@@ -53,10 +54,14 @@ def connected(tables: Sequence[TableFile], *, threads: int = 0) -> Iterator[Duck
     with TemporaryDirectory() as spill, duckdb.connect(":memory:", config=settings) as connection:
         # What does not fit into memory would go to a directory beside whoever calls.
         connection.execute(f"SET temp_directory = {quoted_text(spill)}")
+        # Text of times with a zone would be another one on another machine.
+        connection.execute("SET TimeZone = 'UTC'")
         # It would draw on standard output.
         connection.execute("SET enable_progress_bar = false")
         if threads:
             connection.execute(f"SET threads = {int(threads)}")
+        if memory:
+            connection.execute(f"SET memory_limit = {quoted_text(memory)}")
         connection.execute(f"SET allowed_paths = [{paths}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -78,12 +83,25 @@ def relation(table: TableFile) -> str:
     return f"read_parquet({quoted_text(str(table.path.resolve()))}, hive_partitioning = false)"
 
 
+def numbered(table: TableFile, values: Iterable[str]) -> str:
+    """Return what stands behind FROM for values of a Parquet file, `c0` and so on, and the `number` of a row, from 1.
+
+    Args:
+        table: the file.
+        values: as SQL has them.
+    """
+    named = "".join(f"{value} AS c{at}, " for at, value in enumerate(values))
+    return f"(SELECT {named}row_number() OVER () AS number FROM {relation(table)})"  # noqa: S608 - quoted
+
+
 @contextmanager
 def explained(table: TableFile) -> Iterator[None]:
     """Say of which file it was that the engine could not make sense.
 
     Raises:
         UsageError: `bad_table`.
+        UnsupportedError: `missing_extra`: earlier releases of DuckDB need `pytz` for times with a zone.
+        NoSpaceError: `no_space`, in memory and where it goes when that is full.
     """
     import duckdb
 
@@ -93,6 +111,13 @@ def explained(table: TableFile) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         told = (str(error).splitlines() or [""])[0].replace(str(table.path.resolve()), table.name)
+        if isinstance(error, duckdb.OutOfMemoryException):
+            fix = "make room in the directory for temporary files"
+            raise NoSpaceError("no_space", f"there is no room to read {table.name}", why=told, fix=fix) from error
+        if "'pytz'" in told:
+            packages = ("pip install --upgrade duckdb", "pip install pytz")
+            message = f"{table.name} has times with a zone"
+            raise UnsupportedError("missing_extra", message, why=told, fix=packages) from error
         raise bad_table(table, told[:300]) from error
 
 

@@ -213,15 +213,37 @@ class DataRegistry:
         """
         return self.registry.versions(with_kind("data", name))
 
-    def diff(self, name: str, version: str, other: str = "latest") -> Difference:
+    def diff(
+        self,
+        name: str,
+        version: str,
+        other: str = "latest",
+        *,
+        rows: bool = False,
+        key: Sequence[str] = (),
+        samples: int = 0,
+    ) -> Difference:
         """Return what differs between two versions of a dataset: files, also those that were renamed, and metadata.
+
+        Args:
+            name: `frames`.
+            version: a version or a tag; before.
+            other: after.
+            rows: whether to compare the columns and rows of the tables that differ, too; so do the next two.
+            key: columns that say which rows belong together.
+            samples: how many rows to show that were added, removed and changed, of each.
 
         Raises:
             NotFoundError: `ref_not_found`.
+            UnsupportedError: `missing_extra`, if there is only Parquet, and no DuckDB.
+            UsageError: `no_such_column`; `bad_table`, if there is no other table.
         """
         from mlreg.registry.comparing import compare
+        from mlreg.registry.comparing_tables import RowQuestion
 
-        return compare(self.registry, ref_of_version("data", name, version), ref_of_version("data", name, other))
+        asked = RowQuestion(key, samples) if rows or key or samples else None
+        before, after = (ref_of_version("data", name, one) for one in (version, other))
+        return compare(self.registry, before, after, rows=asked)
 
     def profile(self, name: str, version: str = "latest", path: str = "") -> Profile:
         """Say what a dataset, or what is at a path in it, is like: rows, columns, values, files.

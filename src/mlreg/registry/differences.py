@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from mlreg.quality.table_changes import TableChanges
 from mlreg.registry.results import FileInfo, InputInfo
 
 
@@ -87,11 +88,35 @@ class TensorChanges(NamedTuple):
     """Those of them whose bytes are equal; None if they were not compared."""
 
 
+class Problem(NamedTuple):
+    """Why a table could not be compared."""
+
+    code: str
+    """As `error` has it: `bad_table`, `missing_extra`."""
+    message: str
+    """With the file, and the line if there is one."""
+    why: str
+    fix: tuple[str, ...]
+
+
+class TableDifference(NamedTuple):
+    """How a table differs, of whose files some do."""
+
+    before: tuple[str, ...]
+    """Paths of the files that were compared: those that changed, or were removed."""
+    after: tuple[str, ...]
+    """Those that changed, or were added."""
+    changes: TableChanges | None
+    """None if it could not be compared."""
+    problem: Problem | None
+    """None if it was."""
+
+
 class Difference(NamedTuple):
-    """What differs between two versions; None in place of what was not asked for."""
+    """What differs between two versions, or two files of them; None in place of what was not asked for."""
 
     before: str
-    """Ref of a version; of another repository, with its name: `origin::model/suture_detector@1.0.0`."""
+    """Ref of a version, or of a file in it; of another repository, with its name: `origin::model/net@1.0.0`."""
     before_id: str
     after: str
     after_id: str
@@ -103,6 +128,8 @@ class Difference(NamedTuple):
     """Sorted by role."""
     tensors: tuple[TensorChanges, ...] | None
     """Of the changed files that hold tensors, sorted by path."""
+    tables: tuple[TableDifference, ...] | None
+    """Of those tables whose files differ, sorted by path; None if it was not asked for their rows."""
 
     @property
     def same(self) -> bool:

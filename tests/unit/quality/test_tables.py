@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg.errors import UsageError
+from mlreg.errors import MlregError, UsageError
 from mlreg.quality.inferring import Guess
 from mlreg.quality.schema import batches, schema_of
 from mlreg.quality.tables import Form, TableFile, Type, table_file
@@ -123,7 +123,30 @@ def test_the_engine_reads_no_file_but_those_that_were_named(written: Written, tm
                 connection.execute(statement)
         # It would be drawn on standard output.
         assert connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
+        # Times with a zone would be spelt as the machine likes them.
+        assert connection.execute("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
     assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "code", "fix"),
+    [
+        ("InvalidInputException", "Required module 'pytz' failed to import", "missing_extra", "pip install --upgrade"),
+        ("OutOfMemoryException", "could not allocate block", "no_space", "make room"),
+        ("InvalidInputException", "the footer is no footer", "bad_table", "write the file again"),
+    ],
+)
+def test_what_the_engine_lacks_is_not_blamed_on_the_file(
+    written: Written, name: str, told: str, code: str, fix: str
+) -> None:
+    duckdb = pytest.importorskip("duckdb")
+    from mlreg.quality.engine import explained
+
+    with pytest.raises(MlregError, match=r"a\.parquet") as error, explained(written("a.parquet", b"PAR1")):
+        raise getattr(duckdb, name)(told)
+
+    assert (error.value.code, error.value.why) == (code, told)
+    assert error.value.fix[0].startswith(fix)
 
 
 MADE = (st.integers(), st.floats(), st.dates(), st.datetimes(), st.booleans())
