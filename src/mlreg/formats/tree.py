@@ -140,16 +140,21 @@ def _decode_rows(data: bytes, at: int, level: int, names: list[str]) -> tuple[Fi
     ids = range(at + first_size + 8 * count, len(data), DIGEST_SIZE)
     digests = (data[start : start + DIGEST_SIZE] for start in ids)
     if level == 0:
-        modes = map(_mode, data[at : at + count])
+        modes = _modes(data[at : at + count])
         return tuple(map(File, names, modes, sizes, map(ContentId, digests)))
     files = struct.unpack_from(f"<{count}Q", data, at)
     return tuple(map(Child, names, files, sizes, map(TreeId, digests)))
 
 
-def _mode(number: int) -> Mode:
-    if number > Mode.EXECUTABLE:
-        raise UnsupportedError("unknown_mode", f"a tree holds a file of mode {number}, which this mlreg does not know")
-    return Mode(number)
+def _modes(numbers: bytes) -> list[Mode]:
+    try:
+        return [_MODES[number] for number in numbers]
+    except IndexError as error:
+        unknown = f"a tree holds a file of mode {max(numbers)}, which this mlreg does not know"
+        raise UnsupportedError("unknown_mode", unknown) from error
+
+
+_MODES = tuple(Mode)
 
 
 def build(files: Iterable[File], keep: Callable[[TreeId, bytes], None]) -> Child:
