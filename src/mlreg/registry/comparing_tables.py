@@ -58,7 +58,8 @@ def table_differences(
         UnsupportedError: what befell all tables: `missing_extra`.
         IntegrityError: `object_missing`, `object_damaged`.
     """
-    told = [one for family in _families(files) for one in _told(family, sides, asked)]
+    families = _families(files)
+    told = [one for family in families for one in _told(family, sides, asked, is_only=len(families) == 1)]
     errors = [error for _, error in told if error]
     if errors and len(errors) == len(told):
         raise errors[0]
@@ -82,12 +83,28 @@ def _check_key(key: Sequence[str], found: Sequence[TableDifference]) -> None:
     both = [one.changes for one in found if one.changes and one.before and one.after]
     if not key or not both or any(one.key for one in both):
         return
-    names = list(dict.fromkeys(name for one in both for name in one.compared))
+    raise _no_such_column(key, list(dict.fromkeys(name for one in both for name in one.compared)))
+
+
+def _check_ahead(pair: Pair, key: Sequence[str]) -> None:
+    """Refuse a key that the only table does not have by what stands at its beginning, before all of it is read."""
+    if not key or not all(pair) or any(shard.table.form is Form.JSONL for shards in pair for shard in shards):
+        return
+    try:
+        names = [{name for shard in shards for name in columns_ahead(shard.table)} for shards in pair]
+    except (UsageError, UnsupportedError):
+        # What is wrong with the file is told when it is compared.
+        return
+    if not {*key} <= names[0] & names[1]:
+        raise _no_such_column(key, sorted(names[0] & names[1]))
+
+
+def _no_such_column(key: Sequence[str], names: Sequence[str]) -> UsageError:
     lacking = next((name for name in key if name not in names), key[0])
     near = get_close_matches(lacking, names, n=1)
     fix = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(names)}"[:300]
     missing = f"no table that differs has the key {', '.join(key)} on both sides"
-    raise UsageError("no_such_column", missing, why=f"there is no column {lacking!r:.80}", fix=fix)
+    return UsageError("no_such_column", missing, why=f"there is no column {lacking!r:.80}", fix=fix)
 
 
 # Which files are one table.
@@ -111,7 +128,7 @@ def _without_form(name: str) -> str:
 
 
 def _told(
-    family: Sequence[Difference], sides: tuple[Side, Side], asked: RowQuestion
+    family: Sequence[Difference], sides: tuple[Side, Side], asked: RowQuestion, *, is_only: bool
 ) -> Iterator[tuple[TableDifference, UsageError | UnsupportedError | None]]:
     """Yield what differs in the tables that some files make, with the error of each that cannot be compared."""
     with ExitStack() as stack:
@@ -119,7 +136,10 @@ def _told(
             [[_shard(stack, side, file)] if file else [] for side, file in zip(sides, one, strict=True)]
             for one in family
         ]
-        for before, after in _tables(opened):
+        tables = _tables(opened)
+        if is_only and len(tables) == 1:
+            _check_ahead(tables[0], asked.key)
+        for before, after in tables:
             paths = tuple(shard.path for shard in before), tuple(shard.path for shard in after)
             try:
                 changes = compare_tables((before, after), asked.key, asked.samples)

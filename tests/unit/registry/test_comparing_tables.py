@@ -193,6 +193,17 @@ def test_a_key_that_no_table_has_is_refused_with_what_was_meant(data: Data, key:
     assert repr(key.rsplit(maxsplit=1)[-1]) in caught.value.why
 
 
+def test_a_key_that_the_only_table_does_not_have_is_refused_before_it_is_read(data: Data) -> None:
+    long = table(*["1,a"] * 5000, "1")
+
+    with pytest.raises(MlregError) as caught:
+        data.differ({"users.csv": table("1,a")}, {"users.csv": long}, "ids")
+    assert caught.value.code == "no_such_column"
+    with pytest.raises(MlregError) as caught:
+        data.differ({"users.csv": table("1,a")}, {"users.csv": long}, "id")
+    assert caught.value.code == "bad_table"
+
+
 def test_two_files_are_compared_alone_whatever_they_are_called(data: Data) -> None:
     one = data.add({"a.csv": table("1,a"), "x": b"1"})
     two = data.add({"deep/b.csv": table("1,b"), "x": b"2", "a.csv": table("1,a")})
