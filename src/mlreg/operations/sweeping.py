@@ -8,7 +8,7 @@ read them and for who changes their mind: `mlreg.operations.collect` deletes the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -75,6 +75,15 @@ class Survey(NamedTuple):
         return [use for use in self.uses if use.is_doomed]
 
 
+class Loss(NamedTuple):
+    """A removed version that cannot be restored after the sweep."""
+
+    name: str
+    """In the log."""
+    size: int
+    """Plain bytes of its files that no version has which stays; each counted once, for the first that needs them."""
+
+
 class Swept(NamedTuple):
     """What a sweep did."""
 
@@ -83,10 +92,13 @@ class Swept(NamedTuple):
     dropped: tuple[PackEntry, ...]
     written: tuple[PackEntry, ...]
     """That hold what is needed of them."""
+    lost: tuple[Loss, ...] = ()
+    """What cannot be restored any more."""
 
     def with_step(self, step: Swept) -> Swept:
         """Return what both did together."""
-        return Swept(self.slots + step.slots, self.dropped + step.dropped, self.written + step.written)
+        lost = tuple(dict.fromkeys(self.lost + step.lost))
+        return Swept(self.slots + step.slots, self.dropped + step.dropped, self.written + step.written, lost)
 
 
 class _Outdated(Exception):
@@ -181,13 +193,17 @@ def _useful(pack: PackEntry, index: PackIndex, plain: dict[int, int]) -> int:
     return round(pack.size * stored / whole) if whole else 0
 
 
-def sweep(repository: Repository, author: str, message: str, report: Callable[[int], None]) -> Swept:
+Describe = Callable[[Sequence[Loss]], str]
+"""Return the message of a transaction after which versions cannot be restored."""
+
+
+def sweep(repository: Repository, author: str, describe: Describe, report: Callable[[int], None]) -> Swept:
     """Drop the packs that are not needed, or too little.
 
     Args:
         repository: nobody need keep off it meanwhile.
         author: of the transactions.
-        message: of the transactions.
+        describe: makes their message.
         report: told about bytes of packs that were looked at.
 
     Raises:
@@ -198,12 +214,13 @@ def sweep(repository: Repository, author: str, message: str, report: Callable[[i
     done = Swept((), (), ())
     for _ in range(ATTEMPTS):
         found = survey(repository, report)
-        sweeping = _Sweeping(repository, found, author, message)
+        lost = losses(repository, found)
+        sweeping = _Sweeping(repository, found, author, describe(lost))
         doomed = found.doomed
         try:
             for start in range(0, len(doomed), AT_ONCE):
                 step = sweeping.drop(doomed[start : start + AT_ONCE])
-                done = done.with_step(step)
+                done = done.with_step(step._replace(lost=tuple(lost)))
         except _Outdated:
             continue
         repository.log.view.note_swept(found.number)
@@ -314,15 +331,6 @@ class _Sweeping:
 
 
 # What goes.
-
-
-class Loss(NamedTuple):
-    """A removed version that cannot be restored after the sweep."""
-
-    name: str
-    """In the log."""
-    size: int
-    """Plain bytes of its files that no version has which stays; each counted once, for the first that needs them."""
 
 
 def losses(repository: Repository, found: Survey) -> list[Loss]:

@@ -80,15 +80,13 @@ def collect(registry: Registry, *, grace: float, report: Callable[[int], None]) 
         UnavailableError: `busy_repository`.
     """
     repository = registry.repository
-    done, versions = sweeping.Swept((), (), ()), tuple[LostVersion, ...]()
+    done = sweeping.Swept((), (), ())
     if not sweeping.is_swept(repository):
-        found = sweeping.survey(repository, lambda size: None)
-        versions = _versions(repository, sweeping.losses(repository, found))
-        done = sweeping.sweep(repository, registry.author, _message(versions), report)
+        done = sweeping.sweep(repository, registry.author, lambda lost: _message(_versions(repository, lost)), report)
     deleted = deleting.collect(repository, registry.author, grace)
     return Collection(
         url=repository.url,
-        versions=versions,
+        versions=_versions(repository, done.lost),
         packs=len(done.dropped),
         before=sum(pack.size for pack in done.dropped),
         after=sum(pack.size for pack in done.written),

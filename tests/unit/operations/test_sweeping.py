@@ -62,7 +62,7 @@ def collect(registry: Registry, grace: float = 0) -> collecting.Collection:
 
 
 def sweep_now(registry: Registry) -> Swept:
-    return sweep(registry.repository, "Ann", "", nothing)
+    return sweep(registry.repository, "Ann", lambda lost: "", nothing)
 
 
 def read(registry: Registry, ref: str) -> dict[str, bytes]:
@@ -276,7 +276,7 @@ def test_two_sweeps_at_once_do_not_take_both_copies_of_an_object(
     def survey_and_wait(repository: Repository, report: Callable[[int], None]) -> sweeping.Survey:
         found = survey(repository, report)
         monkeypatch.setattr(sweeping, "survey", survey)
-        sweep(other.repository, "Bob", "", nothing)
+        sweep(other.repository, "Bob", lambda lost: "", nothing)
         return found
 
     twice(registry, data)
