@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mlreg.errors import IntegrityError, MlregError
-from mlreg.formats.pack import PackKind, Sort
-from mlreg.formats.snapshot import snapshot_key
-from mlreg.operations.mending import Mended
-from mlreg.operations.mending import repair as mend
-from mlreg.operations.good_copies import OtherRepository
-from mlreg.registry.collecting import collect, undo
+from mlreg.formats.pack import PackKind
 from mlreg.registry.mending import Repair, repair
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
-from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 from mlreg.stores.directory import DirectoryStore
-from mlreg.stores.faulty import Fault, FaultyStore, fail_at
-from mlreg.tensors.safetensors import encode_arrays
 
 NET, ROWS = "model/net@1.0.0", "data/rows@2026.01.01"
 LARGE = random.Random(1).randbytes(9_000_000)
@@ -71,7 +58,7 @@ class Scene:
         one = registry or self.registry
         assert one.verify().problems == ()
         for name, data in self.files.items():
-            assert b"".join(one.read(f"{NET}:{name}").parts) == data
+            assert b"".join(one.cat(f"{NET}:{name}")) == data
 
 
 def packs_of(place: Path, kind: PackKind | None = None) -> list[Path]:
@@ -113,7 +100,9 @@ def scene(tmp_path: Path) -> Scene:
 
 @every_hurt
 @pytest.mark.parametrize("kind", PackKind)
-def test_every_kind_of_pack_comes_back_from_a_remote(scene: Scene, kind: PackKind, hurt: Callable[[Path], None]) -> None:
+def test_every_kind_of_pack_comes_back_from_a_remote(
+    scene: Scene, kind: PackKind, hurt: Callable[[Path], None]
+) -> None:
     for pack in packs_of(scene.here, kind):
         hurt(pack)
     assert scene.registry.verify().problems
