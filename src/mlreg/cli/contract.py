@@ -171,7 +171,7 @@ COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), READS),
-    "repair": Contract(("repair",), (*READS, ConflictError)),
+    "repair": Contract(("repair",), READS),
     "repack": Contract(("repack",), READS),
     "gc": Contract(("gc", "gc-undo"), (*READS, ConflictError), no="something is not needed, with --exit-code"),
     "du": Contract(("du",), READS),

@@ -80,7 +80,7 @@ def repair(
     place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
     others: Annotated[
         list[str] | None,
-        typer.Option("--from", metavar="REMOTE|URL", help="Ask this one, not all remotes; repeatable."),
+        typer.Option("--from", metavar="REMOTE|URL", help="Ask this one, not all; repeatable."),
     ] = None,
     files: Annotated[
         list[Path] | None, typer.Option("--files", metavar="PATH", help="Look into these files, too; repeatable.")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
-from mlreg.errors import ConflictError, IntegrityError
+from mlreg.errors import IntegrityError, UnavailableError
 from mlreg.formats.pack import Sort
 from mlreg.formats.transaction import PackEntry
 from mlreg.operations.check import Checked, Problem, Report, check
@@ -64,7 +64,7 @@ def repair(repository: Repository, sources: Sequence[Source], author: str, repor
 
     Raises:
         IntegrityError: the log is damaged, which nothing here can mend.
-        ConflictError: `busy_repository`.
+        UnavailableError: `busy_log`.
     """
     done = Mended({}, 0, (), (), 0, (), (), ())
     for _ in range(ROUNDS):
@@ -75,7 +75,7 @@ def repair(repository: Repository, sources: Sequence[Source], author: str, repor
         done = _together(done, step)
         if not (step.slots or step.snapshots or step.is_outdated):
             return done._replace(lost=step.lost, hurts=step.hurts, problems=tuple(found.problems))
-    raise ConflictError("busy_repository", f"{repository.url} changes faster than it can be mended", fix="try again")
+    raise UnavailableError("busy_log", f"{repository.url} changes faster than it can be mended", fix="try again")
 
 
 def preview(repository: Repository, sources: Sequence[Source], report: Report) -> Mended:

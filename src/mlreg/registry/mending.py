@@ -98,7 +98,7 @@ def repair(
 
     Raises:
         IntegrityError: the log is damaged, which cannot be mended.
-        ConflictError: `busy_repository`.
+        UnavailableError: `busy_log`.
         NotFoundError: `no_remote`, `file_missing`. NoRepositoryError: `no_repository`.
     """
     target = registry.elsewhere(place) if place else registry
