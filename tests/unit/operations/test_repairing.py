@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mlreg.formats.pack import PackKind
+from mlreg.errors import IntegrityError, MlregError
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.recipe import Recipe
+from mlreg.formats.snapshot import snapshot_key
+from mlreg.ids import ContentId
+from mlreg.operations.good_copies import OtherRepository
+from mlreg.operations.mending import Mended
+from mlreg.operations.mending import repair as mend
+from mlreg.registry.collecting import collect
 from mlreg.registry.mending import Repair, repair
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
+from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 from mlreg.stores.directory import DirectoryStore
+from mlreg.stores.faulty import Fault, FaultyStore, fail_at
+from mlreg.tensors.safetensors import encode_arrays
 
 NET, ROWS = "model/net@1.0.0", "data/rows@2026.01.01"
 LARGE = random.Random(1).randbytes(9_000_000)
@@ -45,6 +61,11 @@ class Scene:
     @property
     def registry(self) -> Registry:
         return Registry(self.here, "Ann", None, {"origin": str(self.there)})
+
+    @property
+    def alone(self) -> Registry:
+        """The registry without a remote."""
+        return Registry(self.here, "Ann", None)
 
     @property
     def remote(self) -> Registry:
@@ -134,3 +155,227 @@ def test_a_second_repair_changes_nothing(scene: Scene) -> None:
 
     assert (done.given, done.transactions, done.is_whole) == ((), (), True)
     assert scene.registry.repository.log.refresh().number == before
+
+
+def test_what_was_set_aside_is_deleted_by_a_collector_and_all_still_reads(scene: Scene) -> None:
+    hurt = packs_of(scene.here, PackKind.DATA)[0]
+    flip(hurt)
+    assert scene.repair().dropped == 1
+    assert hurt.exists()
+
+    collect(scene.registry, grace=0, report=silent)
+
+    assert not hurt.exists()
+    scene.check()
+
+
+def test_plain_files_give_pieces_and_whole_files(scene: Scene) -> None:
+    for pack in packs_of(scene.here, PackKind.DATA):
+        delete(pack)
+    rename = scene.root / "files" / "elsewhere"
+    (scene.root / "files" / "large").rename(rename)
+
+    done = repair(scene.alone, files=[scene.root / "files", scene.root / "rows"], report=silent)
+
+    assert (done.is_whole, [given.source for given in done.given]) == (True, ["files"])
+    scene.check()
+
+
+def test_a_recipe_that_is_nowhere_is_made_again_from_the_file(scene: Scene) -> None:
+    """Trees and commits come from the remote, which has lost the recipe, too."""
+    lose(scene.here, Sort.RECIPE)
+    lose(scene.there, Sort.RECIPE)
+    assert not scene.repair().is_whole
+
+    done = scene.repair(files=[scene.root / "files"])
+
+    assert done.is_whole
+    scene.check()
+
+
+def test_a_recipe_counts_only_if_its_pieces_make_the_file(scene: Scene) -> None:
+    lose(scene.here, Sort.RECIPE)
+    forge_recipe(scene.there)
+
+    done = scene.repair()
+
+    assert [(file.ref, file.path) for file in done.hurts] == [(NET, "large")]
+    assert done.given == ()
+    scene.repair(files=[scene.root / "files"])
+    scene.check()
+
+
+def test_a_recipe_that_makes_other_bytes_is_mended(scene: Scene) -> None:
+    forge_recipe(scene.here)
+    assert {problem.code for problem in scene.registry.verify().problems} == {"content_mismatch"}
+
+    assert scene.repair().is_whole
+    scene.check()
+
+
+def test_what_is_nowhere_is_named_and_nothing_is_changed(scene: Scene) -> None:
+    for place in (scene.here, scene.there):
+        (largest,) = [pack for pack in packs_of(place, PackKind.DATA) if pack.stat().st_size > len(LARGE) // 2]
+        flip(largest, 0.3)
+    before = scene.registry.repository.log.refresh().number
+
+    done = scene.repair()
+
+    assert [(file.ref, file.path) for file in done.hurts] == [(NET, "large")]
+    assert (done.given, done.transactions, done.dropped) == ((), (), 0)
+    assert scene.registry.repository.log.refresh().number == before
+    with pytest.raises(IntegrityError, match="still damaged") as caught:
+        done.refuse_loss()
+    assert caught.value.exit_status == 6
+    assert NET in caught.value.why
+    assert ROWS not in caught.value.why
+
+
+def test_a_trial_says_what_would_come_and_writes_nothing(scene: Scene) -> None:
+    for pack in packs_of(scene.here):
+        truncate(pack)
+    before = sorted((path, path.stat().st_size) for path in scene.here.rglob("*"))
+
+    tried = scene.repair(dry_run=True)
+
+    assert sorted((path, path.stat().st_size) for path in scene.here.rglob("*")) == before
+    assert tried.is_whole
+    assert tried.given == scene.repair().given
+
+
+def test_packs_of_differences_are_mended_when_their_base_is_damaged(tmp_path: Path) -> None:
+    here, there = (Registry(init(tmp_path / name, shared=True)[0], "Ann", None) for name in ("here", "there"))
+    registry = Registry(here.path, "Ann", None, {"origin": there.path})
+    for number in range(3):
+        (tmp_path / "weights.safetensors").write_bytes(tuned(number))
+        registry.add("model/net", [tmp_path / "weights.safetensors"], version=f"{number + 1}.0.0")
+    Sync(registry, "origin").push()
+    assert repack(registry, delta=True, grace=0, report=silent).pieces
+    base = packs_of(Path(here.path), PackKind.DATA)[0]
+    flip(base, 0.3)
+    assert len({ref for problem in registry.verify().problems for ref in problem.hurts}) == 3
+
+    done = repair(registry, report=silent)
+
+    assert (done.is_whole, done.damaged, sum(given.objects for given in done.given)) == (True, 1, 1)
+    for number in range(3):
+        assert b"".join(registry.cat(f"model/net@{number + 1}.0.0:weights.safetensors")) == tuned(number)
+    assert registry.verify().problems == ()
+
+
+def test_damage_to_what_no_version_needs_hurts_nobody_and_is_set_aside(scene: Scene) -> None:
+    scene.registry.remove([ROWS])
+    for pack in packs_of(scene.here):
+        if pack.stat().st_size < 100_000:
+            flip(pack, 0.01)
+
+    done = repair(scene.alone, files=[scene.root / "files"], report=silent)
+
+    assert not any(file.ref == ROWS for file in done.hurts)
+
+
+def test_a_damaged_snapshot_is_written_anew(scene: Scene) -> None:
+    log = scene.registry.repository.log
+    number = log.refresh().number
+    log.write_snapshot()
+    flip(scene.here / snapshot_key(number))
+
+    assert scene.repair().snapshots == 1
+    scene.check()
+
+
+def test_a_damaged_log_is_not_guessed_at(scene: Scene) -> None:
+    (scene.here / "log" / f"{2:016d}").unlink()
+    (scene.here / "log" / f"{1:016d}").chmod(0o644)
+    flip(scene.here / "log" / f"{1:016d}", 0.5)
+
+    with pytest.raises(IntegrityError, match="cannot be mended"):
+        scene.repair()
+
+
+def test_a_repair_that_is_cut_anywhere_can_be_done_again(scene: Scene) -> None:
+    for pack in packs_of(scene.here):
+        flip(pack)
+    names = {path: path.read_bytes() for path in scene.here.rglob("*") if path.is_file()}
+    store = FaultyStore(DirectoryStore(scene.here))
+    attempt(scene, store)
+    scene.check()
+    writes = [n for n, (verb, _) in enumerate(store.calls, 1) if verb in ("upload", "create", "delete")]
+    reads = [n for n, (verb, _) in enumerate(store.calls, 1) if verb in ("read", "size")][
+        :: max(1, len(store.calls) // 8)
+    ]
+    for number, fault in [(n, fault) for n in [*writes, *reads] for fault in Fault]:
+        restore(scene.here, names)
+        with suppress(MlregError):
+            attempt(scene, FaultyStore(DirectoryStore(scene.here), fail_at(number, fault)))
+        scene.repair()
+        scene.check()
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_whatever_is_damaged_a_healthy_remote_heals_it(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    scene = Scene(tmp_path_factory.mktemp("random"))
+    place, name = data.draw(st.sampled_from([(scene.here, ""), (scene.there, "origin")]))
+    for pack in packs_of(place):
+        hurt = data.draw(st.sampled_from([None, truncate, delete, flip]))
+        if hurt is flip:
+            flip(pack, data.draw(st.floats(0, 1)))
+        elif hurt:
+            hurt(pack)
+
+    assert scene.repair(name).is_whole
+    scene.check(scene.remote if name else scene.registry)
+
+
+def attempt(scene: Scene, store: FaultyStore) -> Mended:
+    return mend(Repository(store), [OtherRepository("origin", scene.remote.repository)], "Ann", silent)
+
+
+def restore(place: Path, names: dict[Path, bytes]) -> None:
+    for path in [path for path in place.rglob("*") if path.is_file()]:
+        if path not in names:
+            path.unlink()
+    for path, data in names.items():
+        if not path.exists():
+            path.write_bytes(data)
+
+
+def lose(place: Path, sort: Sort) -> None:
+    """Replace the packs that hold objects of a sort by ones with all but those."""
+    repository = Repository(DirectoryStore(place))
+    view = repository.log.refresh()
+    with repository.writer() as writer:
+        gone = []
+        for pack in view.live_packs():
+            items = list(repository.objects.index(pack.id).items())
+            if any(item.sort is sort for item in items):
+                gone.append(pack.id)
+                for item in items:
+                    if item.sort is not sort:
+                        writer.add(item.sort, item.id, bytes(repository.objects.read(item.sort, item.id)))
+        written = writer.finish()
+    repository.log.append(lambda _: Draft("Eve", "lose", add=written, drop=tuple(gone), is_lossy=True))
+
+
+def forge_recipe(place: Path) -> None:
+    """Replace the recipe of the large file by one that names the right pieces in a wrong order."""
+    repository = Repository(DirectoryStore(place))
+    repository.log.refresh()
+    content = ContentId.of(LARGE)
+    recipe = Recipe.decode(bytes(repository.objects.read(Sort.RECIPE, content)))
+    rows = [(part.end - part.start, part.id) for part in reversed(recipe.parts)]
+    lose(place, Sort.RECIPE)
+    with repository.writer() as writer:
+        writer.add(Sort.RECIPE, content, Recipe.of(rows).encode())
+        written = writer.finish()
+    repository.log.append(lambda _: Draft("Eve", "forge", add=written))
+
+
+def tuned(step: int) -> bytes:
+    """Return a file of weights after some steps of training."""
+    base = (np.random.default_rng(0).standard_normal(200_000) * 0.02).astype(np.float32)
+    moved = base + np.random.default_rng(step).standard_normal(200_000).astype(np.float32) * 1e-6 * (step > 0)
+    return b"".join(encode_arrays({"w": moved.astype(np.float32)}))
