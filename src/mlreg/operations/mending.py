@@ -71,7 +71,8 @@ def repair(repository: Repository, sources: Sequence[Source], author: str, repor
         found = _checked(repository, report)
         if not found.problems:
             return done._replace(lost=(), hurts=(), problems=())
-        step = _Round(repository, found, sources, author).run()
+        snapshots = _renew_snapshots(repository, found.bad_snapshots)
+        step = _Round(repository, found, sources, author).run(snapshots)
         done = _together(done, step)
         if not (step.slots or step.snapshots or step.is_outdated):
             return done._replace(lost=step.lost, hurts=step.hurts, problems=tuple(found.problems))
@@ -107,6 +108,18 @@ def _checked(repository: Repository, report: Report) -> Checked:
             ),
         )
     return found
+
+
+def _renew_snapshots(repository: Repository, bad: Sequence[str]) -> int:
+    """Delete snapshots that are bad, and write one from the log alone: the view may have begun at one of them."""
+    for key in bad:
+        repository.store.delete(key)
+    if bad:
+        log = repository.log
+        log.view.restart(log.view.position, None)
+        log.refresh()
+        log.write_snapshot()
+    return len(bad)
 
 
 class _Step(NamedTuple):
@@ -152,9 +165,8 @@ class _Round:
         self._copies = Copies(repository, found)
         self._extra = list(self._copies.known_items(sources))
 
-    def run(self) -> _Step:
+    def run(self, snapshots: int) -> _Step:
         """Store good copies, then drop what is of no use any more."""
-        snapshots = self._renew_snapshots()
         with self._repository.writer() as writer:
             search = self._search(writer)
             slots = self._name(writer.finish())
@@ -207,13 +219,6 @@ class _Round:
             return ()
         message = "mend what was damaged"
         return (self._repository.log.append(lambda view: Draft(self._author, message, add=written)).number,)
-
-    def _renew_snapshots(self) -> int:
-        for key in self._found.bad_snapshots:
-            self._repository.store.delete(key)
-        if self._found.bad_snapshots:
-            self._repository.log.write_snapshot()
-        return len(self._found.bad_snapshots)
 
     # What is of no use any more.
 

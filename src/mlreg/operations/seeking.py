@@ -12,9 +12,9 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from mlreg.codecs.codec import Buffer
-from mlreg.errors import MlregError
+from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats.commit import Commit
-from mlreg.formats.names import parse_ref_name
+from mlreg.formats.names import known_ref_name
 from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Part, Recipe, paginate, shifted
 from mlreg.formats.tree import Child, File, Node
@@ -59,6 +59,8 @@ class Search:
         self._targets = set(versions.values())
         self._small: dict[Wanted, bytes] = {}
         """Metadata that came from elsewhere."""
+        self._forms: dict[ContentId, Sort] = {}
+        """As what files came from elsewhere, or are lost."""
         self._learned = False
         self.given: dict[str, Given] = {}
         self.lost: dict[Wanted, None] = {}
@@ -77,11 +79,15 @@ class Search:
             if wanted in seen:
                 continue
             seen.add(wanted)
-            data = self._obtain(*wanted)
+            try:
+                data = self._obtain(*wanted)
+                behind = [] if data is None else list(self._behind(wanted, data))
+            except IntegrityError:
+                # It is what was written, and should not have been.
+                data, behind = None, []
             if data is None:
                 self.lost[wanted] = None
-            else:
-                pending.extend(self._behind(wanted, data))
+            pending.extend(behind)
 
     def _behind(self, wanted: Wanted, data: Buffer) -> Iterator[Wanted]:
         """Yield what an object leads to."""
@@ -108,10 +114,10 @@ class Search:
         for sort in order:
             if self._copies.good(sort, file.id):
                 return sort, file.id
-        for sort in order:
-            if self._obtain(sort, file.id) is not None:
-                return sort, file.id
-        return order[0], file.id
+        if file.id not in self._forms:
+            found = (sort for sort in order if self._obtain(sort, file.id) is not None)
+            self._forms[file.id] = next(found, order[0])
+        return self._forms[file.id], file.id
 
     def _obtain(self, sort: Sort, object_id: ObjectId) -> Buffer | None:
         """Return the bytes of an object, from here or from elsewhere; of a piece only whether it is there."""
@@ -215,8 +221,8 @@ class Search:
         if not self.lost:
             return
         for name, target in sorted(self._versions.items()):
-            if name.startswith("version/"):
-                parsed = parse_ref_name(name)
+            parsed = known_ref_name(name)
+            if parsed and parsed.sort == "version":
                 shown = f"{parsed.entry}@{parsed.leaf}"
                 yield from (Hurt(shown, path) for path in dict.fromkeys(self._paths_lost(target)))
 
