@@ -11,7 +11,7 @@ from blake3 import blake3
 from mlreg.codecs.codec import Buffer
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.errors import IntegrityError, NotFoundError, UnavailableError
-from mlreg.formats.pack import PackIndex, Sort
+from mlreg.formats.pack import ID_OF, PackIndex, Sort
 from mlreg.formats.recipe import Part
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import CommitId, ContentId, ObjectId
@@ -192,6 +192,18 @@ class Copies:
             except DAMAGE:
                 continue
         return self._kept(CommitId(object_id)) if sort is Sort.COMMIT else None
+
+    def salvaged(self, sort: Sort, object_id: ObjectId) -> Buffer | None:
+        """Return the bytes of an object out of a block that is damaged elsewhere: its id says that they are right."""
+        if sort not in ID_OF:
+            return None
+        for place in self._view.places(sort, object_id):
+            if place.pack not in self.unreadable:
+                try:
+                    return self.objects.read_at(place, object_id)
+                except DAMAGE:
+                    continue
+        return None
 
     def _kept(self, commit: CommitId) -> Buffer | None:
         """Return a commit that was read before, and is kept in the view."""

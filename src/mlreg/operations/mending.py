@@ -99,7 +99,7 @@ def _checked(repository: Repository, report: Report) -> Checked:
     if not found.is_log_whole:
         problem = next(problem for problem in found.problems if problem.code != "bad_snapshot")
         raise IntegrityError(
-            problem.code,
+            "bad_log",
             f"the log of {repository.url} cannot be mended: {problem.message}",
             why=problem.why or "every repository has a log of its own, so no other one has these slots",
             fix=(

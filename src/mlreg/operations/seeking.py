@@ -29,6 +29,10 @@ from mlreg.repository.packing import PackWriter
 UNREAD: Buffer = b""
 """A piece that is there: nobody here needs its bytes."""
 
+SALVAGED = "damaged packs"
+"""As what those are named that lie beside what is damaged, and are not."""
+CACHE = "the cache"
+
 
 class Given(NamedTuple):
     """What came from one place."""
@@ -125,17 +129,22 @@ class Search:
             return UNREAD
         if (sort, object_id) in self._small:
             return self._small[sort, object_id]
-        data = self._copies.read(sort, object_id) if sort is not Sort.PIECE else None
-        if data is not None and (sort is not Sort.COMMIT or self._copies.good(sort, object_id)):
-            return data
-        if data is not None:
-            return self._take("cache", sort, object_id, data)
+        if sort is not Sort.PIECE and self._copies.good(sort, object_id):
+            return self._copies.read(sort, object_id)
+        for name, data in self._found(sort, object_id):
+            if data is not None:
+                return self._take(name, sort, object_id, data)
+        return self._cut(ContentId(object_id)) if sort is Sort.RECIPE else None
+
+    def _found(self, sort: Sort, object_id: ObjectId) -> Iterator[tuple[str, Buffer | None]]:
+        """Yield what there is of an object of which there is no good copy here, verified, the nearest first."""
+        yield CACHE, self._copies.read(sort, object_id)
+        yield SALVAGED, self._copies.salvaged(sort, object_id)
         self._learn()
         for source in self._sources:
-            found = source.read(sort, object_id)
-            if found is not None and (sort is not Sort.RECIPE or self._adds_up(ContentId(object_id), found)):
-                return self._take(source.name, sort, object_id, found)
-        return self._cut(ContentId(object_id)) if sort is Sort.RECIPE else None
+            data = source.read(sort, object_id)
+            is_right = data is not None and (sort is not Sort.RECIPE or self._adds_up(ContentId(object_id), data))
+            yield source.name, data if is_right else None
 
     def _take(self, name: str, sort: Sort, object_id: ObjectId, data: Buffer) -> Buffer:
         self._writer.add(sort, object_id, bytes(data))
