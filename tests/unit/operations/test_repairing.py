@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlreg.codecs.codec import Buffer
 from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.recipe import Recipe
 from mlreg.formats.snapshot import snapshot_key
-from mlreg.ids import ContentId
+from mlreg.ids import ContentId, ObjectId
 from mlreg.operations.good_copies import OtherRepository
 from mlreg.operations.mending import Mended
 from mlreg.operations.mending import repair as mend
@@ -332,10 +333,13 @@ def test_a_snapshot_that_says_what_the_log_does_not_is_not_believed(scene: Scene
     found = log.refresh().snapshot()
     (scene.here / "snapshots").mkdir(exist_ok=True)
     (scene.here / snapshot_key(found.number)).write_bytes(found._replace(refs=found.refs[1:]).encode())
+    misled = Registry(scene.here, "Ann", scene.root / "cache")
+    assert misled.repository.log.refresh().snapshot() != found
 
-    assert scene.repair().snapshots == 1
+    assert repair(misled, report=silent).snapshots == 1
     scene.check()
     assert scene.registry.repository.log.refresh().snapshot() == found
+    assert misled.repository.log.refresh().snapshot() == found
 
 
 def test_a_damaged_log_is_not_guessed_at(scene: Scene) -> None:
@@ -364,6 +368,49 @@ def test_a_repair_that_is_cut_anywhere_can_be_done_again(scene: Scene) -> None:
             attempt(scene, FaultyStore(DirectoryStore(scene.here), fail_at(number, fault)))
         scene.repair()
         scene.check()
+
+
+def add_again(scene: Scene) -> None:
+    scene.registry.add("model/other", [scene.root / "files"], version="1.0.0")
+
+
+def repair_too(scene: Scene) -> None:
+    scene.repair()
+
+
+def remove_and_collect(scene: Scene) -> None:
+    scene.registry.remove([ROWS])
+    with suppress(IntegrityError):
+        collect(scene.registry, grace=0, report=silent)
+
+
+@pytest.mark.parametrize("meanwhile", [add_again, repair_too, remove_and_collect])
+@pytest.mark.parametrize("hurt", [flip, delete])
+def test_others_may_change_the_repository_meanwhile(
+    scene: Scene, meanwhile: Callable[[Scene], None], hurt: Callable[[Path], None]
+) -> None:
+    for pack in packs_of(scene.here, PackKind.DATA):
+        hurt(pack)
+    source = Meanwhile(scene.remote.repository, lambda: meanwhile(scene))
+
+    done = mend(Repository(DirectoryStore(scene.here)), [source], "Ann", silent)
+
+    assert not source.pending
+    assert done.problems == ()
+    scene.check()
+
+
+class Meanwhile(OtherRepository):
+    """A repository during whose first answer something else happens."""
+
+    def __init__(self, repository: Repository, act: Callable[[], None]) -> None:
+        super().__init__("origin", repository)
+        self.pending = [act]
+
+    def read(self, sort: Sort, object_id: ObjectId) -> Buffer | None:
+        while self.pending:
+            self.pending.pop()()
+        return super().read(sort, object_id)
 
 
 @settings(max_examples=12, deadline=None)
