@@ -76,6 +76,9 @@ class Scene:
     def repair(self, place: str = "", **more: object) -> Repair:
         return repair(self.registry, place, report=silent, **more)  # type: ignore[arg-type] # of several types
 
+    def put_back(self, ref: str) -> None:
+        self.registry.restore([ref])
+
     def check(self, registry: Registry | None = None) -> None:
         """See that nothing is damaged, and that every byte is what it was."""
         one = registry or self.registry
@@ -398,6 +401,20 @@ def test_others_may_change_the_repository_meanwhile(
     assert not source.pending
     assert done.problems == ()
     scene.check()
+
+
+def test_what_a_newcomer_relies_on_is_not_set_aside(scene: Scene) -> None:
+    scene.registry.remove([ROWS])
+    for pack in packs_of(scene.here, PackKind.DATA):
+        if pack.stat().st_size < len(LARGE) // 2:
+            flip(pack, 0.01)
+    empty = Registry(init(scene.root / "empty", shared=True)[0], "Ann").repository
+    source = Meanwhile(empty, lambda: scene.put_back(ROWS))
+
+    done = mend(Repository(DirectoryStore(scene.here)), [source], "Ann", silent)
+
+    assert not source.pending
+    assert (done.dropped, [hurt.ref for hurt in done.hurts]) == ((), [ROWS])
 
 
 class Meanwhile(OtherRepository):
