@@ -84,6 +84,7 @@ SEEN_BY_FACES = (
 
 MAY_DELETE_FROM_A_STORE = {
     "operations/collect.py": "the only deleter: what a dry run listed",
+    "operations/mending.py": "takes away a snapshot that is damaged, which is never needed",
     "operations/usage_files.py": "takes away sums of reads that a later sum of the same holds whole",
     "repository/packing.py": "takes back packs of its own that no transaction names",
 }

@@ -56,7 +56,7 @@ def test_the_table_is_that_of_the_commands() -> None:
         (["config", "get", "remotes."], ["remotes.origin"]),
         (["config", "set", "aut"], ["author"]),
         (["config", "set", "author", ""], []),
-        (["help", "re"], ["refs", "repack", "restore", "rev-parse", "report", "release", "remote"]),
+        (["help", "re"], ["refs", "repair", "repack", "restore", "rev-parse", "report", "release", "remote"]),
         (["help", "remote", "f"], ["forget"]),
         (["schema", "tag"], ["tag", "tag-ls"]),
         (["completion", ""], ["bash", "zsh", "fish"]),

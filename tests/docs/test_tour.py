@@ -26,6 +26,7 @@ PAGES = (
     "docs/data-tour.md",
     "docs/lineage-and-usage.md",
     "docs/retention.md",
+    "docs/when-things-break.md",
 )
 NEEDS = {"docs/data.md": ("duckdb", "fsspec", "pandas", "pyarrow"), "docs/data-tour.md": ("sklearn",)}
 """Packages of extras, without which a page is not run."""

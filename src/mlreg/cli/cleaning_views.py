@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlreg.cli.output import Column, Style, View, count_of, size_of
-from mlreg.registry import collecting, reasons, weighing
+from mlreg.registry import collecting, mending, reasons, weighing
 
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))
 
@@ -61,3 +61,28 @@ def kept(result: reasons.Kept) -> View:
     if not result.links:
         return View((), (), (), f"nothing keeps {result.asked}: mlreg gc takes it ({size_of(result.size)})")
     return View((Column("KEPT BY"), Column("NAME")), result.links, [link.name for link in result.links])
+
+
+def repaired(result: mending.Repair) -> View:
+    """After `repair`: what came from where, and every file that stays hurt; a sentence if nothing was damaged."""
+    if result.is_whole and not (result.given or result.damaged or result.snapshots):
+        return View((), (), (), f"nothing to repair: {result.url} is whole")
+    columns = (Column("WHAT"), Column("NAME"), Column("SIZE", Style.SIZE), Column("NOTE"))
+    would = "would be " if result.dry_run else ""
+    rows: list[tuple[object, ...]] = [
+        (f"{would}mended", f"{count_of(given.objects, 'object')} from {given.source}", given.size, "")
+        for given in result.given
+    ]
+    if result.damaged and not result.dry_run:
+        packs = count_of(result.damaged, "damaged pack")
+        rows.append(("set aside", f"{result.dropped} of {packs}", "", _aside(result)))
+    if result.snapshots:
+        rows.append(("written anew", count_of(result.snapshots, "snapshot"), "", ""))
+    rows.extend(("no answer", name, "", "it was not asked for good copies") for name in result.unreachable)
+    rows.extend(("hurt", file.ref, "", file.path or "its list of files, or its past") for file in result.hurts)
+    rows.extend(("lost", name, "", "no good copy was found") for name in result.lost)
+    return View(columns, rows, list(dict.fromkeys(file.ref for file in result.hurts)))
+
+
+def _aside(result: mending.Repair) -> str:
+    return "not read any more; mlreg gc deletes the files later" if result.dropped else "what only they have is lost"

@@ -11,7 +11,7 @@ from mlreg.cli import cleaning_views, views
 from mlreg.cli.options import DryRun, ExitCode, Yes, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
-from mlreg.registry import collecting, reasons, repacking
+from mlreg.registry import collecting, mending, reasons, repacking
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import Initialised
@@ -73,6 +73,39 @@ def verify(
         result = open_registry().verify(place, views.share_of(sample), report)
     out.show("verify", result, views.verified(result))
     result.refuse_problems()
+
+
+def repair(
+    out: Printer,
+    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--from", metavar="REMOTE|URL", help="Ask this one, not all; repeatable."),
+    ] = None,
+    files: Annotated[
+        list[Path] | None, typer.Option("--files", metavar="PATH", help="Look into these files, too; repeatable.")
+    ] = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Mend what is damaged with good copies from remotes, or from files; packs that were hurt are set aside.
+
+    Everything is verified by its id before it is taken. Nothing is deleted: `mlreg gc` does that later. Exit code 6 if
+    something stays lost; it is listed with the versions that it hurts.
+
+    Examples:
+
+      mlreg repair
+
+      mlreg repair origin
+
+      mlreg repair --files ./checkpoints -n
+    """
+    with out.progress("repair") as report:
+        result = mending.repair(
+            open_registry(), place, others=others or (), files=files or (), dry_run=dry_run, report=report
+        )
+    out.show("repair", result, cleaning_views.repaired(result))
+    result.refuse_loss()
 
 
 def repack(
@@ -217,6 +250,6 @@ def check_settings(out: Printer) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (init, status, verify, repack, gc, du, why):
+    for command in (init, status, verify, repair, repack, gc, du, why):
         register(app)(command)
     app.add_typer(settings, name="config")

@@ -22,7 +22,7 @@ from mlreg.formats.snapshot import snapshot_key
 from mlreg.formats.transaction import DIGITS, PackEntry, slot_key
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.formats.tree import File
-from mlreg.ids import CommitId, ObjectId
+from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations.history import (
     Wanted,
     files_of,
@@ -68,6 +68,15 @@ class Checked:
     orphans: int = 0
     """Packs that no transaction names: left by an attempt that was cut; harmless."""
     problems: list[Problem] = field(default_factory=list)
+    is_log_whole: bool = True
+    bad: dict[Wanted, set[str]] = field(default_factory=dict)
+    """In which packs an object's copy is damaged."""
+    unreadable: dict[str, MlregError] = field(default_factory=dict)
+    """Live packs whose index cannot be read."""
+    wrong_recipes: set[ContentId] = field(default_factory=set)
+    """Large files whose pieces are all there, and do not add up to them."""
+    bad_snapshots: list[str] = field(default_factory=list)
+    """Keys."""
 
 
 def check(repository: Repository, share: float, report: Report) -> Checked:
@@ -89,6 +98,7 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
     run.names()
     fresh.close()
     run.result.problems = run.problems()
+    run.result.bad = {wanted: set(packs) for wanted, packs in run.bad.items()}
     return run.result
 
 
@@ -97,7 +107,7 @@ class _Check:
         self._repository = repository
         self._share = share
         self._report = report
-        self._bad: dict[Wanted, dict[str, MlregError]] = {}
+        self.bad: dict[Wanted, dict[str, MlregError]] = {}
         """In which packs an object's copy is damaged, and how."""
         self._whole: set[ObjectId] = set()
         """Large files that were read from beginning to end."""
@@ -127,11 +137,13 @@ class _Check:
                 pending.discard(snapshot_key(number))
                 self._snapshot(snapshot_key(number))
         except IntegrityError as error:
+            self.result.is_log_whole = False
             self._note(error)
         else:
             self._later_slots(log.view.number)
         self.result.slots = log.view.number
         for key in sorted(pending):
+            self.result.bad_snapshots.append(key)
             self._note(IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
 
     def _later_slots(self, last: int) -> None:
@@ -140,6 +152,7 @@ class _Check:
         later = [number for number in _numbers(store.list(SLOTS), SLOTS) if number > last]
         # Asked afterwards: a writer may have gone on in the meantime.
         if later and store.size(slot_key(last + 1)) is None:
+            self.result.is_log_whole = False
             what = f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}"
             self._note(IntegrityError("bad_log", what, why="the log was changed by hand, or copied in part"))
 
@@ -149,6 +162,7 @@ class _Check:
             if self._repository.log.snapshot_at(key) != self._repository.log.view.snapshot():
                 raise IntegrityError("bad_snapshot", f"{key} is not what the log adds up to")
         except IntegrityError as error:
+            self.result.bad_snapshots.append(key)
             self._note(error)
 
     # The packs.
@@ -162,6 +176,7 @@ class _Check:
                 try:
                     index = self._repository.objects.fetch_index(pack)
                 except DAMAGE as error:
+                    self.result.unreadable[pack.id] = error
                     self._note(error)
                     continue
                 self._repository.log.view.add_index(pack.id, index)
@@ -184,7 +199,7 @@ class _Check:
             self._report(index.block(number).stored_size)
             for item, error in bad:
                 self._note(error)
-                self._bad.setdefault((item.sort, item.id), {})[pack.id] = error
+                self.bad.setdefault((item.sort, item.id), {})[pack.id] = error
 
     def _read_block(
         self, pack: PackEntry, index: PackIndex, number: int, items: list[Item]
@@ -247,7 +262,7 @@ class _Check:
     def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
         """Note an object of which there is no good copy."""
         places = self._repository.log.view.places(sort, object_id)
-        bad = self._bad.get((sort, object_id), {})
+        bad = self.bad.get((sort, object_id), {})
         if all(place.pack in bad for place in places):
             self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)
 
@@ -262,6 +277,8 @@ class _Check:
             for _ in self._repository.objects.read_whole(file.id, file.size):
                 pass
         except DAMAGE as error:
+            if error.code in ("content_mismatch", "bad_recipe"):
+                self.result.wrong_recipes.add(file.id)
             self._note(error, shown)
 
 

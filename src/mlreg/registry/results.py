@@ -471,7 +471,7 @@ class Verified(NamedTuple):
                 "damaged",
                 f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
                 why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
-                fix=REPAIR[1:],
+                fix=(REPAIR[0], *REPAIR[2:]),
             )
 
 

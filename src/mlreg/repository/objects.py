@@ -48,9 +48,9 @@ LOOKUPS = 32
 BLOCKS_KEPT = 16
 INDEXES_KEPT = 64
 REPAIR = (
+    "mlreg repair, which takes good copies from remotes, or from files with --files",
     "mlreg verify, which says what is hurt",
     "if a remote has the version: mlreg get REMOTE::REF DIR",
-    "if a repository has the same file below packs/, as after a push or a pull of the whole: copy it back",
 )
 """What to do about damage."""
 
