@@ -48,6 +48,17 @@ def test_a_version_that_goes_back_is_refused_and_moves_nothing_if_it_is_meant(
     assert mlreg("ls", entry, "-q").out.split()[0] == f"{entry}@{there[-1]}"
 
 
+def test_who_gets_a_name_by_the_day_behind_a_version_from_the_future_is_told(mlreg: Call) -> None:
+    add(mlreg, "9999.12.31", entry="data/line")
+    Path("weights").write_text("more")
+
+    run = mlreg("add", "data/line", "weights", "--bump", "date")
+
+    assert run.status == 0
+    assert "latest is still 9999.12.31" in run.err
+    assert mlreg("add", "data/other", "weights", "--bump", "date").err == ""
+
+
 def test_older_replaces_nothing_and_gives_no_name_away(mlreg: Call, refuse: Refuse) -> None:
     add(mlreg, "1.0.0")
     add(mlreg, "1.0.1")

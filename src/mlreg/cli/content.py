@@ -256,7 +256,7 @@ def rm(
     dry_run: DryRun = False,
     yes: Yes = False,
 ) -> None:
-    """Remove versions. Their bytes stay, and `mlreg restore` brings them back.
+    """Remove versions. Their bytes stay until `mlreg gc`, and `mlreg restore` brings them back.
 
     Examples:
 

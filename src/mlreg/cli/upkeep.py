@@ -142,7 +142,9 @@ def gc(
     grace: Annotated[
         str, typer.Option("--grace", metavar="TIME", help="Keep files so long after they were dropped.")
     ] = "24h",
-    undo: Annotated[int, typer.Option("--undo", metavar="TRANSACTION", help="Bring back what this one dropped.")] = 0,
+    undo: Annotated[
+        str, typer.Option("--undo", metavar="TRANSACTION|last", help="Bring back what this one dropped.")
+    ] = "",
     yes: Yes = False,
     dry_run: DryRun = False,
     exit_code: ExitCode = False,
@@ -158,6 +160,8 @@ def gc(
 
       mlreg gc --grace 0
 
+      mlreg gc --undo last
+
       mlreg gc origin --yes
     """
     registry = open_registry().elsewhere(place) if place else open_registry()
@@ -170,7 +174,7 @@ def gc(
     return answer(result.is_clean or not exit_code)
 
 
-def _undo(out: Printer, registry: Registry, transaction: int) -> None:
+def _undo(out: Printer, registry: Registry, transaction: str) -> None:
     done = collecting.undo(registry, transaction)
     out.show("gc-undo", done, cleaning_views.undone(done))
 

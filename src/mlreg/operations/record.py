@@ -239,7 +239,7 @@ def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
         "version_collected",
         "what the version consists of was collected",
         fix=(
-            "mlreg log, for the transaction that collected it; then mlreg gc --undo TRANSACTION",
+            "mlreg gc --undo last, as long as the files are there",
             "mlreg pull REMOTE REF, from a remote that has it",
         ),
     )

@@ -62,6 +62,8 @@ class NewVersion:
     """Whether the version may be older than another one of its line."""
     despite_taint: str = ""
     """Why it may have tags though it is tainted; kept in the message of the transaction."""
+    past: Sequence[CommitId] = ()
+    """Versions of its own entry whose files it has: no inputs, but a taint of theirs keeps tags away all the same."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What is stated about it in the same transaction: labels, why it is deprecated."""
 
@@ -284,7 +286,7 @@ class _Version:
         if registered and all(ref and ref.target == registered for ref in present):
             return
         # One that is registered in the same transaction cannot be read yet; its inputs can.
-        sources = [*(item.commit for item in new.inputs), *([registered] if registered else [])]
+        sources = [*(item.commit for item in new.inputs), *new.past, *([registered] if registered else [])]
         if new.tags and refuse_tainted(
             self._repository, sources, f"{called(names.view, new.entry)}@{version}", new.despite_taint
         ):

@@ -362,6 +362,13 @@ def _size_gone(repository: Repository, ref: RefState, marks: Marks, leaving: set
     return sum(objects.index(place.pack).item(place.slot).size for sort, place in going if sort is Sort.PIECE)
 
 
+def last_sweep(repository: Repository) -> int:
+    """Return the newest transaction that took objects away and whose packs are not deleted yet; 0 if there is none."""
+    dropped = {number for _, number in repository.log.refresh().dropped_packs()}
+    slots = (repository.log.slot(number) for number in sorted(dropped, reverse=True))
+    return next((slot.number for slot in slots if slot and slot.is_lossy), 0)
+
+
 def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, ...]:
     """Bring back the packs that a sweep dropped, as long as their files are there; empty if all are.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import parse_ref_name
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
@@ -12,6 +13,9 @@ from mlreg.operations.naming import called
 from mlreg.registry.registry import Registry
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
+
+LAST = "last"
+"""The newest transaction that took something away."""
 
 
 class LostVersion(NamedTuple):
@@ -123,15 +127,25 @@ def preview(registry: Registry, *, grace: float, report: Callable[[int], None]) 
     )
 
 
-def undo(registry: Registry, transaction: int) -> Undone:
+def undo(registry: Registry, transaction: str) -> Undone:
     """Bring back what a `gc` dropped; removed versions can then be restored.
 
+    Args:
+        registry: here or elsewhere.
+        transaction: its number, or `last`.
+
     Raises:
-        NotFoundError: `slot_missing`; `packs_deleted`, the files are gone.
+        NotFoundError: `slot_missing`; `packs_deleted`, the files are gone; `nothing_dropped`, there is no last one.
+        UsageError: `bad_transaction_number`.
     """
     repository = registry.repository
-    back = sweeping.undo(repository, transaction, registry.author)
-    return Undone(repository.url, transaction, len(back), sum(pack.size for pack in back))
+    if not transaction.isdecimal() and transaction != LAST:
+        raise UsageError("bad_transaction_number", f"{transaction!r:.40} is no transaction", fix=f"--undo {LAST}")
+    number = sweeping.last_sweep(repository) if transaction == LAST else int(transaction)
+    if not number:
+        raise NotFoundError("nothing_dropped", "there is nothing that was dropped and is not deleted yet")
+    back = sweeping.undo(repository, number, registry.author)
+    return Undone(repository.url, number, len(back), sum(pack.size for pack in back))
 
 
 def _versions(repository: Repository, losses: Iterable[sweeping.Loss]) -> tuple[LostVersion, ...]:

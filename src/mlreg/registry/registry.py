@@ -276,6 +276,7 @@ class Registry:
             tags=tags,
             may_be_older=may_be_older,
             despite_taint=despite_taint,
+            past=self._past(entry, chosen),
             report=report,
         )
         return added._replace(hints=(*added.hints, *(doubts_of(base, added.version) if base else ())))
@@ -284,6 +285,17 @@ class Registry:
         """Yield what a version is put together of; versions of its own entry are its past, and no input."""
         own = Entry.parse(entry)
         return (one for one in parts.origins if self.find(one[1])[2].called != own)
+
+    def _past(self, entry: str, parts: Parts) -> tuple[CommitId, ...]:
+        """Return the versions of its own entry that a version is put together of."""
+        own = Entry.parse(entry)
+        found = (self.find(ref)[2] for _, ref in parts.origins)
+        return tuple(target.commit_id for target in found if target.called == own)
+
+    def _inherited(self, past: Iterable[CommitId]) -> dict[str, object]:
+        """Return the taint of a version that has files of tainted ones of its own entry, which are no inputs of it."""
+        taints = [taint for some in Taints(self.repository).of_each(past).values() for taint in some]
+        return {TAINTED: f"it has files of {taints[0].ref}, tainted: {taints[0].reason}"} if taints else {}
 
     def register(
         self,
@@ -299,6 +311,7 @@ class Registry:
         tags: Sequence[str] = (),
         may_be_older: bool = False,
         despite_taint: str = "",
+        past: tuple[CommitId, ...] = (),
         report: Report = silent,
     ) -> results.Added:
         """Register sources, which may be files or bytes in memory, as `add` does.
@@ -315,6 +328,7 @@ class Registry:
             tags: set in the same step.
             may_be_older: as for `add`.
             despite_taint: as for `add`.
+            past: versions of its own entry whose files it has; if one is tainted, so is it, unless it says why not.
             report: told about progress.
         """
         from mlreg.formats.plain import plain
@@ -337,9 +351,17 @@ class Registry:
             tags=tags,
             may_be_older=may_be_older,
             despite_taint=despite_taint,
+            past=past,
+            facts={} if despite_taint.strip() else self._inherited(past),
         )
         added = self._record(new, report)
-        return added._replace(hints=(*hints, *self._same_files(named, added)))
+        return added._replace(hints=(*hints, *self._same_files(named, added), *self._not_latest(named, added, bump)))
+
+    def _not_latest(self, entry: Entry, added: results.Added, bump: str) -> Iterator[str]:
+        """Yield that a version got a name by the day, and is older than one that is named by a later day."""
+        latest = history.latest_of(self.repository.log.view, entry)
+        if bump and added.changed and latest and history.leaf_of(latest) != added.version.version:
+            yield f"latest is still {history.leaf_of(latest)}, which is newer by its name than what was added"
 
     def rules_of(self, entry: Entry) -> Mapping[str, object]:
         """Return the rules that data of an entry must keep, by where each document lies."""

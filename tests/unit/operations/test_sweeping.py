@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlreg.errors import IntegrityError, NotFoundError, UnavailableError
+from mlreg.errors import IntegrityError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats.pack import PackKind
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
@@ -135,8 +135,8 @@ def test_files_of_dropped_packs_stay_for_the_grace_and_come_back_with_undo(regis
     (slot,) = done.transactions
     with pytest.raises(NotFoundError):
         registry.restore(["data/rows@2026.01.01"])
-    assert collecting.undo(registry, slot).packs == done.packs
-    assert collecting.undo(registry, slot).packs == 0
+    assert collecting.undo(registry, str(slot)).packs == done.packs
+    assert collecting.undo(registry, str(slot)).packs == 0
     registry.restore(["data/rows@2026.01.01"])
     assert read(registry, "data/rows@2026.01.01") == {"rows": data}
 
@@ -152,11 +152,26 @@ def test_what_is_deleted_cannot_be_brought_back_and_that_is_said(registry: Regis
         assert caught.value.code == code
 
 
+def test_the_last_that_was_dropped_can_be_brought_back_without_its_number(registry: Registry) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        collecting.undo(registry, "last")
+    assert caught.value.code == "nothing_dropped"
+    with pytest.raises(UsageError):
+        collecting.undo(registry, "newest")
+    add(registry, "data/rows@2026.01.01", {"rows": noise(1)})
+    registry.remove(["data/rows@2026.01.01"])
+    (slot,) = collect(registry, grace=3600).transactions
+    add(registry, "data/rows@2026.01.02", {"rows": noise(2)})
+
+    assert collecting.undo(registry, "last").transaction == slot
+    registry.restore(["data/rows@2026.01.01"])
+
+
 def test_what_an_undo_brought_back_is_collected_again(registry: Registry) -> None:
     add(registry, "data/rows@2026.01.01", {"rows": noise(1)})
     registry.remove(["data/rows@2026.01.01"])
     done = collect(registry, grace=3600)
-    collecting.undo(registry, done.transactions[0])
+    collecting.undo(registry, "last")
 
     assert collect(registry).packs == done.packs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlreg.errors import MlregError
+from mlreg.errors import MlregError, TaintedError
 from mlreg.operations.selecting import Patterns
 from mlreg.registry import annotating, tainting
 from mlreg.registry.composing import Parts
@@ -185,15 +185,32 @@ def test_going_onto_the_latest_again_changes_nothing_with_what_is_known_of_it(re
     assert (again(), again()) == (True, False)
 
 
-def test_who_goes_onto_a_tainted_version_of_the_same_entry_is_told(registry: Registry, place: Path) -> None:
+def test_what_has_files_of_a_tainted_version_of_its_own_entry_is_tainted(registry: Registry, place: Path) -> None:
     add(registry, "2026.01.01", place / "files")
     tainting.taint(registry, "data/rows@2026.01.01", "wrong")
+    for number, parts in enumerate((Parts(onto="data/rows@2026.01.01"), Parts(taken=["data/rows@2026.01.01:train"]))):
+        paths = [place / "files" / "notes.txt"] if parts.onto else []
+        with pytest.raises(TaintedError):
+            registry.add("data/rows", paths, version=f"2026.02.0{number + 1}", parts=parts, tags=["golden"])
+        added = registry.add("data/rows", paths, version=f"2026.02.0{number + 1}", parts=parts)
+        assert [taint.ref for taint in added.version.taints] == [added.version.ref]
+        assert "data/rows@2026.01.01" in added.version.taints[0].reason
 
-    parts = Parts(onto="data/rows@2026.01.01", at="more")
-    added = registry.add("data/rows", [place / "files"], version="2026.01.02", parts=parts)
 
-    assert [hint for hint in added.hints if "data/rows@2026.01.01: wrong" in hint]
-    assert registry.add("data/rows", [place / "files/train"], version="2026.01.03").hints == ()
+def test_who_says_that_it_is_mended_makes_a_version_that_is_not_tainted(registry: Registry, place: Path) -> None:
+    add(registry, "2026.01.01", place / "files")
+    tainting.taint(registry, "data/rows@2026.01.01", "wrong labels in test")
+    parts = Parts(onto="data/rows@2026.01.01", at="test", replaces=True)
+    added = registry.add(
+        "data/rows",
+        [place / "files" / "notes.txt"],
+        version="2026.02.01",
+        parts=parts,
+        tags=["golden"],
+        despite_taint="the test set is another one",
+    )
+    assert added.version.taints == ()
+    assert "the test set is another one" in registry.log("data/rows")[0].message
 
 
 def test_who_comes_back_to_files_that_an_earlier_version_had_is_told_so(registry: Registry, place: Path) -> None:
