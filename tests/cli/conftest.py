@@ -25,6 +25,8 @@ from tests.cli.calling import SRC, Call, Run
 from tests.foreign_tools import write_all
 
 ANN = "Ann Lee <ann@example.org>"
+HALF = f"{TEMPORARY}0123456789abcdef"
+"""A file that a write has left which was cut long ago."""
 OPEN = "01a20c4f-b500-7000-8203-040506070809"
 """A run that the command line opened and has not ended."""
 NOTE = "00112233aabbccdd"
@@ -51,7 +53,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     leave_runs(place)
     # A write that was cut long ago: the one thing that a collector finds.
-    half = place / "packs" / f"{TEMPORARY}0123456789abcdef"
+    half = place / "packs" / HALF
     half.write_bytes(b"half")
     os.utime(half, (0, 0))
     leave_plan(root / "project")
