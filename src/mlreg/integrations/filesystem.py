@@ -37,6 +37,7 @@ from mlreg.errors import (
 from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.paths import check_path
 from mlreg.formats.tree import File, Folder, Mode
+from mlreg.registry.given import Inputs
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import VersionInfo
 from mlreg.registry.staging import area_of, commit_area, staged
@@ -364,7 +365,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         *,
         bump: str = "",
         metadata: Mapping[str, Any] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Iterable[str] = (),
     ) -> VersionInfo:
