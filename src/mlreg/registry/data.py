@@ -70,7 +70,7 @@ class DataRegistry:
 
         Args:
             data: a path, a list of paths, bytes, a table of pandas, Arrow or Polars, or a mapping from paths in the
-                version to any of these. A table becomes Parquet.
+                version to any of these. A table becomes Parquet, and its name in a mapping ends in `.parquet`.
             name: `frames`; here and everywhere `data/frames` will do, too.
             version: by default the day, and `.1` and so on behind it for more of a day. Registering the same
                 content again is no error, and makes no new version.

@@ -192,6 +192,20 @@ def test_what_is_no_table_is_said(datasets: DataRegistry, files: dict[str, bytes
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a", "deep/a.parquet.csv"])
+def test_a_table_is_not_kept_under_a_name_that_says_another_form(
+    datasets: DataRegistry, pandas: Any, name: str
+) -> None:
+    frame = pandas.DataFrame({"n": [1]})
+    with pytest.raises(UsageError) as caught:
+        datasets.register_dataset({name: frame}, "set")
+    assert (caught.value.code, caught.value.fix[0][:8]) == ("bad_data", "call it ")
+
+    fixed = caught.value.fix[0].removeprefix("call it ")
+    datasets.register_dataset({fixed: frame}, "set")
+    assert datasets.get_dataset("set", into="pandas").equals(frame)
+
+
 def test_a_package_that_is_not_there_is_named_with_its_extra() -> None:
     class DataFrame:
         """Looks like one of pandas."""
