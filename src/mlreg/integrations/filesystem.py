@@ -119,7 +119,7 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
     return _Opened(here, RLock())
 
 
-def _nearest(config: Config) -> str:
+def _nearest(config: Config) -> Path:
     try:
         return config.repository
     except NoRepositoryError as error:

@@ -21,7 +21,7 @@ TABLES = (*_SEPARATORS, *_LINES, ".parquet")
 """Ends of the names of files that are read as tables."""
 
 
-_NO_TABLE = Mapping | list | tuple | str | Path | bytes | bytearray | memoryview
+_NO_TABLE = (Mapping, list, tuple, str, Path, bytes, bytearray, memoryview)
 """What is handed over as files or bytes; anything else should be a table."""
 
 
