@@ -116,3 +116,29 @@ def test_a_page_that_cannot_be_written_is_an_error(mlreg: Call) -> None:
 
     assert (run.status, run.out) == (2, "")
     assert "bad_place" in run.err
+
+
+@pytest.mark.parametrize("words", [["profile"], ["check", "--rules", "rules.yaml"], ["drift"], ["overlap"]])
+def test_data_of_a_repository_elsewhere_are_named_by_its_path(mlreg: Call, words: list[str]) -> None:
+    Path("t.csv").write_text("a\n1\n")
+    Path("rules.yaml").write_text("rules: [{rule: unique, column: a}]")
+    assert mlreg("add", "data/table", "t.csv", "--version", "2026.01.01").status == 0
+    other = ["./t.csv"] * (words[0] in {"drift", "overlap"})
+
+    for place in ("./.mlreg", str(Path(".mlreg").resolve())):
+        run = mlreg("data", words[0], f"{place}::data/table@2026.01.01", *other, *words[1:], "--json")
+        assert (run.status, run.err) == (0, "")
+
+
+@pytest.mark.parametrize("words", [["profile"], ["check", "--rules", "rules.yaml"], ["drift"], ["overlap"]])
+def test_whoever_reads_a_version_that_is_called_like_a_directory_is_warned(mlreg: Call, words: list[str]) -> None:
+    Path("rules.yaml").write_text("rules: [{rule: unique, column: a}]")
+    Path("table").mkdir()
+    Path("table/t.csv").write_text("a\n1\n")
+    assert mlreg("add", "data/table", "table", "--version", "2026.01.01").status == 0
+    other = ["./table"] * (words[0] in {"drift", "overlap"})
+    asked = ["data", words[0], "table", *other, *words[1:]]
+
+    assert mlreg(*asked).err == "warning: data/table@2026.01.01 was read; ./table means the directory\n"
+    assert [mlreg(*asked, way).err for way in ("--json", "-q")] == ["", ""]
+    assert mlreg("data", words[0], "table@latest", *other, *words[1:]).err == ""

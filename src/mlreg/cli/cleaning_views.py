@@ -60,7 +60,8 @@ def kept(result: reasons.Kept) -> View:
     """What `why` found, from the name down; a sentence if nothing keeps it."""
     if not result.links:
         return View((), (), (), f"nothing keeps {result.asked}: mlreg gc takes it ({size_of(result.size)})")
-    return View((Column("KEPT BY"), Column("NAME")), result.links, [link.name for link in result.links])
+    more = [("and", f"{count_of(result.more, 'more version')}")] if result.more else []
+    return View((Column("KEPT BY"), Column("NAME")), [*result.links, *more], [link.name for link in result.links])
 
 
 def repaired(result: mending.Repair) -> View:

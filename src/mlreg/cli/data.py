@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,15 +10,24 @@ import typer
 
 from mlreg.cli import check_views, data_views
 from mlreg.cli.data_pages import Page, write_check, write_drift, write_profile
-from mlreg.cli.metadata import read_rules
 from mlreg.cli.options import ExitCode, answer, open_registry, register
-from mlreg.cli.output import Printer
+from mlreg.cli.output import Mode, Printer, warn
 from mlreg.cli.report_files import Reports, read_reports, write_reports
 from mlreg.registry import checking_data, drifting, overlapping, profiling
+from mlreg.registry.documents import read_rules
 
 tree = typer.Typer(no_args_is_help=True, help="What datasets are like, and what changed in them.")
 
 DATA = "A version of a dataset, perhaps :PATH in it; or files: ./PATH."
+
+
+def _warn_of_namesakes(out: Printer, read: Mapping[str, str]) -> None:
+    """Warn whoever reads a version, and may have meant files; from what was asked for to what was read."""
+    if out.mode is not Mode.TEXT:
+        return
+    for text in filter(profiling.has_namesake, read):
+        what = "directory" if Path(text).is_dir() else "file"
+        warn(f"{read[text]} was read; ./{text} means the {what}")
 
 
 @register(tree)
@@ -42,6 +52,7 @@ def profile(
     """
     with out.progress(f"profile {ref}") as report:
         result = profiling.profile(open_registry(), ref, report)
+    _warn_of_namesakes(out, {ref: result.ref})
     write_profile(result, path)
     out.show("data-profile", result, data_views.columns(result) if columns else data_views.overview(result))
 
@@ -73,6 +84,7 @@ def drift(
     checked = read_reports(report, data_views.DRIFT_REPORTS)
     result = drifting.data_drift(open_registry(), before, after, threshold)
     write_reports(result, checked, data_views.DRIFT_REPORTS)
+    _warn_of_namesakes(out, {before: result.before, after: result.after})
     write_drift(result, path)
     out.show("data-drift", result, data_views.drifted(result))
     answer(result.passed)
@@ -102,6 +114,7 @@ def check(
     checked = read_reports(report, check_views.CHECK_REPORTS)
     result = checking_data.data_check(open_registry(), ref, read_rules(rules or ()))
     write_reports(result, checked, check_views.CHECK_REPORTS)
+    _warn_of_namesakes(out, {ref: result.ref})
     write_check(result, path)
     out.show("data-check", result, check_views.checked(result))
     answer(result.passed)
@@ -130,6 +143,7 @@ def overlap(
     """
     with out.progress(f"overlap of {left} and {right}"):
         result = overlapping.data_overlap(open_registry(), left, right, samples)
+    _warn_of_namesakes(out, {left: result.left, right: result.right})
     out.show("data-overlap", result, check_views.overlapped(result))
     answer(not (exit_code and result.overlaps))
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mlreg.errors import NotFoundError, UsageError
+from mlreg.errors import UsageError
 from mlreg.formats.names import quoted
-from mlreg.formats.yaml_document import MAX_CHARS, parse_yaml, scalar
+from mlreg.formats.yaml_document import parse_yaml, scalar
+from mlreg.registry.documents import text_of
 
 
 def read_metadata(
@@ -37,16 +38,6 @@ def read_metadata(
     return found
 
 
-def read_rules(files: Iterable[Path]) -> dict[str, Any]:
-    """Return the documents in files of rules, by the path of each.
-
-    Raises:
-        UsageError: `bad_yaml`; `bad_meta`, one cannot be read.
-        NotFoundError: `file_missing`.
-    """
-    return {str(path): parse_yaml(_read_text(path), str(path)) for path in files}
-
-
 def read_card(path: Path | None) -> dict[str, Any]:
     """Return the metadata that a card holds: its front matter, and its text as `card`; nothing without a card.
 
@@ -58,23 +49,12 @@ def read_card(path: Path | None) -> dict[str, Any]:
         return {}
     from mlreg.formats.card import parse_card
 
-    card = parse_card(_read_text(path), str(path))
+    card = parse_card(text_of(path), str(path))
     return {**card.fields, "card": card.body}
 
 
-def _read_text(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8") as file:
-            # One character more than is allowed, even of a device without an end: who reads it refuses that.
-            return file.read(MAX_CHARS + 1)
-    except FileNotFoundError as error:
-        raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
-    except (OSError, ValueError) as error:
-        raise UsageError("bad_meta", f"{path} cannot be read", why=str(error)) from error
-
-
 def _read_file(path: Path) -> dict[str, Any]:
-    document = parse_yaml(_read_text(path), str(path))
+    document = parse_yaml(text_of(path), str(path))
     if not isinstance(document, dict):
         raise UsageError("bad_meta", f"{path} does not hold a mapping", fix="write KEY: VALUE lines")
     return document

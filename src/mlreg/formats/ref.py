@@ -37,6 +37,8 @@ from mlreg.formats.run import is_run_version
 
 MAX_REF_CHARS = 8192
 """Tensors in graphs within graphs have names of more than a thousand."""
+ELSEWHERE = "::"
+"""Stands behind a remote, a path or a URL, before what is meant there."""
 TENSOR = "#"
 """Stands between a file and a tensor in it."""
 MAX_STEPS = 32
@@ -148,7 +150,7 @@ def split_place(text: str) -> tuple[str, str]:
 
     `origin::model`, `file:///srv/registry::model/net`, and a URL or a path alone, which is all of it.
     """
-    place, mark, rest = text.rpartition("::")
+    place, mark, rest = text.rpartition(ELSEWHERE)
     if mark:
         return place, rest
     return (text, "") if "://" in text or text.startswith(("/", "./", "../")) else ("", text)
@@ -159,7 +161,7 @@ def _wrong(reason: str) -> UsageError:
 
 
 def _split_remote(text: str) -> tuple[str | None, str]:
-    remote, mark, rest = text.rpartition("::")
+    remote, mark, rest = text.rpartition(ELSEWHERE)
     if not mark:
         return None, text
     if "/" not in remote:

@@ -36,11 +36,13 @@ from mlreg.errors import (
 )
 from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.paths import check_path
+from mlreg.formats.ref import parse_ref
 from mlreg.formats.tree import File, Folder, Mode
+from mlreg.registry.given import Inputs
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import VersionInfo
 from mlreg.registry.staging import area_of, commit_area, staged
-from mlreg.registry.version_files import VersionFiles, has_tag, names_below
+from mlreg.registry.version_files import VersionFiles, entry_above, has_tag, names_below
 
 PROTOCOL = "mlreg"
 STAGING = "staging"
@@ -103,7 +105,7 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
     """Open a registry; for each process anew, since neither files nor locks may be carried into a fork."""
     config = Config(directory)
     here = Registry(
-        lambda: config.repository,
+        lambda: _nearest(config),
         lambda: config.author,
         config.cache,
         lambda: config.remotes,
@@ -115,6 +117,15 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
     for place in filter(None, (repository, remote)):
         here = here.elsewhere(place)
     return _Opened(here, RLock())
+
+
+def _nearest(config: Config) -> Path:
+    try:
+        return config.repository
+    except NoRepositoryError as error:
+        option = 'repository="/srv/registry"'
+        fix = (f'fsspec.filesystem("mlreg", {option})', f"pandas.read_csv(..., storage_options=dict({option}))")
+        raise NoRepositoryError(error.code, error.message, why=error.why, fix=fix) from error
 
 
 @contextmanager
@@ -219,8 +230,18 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
     def _files(self, place: Place) -> VersionFiles:
         """Return the files of the version that a place is in, as names and tags are now."""
         registry, lock = self._at(place)
+        self._check_selector(place)
         with lock:
             return self._versions(registry, str(registry.rev_parse(f"{place.entry}@{place.selector}")))
+
+    def _check_selector(self, place: Place) -> None:
+        """Refuse a path behind `:`, as refs of the command line have it."""
+        path = parse_ref(f"{place.entry}@{place.selector}").path
+        if path is not None:
+            selector = place.selector.removesuffix(f":{path}")
+            right = place._replace(selector=selector).below("/".join(filter(None, (path, place.path))))
+            fix = str(self.unstrip_protocol(right))
+            raise UsageError("bad_ref", f"{place.selector} is no version", why="use / after the version", fix=fix)
 
     def _readable(self, place: Place) -> VersionFiles:
         """Return the files of a version that may be read; that it was is kept, once."""
@@ -263,8 +284,19 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         names = {*words, *versions, *(name for name in waiting if "/" not in name)}
         names |= {name.partition("/")[0] for name in waiting if "/" in name}
         if not names and place.entry:
-            raise NotFoundError("path_not_found", f"there is no {shown}", fix=f"{shown}@latest, if it is an entry")
+            raise self._missing(place, shown)
         return [_directory(f"{shown.rstrip('/')}/{name}") for name in sorted(names)]
+
+    def _missing(self, place: Place, shown: str) -> NotFoundError:
+        """Return the error about a path that names nothing; perhaps a version was forgotten in it."""
+        registry, lock = self._at(place)
+        with lock:
+            entry = entry_above(registry, place.entry)
+        if not entry:
+            return NotFoundError("path_not_found", f"there is no {shown}", fix=f"{shown}@latest, if it is an entry")
+        path = place.entry.removeprefix(entry).lstrip("/")
+        fix = str(self.unstrip_protocol(place._replace(entry=entry, selector="latest").below(path)))
+        return NotFoundError("path_not_found", f"there is no {shown}: say which version of {entry}", fix=fix)
 
     def info(self, path: str, **options: Any) -> dict[str, Any]:
         """Return name, type, size, and of a file of a version its id."""
@@ -298,6 +330,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         with _told_as_system_errors(shown):
             if mode == "rb" and self._area(place) is None:
                 if not place.selector:
+                    self._names(place, shown)
                     raise IsADirectoryError(errno.EISDIR, "it is a directory", shown)
                 return self._readable(place).open(place.path)
             local, _ = self._writable(shown)
@@ -364,7 +397,7 @@ class MlregFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has n
         *,
         bump: str = "",
         metadata: Mapping[str, Any] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Iterable[str] = (),
     ) -> VersionInfo:

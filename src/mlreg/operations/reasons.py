@@ -8,7 +8,7 @@ from typing import NamedTuple
 from mlreg.formats.names import RefName, known_ref_name
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.recipe import Recipe
-from mlreg.formats.tree import Child, Node
+from mlreg.formats.tree import Child, File, Node
 from mlreg.ids import CommitId, ObjectId, TreeId
 from mlreg.operations.history import Wanted, read_commit
 from mlreg.repository.repository import Repository
@@ -26,6 +26,8 @@ class Reason(NamedTuple):
     """Of the file that it is, or is part of; empty for a node of the tree, and for the commit."""
     is_part: bool
     """Whether it is not the whole file."""
+    more: int = 0
+    """Other versions that need it, too."""
 
 
 class Found(NamedTuple):
@@ -66,12 +68,12 @@ def _size(repository: Repository, stored: list[Wanted]) -> int:
 
 
 def _reason(repository: Repository, wanted: set[ObjectId]) -> Reason | None:
-    seen: set[ObjectId] = set()
+    search, first, more = _Search(repository, wanted), None, 0
     for name, commit_id, tags in _versions(repository):
-        for sort, object_id, path, is_part in _needs(repository, commit_id, seen):
-            if object_id in wanted:
-                return Reason(name, tags, sort, object_id, path, is_part)
-    return None
+        if need := search.in_version(commit_id):
+            more += first is not None
+            first = first or Reason(name, tags, *need)
+    return first and first._replace(more=more)
 
 
 def _versions(repository: Repository) -> Iterator[tuple[RefName, CommitId, tuple[str, ...]]]:
@@ -90,34 +92,62 @@ def _versions(repository: Repository) -> Iterator[tuple[RefName, CommitId, tuple
         yield name, commit_id, some
 
 
-def _needs(
-    repository: Repository, commit_id: CommitId, seen: set[ObjectId]
-) -> Iterator[tuple[Sort, ObjectId, str, bool]]:
-    """Yield what a version needs and no version before it, with the file that it belongs to."""
-    objects = repository.objects
-    yield Sort.COMMIT, commit_id, "", False
-    pending: list[TreeId] = [read_commit(repository, commit_id).tree]
-    while pending:
-        node_id = pending.pop()
-        if node_id in seen:
-            continue
-        seen.add(node_id)
-        yield Sort.TREE, node_id, "", False
-        for row in Node.decode(objects.read_tree(node_id)).rows:
-            if isinstance(row, Child):
-                pending.append(row.id)
-            elif row.size and row.id not in seen:
-                seen.add(row.id)
-                yield Sort.PIECE, row.id, row.path, False
-                if row.size > 1 and objects.places(Sort.RECIPE, row.id):
-                    yield from _parts(repository, Sort.RECIPE, row.id, row.path)
+class _Need(NamedTuple):
+    """What a version has of what is searched, with the file that it belongs to: the fields are those of `Reason`."""
+
+    sort: Sort
+    object_id: ObjectId
+    path: str = ""
+    is_part: bool = False
 
 
-def _parts(
-    repository: Repository, sort: Sort, recipe_id: ObjectId, path: str
-) -> Iterator[tuple[Sort, ObjectId, str, bool]]:
+class _Search:
+    """Looks for objects in versions; what several of these have in common is looked at once."""
+
+    def __init__(self, repository: Repository, wanted: set[ObjectId]) -> None:
+        self._repository = repository
+        self._wanted = wanted
+        self._nodes: dict[TreeId, _Need | None] = {}
+        self._files: dict[ObjectId, _Need | None] = {}
+
+    def in_version(self, commit_id: CommitId) -> _Need | None:
+        """Return the first that a version needs."""
+        if commit_id in self._wanted:
+            return _Need(Sort.COMMIT, commit_id)
+        return self._in_node(read_commit(self._repository, commit_id).tree)
+
+    def _in_node(self, node_id: TreeId) -> _Need | None:
+        if node_id not in self._nodes:
+            self._nodes[node_id] = (
+                _Need(Sort.TREE, node_id) if node_id in self._wanted else next(self._in_rows(node_id), None)
+            )
+        return self._nodes[node_id]
+
+    def _in_rows(self, node_id: TreeId) -> Iterator[_Need]:
+        for row in Node.decode(self._repository.objects.read_tree(node_id)).rows:
+            found = self._in_node(row.id) if isinstance(row, Child) else self._in_file(row)
+            if found:
+                yield found
+
+    def _in_file(self, file: File) -> _Need | None:
+        if not file.size:
+            return None
+        if file.id not in self._files:
+            needs = _needs_of_file(self._repository, file)
+            self._files[file.id] = next((need for need in needs if need.object_id in self._wanted), None)
+        found = self._files[file.id]
+        return found and found._replace(path=file.path)
+
+
+def _needs_of_file(repository: Repository, file: File) -> Iterator[_Need]:
+    yield _Need(Sort.PIECE, file.id, file.path)
+    if file.size > 1 and repository.objects.places(Sort.RECIPE, file.id):
+        yield from _parts(repository, Sort.RECIPE, file.id, file.path)
+
+
+def _parts(repository: Repository, sort: Sort, recipe_id: ObjectId, path: str) -> Iterator[_Need]:
     recipe = Recipe.decode(bytes(repository.objects.read(sort, recipe_id)))
     for part in recipe.parts:
-        yield (Sort.PAGE if recipe.is_paged else Sort.PIECE), part.id, path, True
+        yield _Need(Sort.PAGE if recipe.is_paged else Sort.PIECE, part.id, path, is_part=True)
         if recipe.is_paged:
             yield from _parts(repository, Sort.PAGE, part.id, path)

@@ -75,19 +75,25 @@ def sources_below(paths: Iterable[Path], patterns: Patterns = NO_PATTERNS) -> li
     """
     named, selection = list(paths), Selection(patterns)
     found: list[Source] = []
+    ignoring: list[Path] = []
     for path in named:
         absolute = path.absolute()
         status = _status(absolute)
         place = "" if len(named) == 1 else absolute.name
         if stat.S_ISDIR(status.st_mode) and not (place and absolute.is_symlink()):
             ignored = _ignored(absolute)
+            ignoring.extend([path / IGNORE_FILE] if ignored else [])
             found.extend(_below(str(absolute), place, (selection, ignored) if ignored else (selection,), len(place)))
         elif selection.takes(absolute.name):
             found.append(_source(str(absolute), absolute.name, status))
     if not found:
-        why = "the patterns leave nothing" if any(patterns) else ""
-        raise UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}", why=why)
+        raise _nothing(named, [*(["the patterns"] if any(patterns) else []), *map(str, ignoring)])
     return found
+
+
+def _nothing(named: Sequence[Path], choosing: Sequence[str]) -> UsageError:
+    why = f"{' and '.join(choosing)} leave{'s' * (choosing[0] != 'the patterns')} nothing" if choosing else ""
+    return UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}", why=why)
 
 
 def _ignored(directory: Path) -> Selection | None:

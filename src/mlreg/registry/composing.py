@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from difflib import get_close_matches
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from mlreg.errors import UsageError
+from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.annotation import merge_patch
 from mlreg.formats.paths import check_path
 from mlreg.formats.plain import plain
@@ -53,7 +55,7 @@ def compose(registry: Finds, paths: Sequence[str | Path], parts: Parts) -> list[
         parts: as it says.
 
     Raises:
-        NotFoundError: `file_missing`, `path_not_found`, `ref_not_found`.
+        NotFoundError: `file_missing`, `ref_not_found`; `path_not_found`, also if there is nothing to replace.
         UsageError: `nothing_to_add`, `bad_pattern`, `remote_input`, `no_base`.
         RefusedError: `special_file`, `unsafe_path`.
     """
@@ -100,9 +102,19 @@ def _taken(registry: Finds, parts: Parts) -> Iterator[Source]:
 
 def _put_onto(registry: Finds, parts: Parts, found: Sequence[Source]) -> Iterator[Source]:
     new = {source.path for source in found}
-    kept = (file for file in _files(registry, parts.onto) if file.path not in new)
+    there = _files(registry, parts.onto)
+    if parts.replaces and not any(_is_below(file.path, parts.at) for file in there):
+        raise _nothing_at(parts, there)
+    kept = (file for file in there if file.path not in new)
     yield from _stored(file for file in kept if not (parts.replaces and _is_below(file.path, parts.at)))
     yield from found
+
+
+def _nothing_at(parts: Parts, there: Sequence[File]) -> NotFoundError:
+    above = {str(folder) for file in there for folder in PurePosixPath(file.path).parents if folder.name}
+    near = get_close_matches(parts.at, above, n=1)
+    fix = (*(f"--at {shlex.quote(one)}" for one in near), "leave --replace out, if it is new")
+    return NotFoundError("path_not_found", f"{parts.onto} has nothing at {parts.at} to replace", fix=fix)
 
 
 def _is_below(path: str, directory: str) -> bool:

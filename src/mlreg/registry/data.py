@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from mlreg.formats.versions import AUTO
 from mlreg.operations.checkout import checkout
 from mlreg.operations.opened_file import OpenedFile
 from mlreg.registry import frames
+from mlreg.registry.given import Inputs, listed
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas, Tracks, silent
 from mlreg.registry.results import Annotated, Changed, EntryInfo, FileInfo, LineageNode, Tagged, VersionInfo
@@ -60,7 +61,7 @@ class DataRegistry:
         metadata: Mapping[str, Any] | None = None,
         *,
         bump: str = "",
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
@@ -69,13 +70,13 @@ class DataRegistry:
 
         Args:
             data: a path, a list of paths, bytes, a table of pandas, Arrow or Polars, or a mapping from paths in the
-                version to any of these. A table becomes Parquet.
+                version to any of these. A table becomes Parquet, and its name in a mapping ends in `.parquet`.
             name: `frames`; here and everywhere `data/frames` will do, too.
             version: by default the day, and `.1` and so on behind it for more of a day. Registering the same
                 content again is no error, and makes no new version.
             metadata: JSON values, such as description, license, schema and splits.
             bump: instead of a version, a part of it.
-            inputs: (role, ref) of what the dataset was made from.
+            inputs: (role, ref) of what the dataset was made from, or a mapping of these.
             message: why.
             tags: tags that point to the version from the same moment on.
             may_be_older: whether the version may be older than another one of its line.
@@ -241,7 +242,7 @@ class DataRegistry:
         from mlreg.registry.comparing import compare
         from mlreg.registry.comparing_tables import RowQuestion
 
-        asked = RowQuestion(key, samples) if rows or key or samples else None
+        asked = RowQuestion(listed(key), samples) if rows or key or samples else None
         before, after = (ref_of_version("data", name, one) for one in (version, other))
         return compare(self.registry, before, after, rows=asked)
 
@@ -271,17 +272,25 @@ class DataRegistry:
             self.registry, ref_of_version("data", name, before), ref_of_version("data", name, after), threshold
         )
 
-    def check(self, name: str, version: str = "latest", rules: Mapping[str, object] | None = None) -> DataCheck:
+    def check(
+        self, name: str, version: str = "latest", rules: Mapping[str, object] | str | Path | None = None
+    ) -> DataCheck:
         """Ask whether a dataset keeps rules, by default those of the settings.
 
+        Args:
+            name: `frames`.
+            version: a version, a tag or `latest`.
+            rules: `{"rules": [...]}`, or the path of a file that holds it.
+
         Raises:
-            NotFoundError: `ref_not_found`.
+            NotFoundError: `ref_not_found`; `file_missing`, of the rules.
             UnsupportedError: `missing_extra`, for Parquet without DuckDB.
             UsageError: `bad_rule`, `bad_table`, `no_rules`.
         """
         from mlreg.registry.checking_data import data_check
+        from mlreg.registry.documents import rules_given
 
-        return data_check(self.registry, ref_of_version("data", name, version), {"rules": rules} if rules else {})
+        return data_check(self.registry, ref_of_version("data", name, version), rules_given(rules))
 
     def lineage(self, name: str, version: str = "latest") -> list[LineageNode]:
         """Return a version and everything it was made from, depth first.

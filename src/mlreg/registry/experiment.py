@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from mlreg.formats.run import Series, run_id
 from mlreg.operations.clearing import delete
 from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
+from mlreg.registry.given import Inputs
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, Schemas, Tracks
 from mlreg.registry.resuming import reopen, resume, said_in
@@ -87,7 +88,7 @@ class ExperimentRegistry:
         parent: str = "",
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         despite_taint: str = "",
     ) -> Run:
         """Start a run of an experiment.
@@ -141,7 +142,7 @@ class ExperimentRegistry:
         parent: str = "",
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         despite_taint: str = "",
     ) -> Run:
         """Start a run that is of no process, and stays open until `end`: the command line logs to it.

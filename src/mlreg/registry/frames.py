@@ -21,6 +21,10 @@ TABLES = (*_SEPARATORS, *_LINES, ".parquet")
 """Ends of the names of files that are read as tables."""
 
 
+_NO_TABLE = (Mapping, list, tuple, str, Path, bytes, bytearray, memoryview)
+"""What is handed over as files or bytes; anything else should be a table."""
+
+
 class Handed(NamedTuple):
     """What was handed over, as files."""
 
@@ -55,8 +59,22 @@ def sources_of(data: object) -> Handed:
 
 def _under(name: str, data: object) -> list[Source]:
     found = sources_of(data).sources
+    if not isinstance(data, _NO_TABLE):
+        _check_parquet(name)
     is_folder = isinstance(data, Mapping | list | tuple) or (isinstance(data, str | Path) and Path(data).is_dir())
     return [source._replace(path=f"{name}/{source.path}" if is_folder else name) for source in found]
+
+
+def _check_parquet(name: str) -> None:
+    """Refuse to keep a table, which becomes Parquet, under a name that says something else."""
+    if _end_of(name) != ".parquet":
+        own = Path(name).with_suffix(".parquet").as_posix() if Path(name).name else "data.parquet"
+        raise UsageError(
+            "bad_data",
+            f"{name} would be Parquet, whatever its name says",
+            why="a table becomes Parquet",
+            fix=(f"call it {own}", "or hand over the bytes of another form: table.to_csv(index=False).encode()"),
+        )
 
 
 def _in_memory(name: str, data: bytes) -> Source:

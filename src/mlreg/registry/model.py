@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from mlreg.formats.names import with_kind
 from mlreg.formats.ref import ref_of_version
 from mlreg.operations.checkout import checkout
 from mlreg.operations.history import files_of, read_commit
+from mlreg.registry.given import Inputs
 from mlreg.registry.places import init
 from mlreg.registry.reading import content_of
 from mlreg.registry.refusing import refuse_other_types
@@ -53,7 +54,7 @@ class ModelRegistry:
         *,
         adapter: str | Adapter = "",
         bump: str = "",
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.ref import Ref
+from mlreg.formats.ref import ELSEWHERE, Ref
 from mlreg.formats.tree import File
 from mlreg.quality.file_profile import VERSION, FileProfile, decode, encode
 from mlreg.quality.images import Image
@@ -103,7 +103,7 @@ def profile(registry: Finds, text: str, report: Report = _silent) -> Profile:
     Args:
         registry: where refs begin.
         text: a ref, perhaps with a path; or a path on the disk, if it begins with `.` or `/`, or ends as the name of
-            a table does and is a file.
+            a table does and is a file, and has no `::`.
         report: told about progress, in bytes.
 
     Raises:
@@ -138,8 +138,17 @@ def measured(registry: Finds, text: str, report: Report = _silent) -> Measured:
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text means files on the disk, and no version."""
+    """Tell whether a text means files on the disk, and no version: `../shared::data/wine` is one elsewhere."""
+    if ELSEWHERE in text:
+        return False
     return text.startswith((".", "/")) or (form_by_name(text) is not None and Path(text).is_file())
+
+
+def has_namesake(text: str) -> bool:
+    """Tell whether there are files on the disk, too, that a text which means a version might mean."""
+    with suppress(OSError):
+        return ELSEWHERE not in text and not is_path(text) and Path(text).exists()
+    return False
 
 
 def find_data(registry: Finds, text: str) -> tuple[Repository, Ref, Target]:
@@ -147,10 +156,9 @@ def find_data(registry: Finds, text: str) -> tuple[Repository, Ref, Target]:
     try:
         return registry.find(text)
     except (NotFoundError, UsageError) as error:
-        with suppress(OSError):
-            if Path(text).exists():
-                fix = (f"if it is {text} on the disk that is meant: ./{text}", *error.fix)
-                raise type(error)(error.code, error.message, why=error.why, fix=fix) from error
+        if has_namesake(text):
+            fix = (f"if it is {text} on the disk that is meant: ./{text}", *error.fix)
+            raise type(error)(error.code, error.message, why=error.why, fix=fix) from error
         raise
 
 

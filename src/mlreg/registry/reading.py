@@ -75,7 +75,7 @@ def _found(registry: Finds, text: str, span: str) -> tuple[Repository, Target, C
 
 
 def _range(text: str, size: int) -> tuple[int, int]:
-    """Return where a range of bytes begins and ends; what is behind the end is none.
+    """Return where a range of bytes begins and ends; it may end behind the end, and must not begin there.
 
     >>> _range("0-99", 1000), _range("990-", 1000), _range("-10", 1000), _range("", 1000)
     ((0, 100), (990, 1000), (990, 1000), (0, 1000))
@@ -91,7 +91,11 @@ def _range(text: str, size: int) -> tuple[int, int]:
         raise UsageError("bad_range", f"{quoted(text)} is no range of bytes", fix=("--range 0-99", "--range=-100"))
     if not first:
         return max(0, size - int(last)), size
-    start = min(int(first), size)
+    start = int(first)
+    if start >= max(size, 1):
+        raise UsageError(
+            "bad_range", f"there is no byte {start}", why=f"it has {size} bytes", fix="--range=-100 for the last ones"
+        )
     return start, max(start, min(int(last) + 1, size)) if last else size
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.names import known_ref_name
 from mlreg.ids import is_lower_hex
 from mlreg.operations import reasons
 from mlreg.operations.history import leaf_of, tags_of
@@ -32,6 +33,8 @@ class Kept(NamedTuple):
     links: tuple[Link, ...]
     size: int
     """Stored bytes of it, by its id; plain bytes of a version."""
+    more: int = 0
+    """Other versions that keep a file, or an object, too."""
 
 
 def why(registry: Registry, text: str) -> Kept:
@@ -57,7 +60,8 @@ def _of_object(registry: Registry, digits: str) -> Kept:
     objects = [one for one in found.objects if str(one[1]).startswith(digits)]
     if not objects:
         raise NotFoundError("no_object", f"nothing that is stored has an id that begins with {digits}")
-    return Kept(digits, found.reason is not None, _links(registry, found.reason), found.size)
+    more = found.reason.more if found.reason else 0
+    return Kept(digits, found.reason is not None, _links(registry, found.reason), found.size, more)
 
 
 def _links(registry: Registry, reason: reasons.Reason | None) -> tuple[Link, ...]:
@@ -83,6 +87,7 @@ def _of_version(registry: Registry, text: str, target: Target) -> Kept:
     if is_kept:
         links.append(Link("version", f"{called(view, entry)}@{target.version}"))
     for user in users_of(repository).get(target.commit_id, ()):
-        names = [name for name in view.names_of(user.commit_id) if name.startswith("version/")]
-        links.extend(Link(f"input of, as {user.role}", name.removeprefix("version/")) for name in names[:1])
+        named = filter(None, map(known_ref_name, view.names_of(user.commit_id)))
+        names = [f"{called(view, name.entry)}@{name.leaf}" for name in named if name.sort == "version"]
+        links.extend(Link(f"input of, as {user.role}", name) for name in names[:1])
     return Kept(text, is_kept, tuple(links), registry.show(text).size)

@@ -6,7 +6,7 @@ user writes them; every error is a `MlregError` with what, why and fix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -25,6 +25,7 @@ from mlreg.operations import history
 from mlreg.operations.tainting import Taints, keep_override, refuse_tainted
 from mlreg.registry import results, tracing
 from mlreg.registry.describe import Shown, entry_info, event, statements_of, version_info, version_names
+from mlreg.registry.given import Inputs, input_pairs, listed
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.moves import is_of, logged_name
 from mlreg.registry.places import DIRECTORY, full_url
@@ -227,7 +228,7 @@ class Registry:
         version: str = "",
         bump: str = "",
         metadata: Mapping[str, Any] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
@@ -271,7 +272,7 @@ class Registry:
             version=version,
             bump=bump,
             metadata=changed_metadata(base.metadata, metadata or {}) if base else metadata,
-            inputs=[*inputs, *self._origins(entry, chosen)],
+            inputs=[*input_pairs(inputs), *self._origins(entry, chosen)],
             message=message,
             tags=tags,
             may_be_older=may_be_older,
@@ -306,7 +307,7 @@ class Registry:
         version: str = "",
         bump: str = "",
         metadata: Mapping[str, Any] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         message: str = "",
         tags: Sequence[str] = (),
         may_be_older: bool = False,
@@ -346,9 +347,9 @@ class Registry:
             version=version,
             bump=bump,
             metadata=described,
-            inputs=tuple(self.input_of(role, ref) for role, ref in inputs),
+            inputs=tuple(self.input_of(role, ref) for role, ref in input_pairs(inputs)),
             message=message,
-            tags=tags,
+            tags=listed(tags),
             may_be_older=may_be_older,
             despite_taint=despite_taint,
             past=past,
@@ -451,7 +452,7 @@ class Registry:
             metadata=facts.pop("metadata"),
             inputs=commit.inputs,
             message=message or commit.message,
-            tags=tags,
+            tags=listed(tags),
             despite_taint=despite_taint,
             facts={name: facts[name] for name in COPIED if facts.get(name)},
         )

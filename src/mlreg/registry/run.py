@@ -20,6 +20,7 @@ from mlreg.formats.names import check_role
 from mlreg.formats.run import check_name, check_status, is_same
 from mlreg.operations.journaling import FILES, Journal
 from mlreg.operations.logged_files import keep_bytes, keep_path
+from mlreg.registry.given import Inputs
 from mlreg.registry.logged_values import number_of, step_of, text_of, values_of
 from mlreg.registry.run_place import now
 from mlreg.registry.runs_here import RUNS_HERE
@@ -49,7 +50,7 @@ class Home(Protocol):
         parent: str = "",
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         despite_taint: str = "",
     ) -> Run:
         """Start another run."""
@@ -316,7 +317,7 @@ class Run:
         group: str = "",
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
-        inputs: Iterable[tuple[str, str]] = (),
+        inputs: Inputs = (),
         despite_taint: str = "",
     ) -> Run:
         """Start a run within this one, of the same experiment; arguments as `start_experiment`."""

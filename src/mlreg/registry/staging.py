@@ -12,6 +12,7 @@ from mlreg.errors import NotFoundError, RefusedError
 from mlreg.formats.names import Entry
 from mlreg.formats.versions import AUTO
 from mlreg.operations.scanning import Source, sources_below, stamp_of
+from mlreg.registry.given import Inputs, listed
 from mlreg.registry.results import VersionInfo
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def commit_area(
     version: str = "",
     bump: str = "",
     metadata: Mapping[str, Any] | None = None,
-    inputs: Iterable[tuple[str, str]] = (),
+    inputs: Inputs = (),
     message: str = "",
     tags: Iterable[str] = (),
 ) -> VersionInfo:
@@ -91,7 +92,7 @@ def commit_area(
         metadata=metadata,
         inputs=inputs,
         message=message,
-        tags=tuple(tags),
+        tags=listed(tags),
     )
     _take_away(area, sources)
     return added.version

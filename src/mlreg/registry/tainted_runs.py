@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mlreg.ids import CommitId
 from mlreg.operations.tainting import OVERRIDES, Taint, Taints, age, refuse_tainted
+from mlreg.registry.given import Inputs, input_pairs
 from mlreg.registry.results import TaintInfo
 from mlreg.registry.run_results import RunInfo
 from mlreg.repository.repository import Repository
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mlreg.registry.run import Run
 
 
-def say_inputs(registry: Registry, run: Run, inputs: Iterable[tuple[str, str]], despite_taint: str) -> None:
+def say_inputs(registry: Registry, run: Run, inputs: Inputs, despite_taint: str) -> None:
     """Say what a run that begins uses, (role, ref); of what is tainted only with a reason, which is a fact of the run.
 
     What a run that goes on turns out to use is said by `Run.add_input`, tainted or not: refused, it would be hidden.
@@ -25,7 +26,7 @@ def say_inputs(registry: Registry, run: Run, inputs: Iterable[tuple[str, str]], 
         TaintedError: `tainted`.
         NotFoundError: `ref_not_found`. UsageError: `bad_role`, `remote_input`.
     """
-    used = [registry.input_of(*one) for one in inputs]
+    used = [registry.input_of(*one) for one in input_pairs(inputs)]
     if any(refuse_tainted(registry.repository, [one.commit], one.ref, despite_taint) for one in used):
         run.say_facts({OVERRIDES: despite_taint.strip()})
     for one in used:

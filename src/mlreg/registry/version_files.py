@@ -54,6 +54,12 @@ def names_below(registry: Registry, beginning: str = "") -> Names:
     return Names(tuple(sorted(words)), tuple(versions))
 
 
+def entry_above(registry: Registry, path: str) -> str:
+    """Return the entry whose name a path is, or begins with; empty if there is none."""
+    names = map(str, entries_of(registry.repository.log.refresh()).values())
+    return max((name for name in names if f"{path}/".startswith(f"{name}/")), key=len, default="")
+
+
 def has_tag(registry: Registry, entry: str, tag: str) -> bool:
     """Tell whether an entry has a tag."""
     from mlreg.operations.naming import meant

@@ -419,3 +419,27 @@ def test_that_a_version_is_read_is_kept_once(fs: MlregFileSystem, registry: Regi
 
     (found,) = usage(registry, "data/two")
     assert dict(found.ways) == {"api": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "said"),
+    [
+        ("mlreg:///data/train@latest:a/one", errno.EINVAL, "mlreg:///data/train@latest/a/one"),
+        ("mlreg:///data/train@latest:a/deep/two", errno.EINVAL, "mlreg:///data/train@latest/a/deep/two"),
+        ("mlreg:///data/train/a/one", errno.ENOENT, "mlreg:///data/train@latest/a/one"),
+    ],
+)
+def test_a_path_that_is_nearly_right_is_answered_with_the_right_one(
+    fs: MlregFileSystem, path: str, number: int, said: str
+) -> None:
+    for ask in (fs.open, fs.ls, fs.info):
+        with pytest.raises(OSError, match=r"use / after the version|say which version of data/train") as caught:
+            ask(path)
+        assert caught.value.errno == number
+        assert str(caught.value).split("fix: ")[1].startswith(f"{said}")
+    assert fs.cat_file(said) == FILES[said.removeprefix("mlreg:///data/train@latest/")]
+
+
+def test_outside_of_a_project_the_option_that_names_a_repository_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="repository="):
+        MlregFileSystem(directory=tmp_path).ls("mlreg:///data")

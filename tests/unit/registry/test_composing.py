@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlreg.errors import MlregError, TaintedError
+from mlreg.errors import MlregError, NotFoundError, TaintedError, UsageError
 from mlreg.operations.selecting import Patterns
 from mlreg.registry import annotating, tainting
 from mlreg.registry.composing import Parts
 from mlreg.registry.getting import Getting
 from mlreg.registry.places import init
+from mlreg.registry.reading import content_of
 from mlreg.registry.registry import Registry
 
 FILES = {"train/a.csv": "1", "train/b.csv": "2", "test/a.csv": "3", "notes.txt": "4", "deep/er/x.tmp": "5"}
@@ -92,6 +93,15 @@ def test_a_directory_that_is_left_out_is_not_even_looked_into(registry: Registry
 
     assert refused(registry, place / "files", parts=Parts()) == "special_file"
     assert add(registry, "2026.01.01", place / "files", parts=Parts(exclude=["raw/"])) == FILES.keys()
+
+
+def test_an_ignore_file_that_leaves_nothing_is_named(registry: Registry, place: Path) -> None:
+    write(place / "files", {".mlregignore": "*\n"})
+
+    for patterns, why in ((Parts(), "{} leaves nothing"), (Parts(include=["a*"]), "the patterns and {} leave nothing")):
+        with pytest.raises(UsageError) as caught:
+            registry.add("data/other", [place / "files"], version="2026.01.01", parts=patterns)
+        assert caught.value.why == why.format(place / "files/.mlregignore")
 
 
 def test_nothing_that_fits_is_an_error_and_no_empty_version(registry: Registry, place: Path) -> None:
@@ -280,3 +290,27 @@ def test_some_files_are_written_and_others_left_as_they_are(registry: Registry, 
     assert (out / "notes.txt").read_text() == "mine"
     with pytest.raises(MlregError, match="no such file"):
         Getting(registry, "data/rows", out, Patterns(include=["*.jpg"]))
+
+
+def test_replacing_where_nothing_is_is_refused_with_the_name_that_is_near(registry: Registry, place: Path) -> None:
+    write(place / "onto", {"test/a": "1", "train/b": "2"})
+    add(registry, "2026.01.01", place / "onto")
+
+    with pytest.raises(NotFoundError) as caught:
+        add(registry, "2026.01.02", place / "files", parts=Parts(onto="data/rows@latest", at="tset", replaces=True))
+
+    assert (caught.value.code, caught.value.fix[0]) == ("path_not_found", "--at test")
+
+
+def test_a_range_that_begins_behind_the_end_is_refused_with_the_size(registry: Registry, place: Path) -> None:
+    write(place / "onto", {"ten": "0123456789", "empty": ""})
+    add(registry, "2026.01.01", place / "onto")
+    spans = ("9-99", "-99", "0-")
+
+    read = [b"".join(content_of(registry, "data/rows@latest:ten", span).parts) for span in spans]
+    assert read == [b"9", b"0123456789", b"0123456789"]
+    assert b"".join(content_of(registry, "data/rows@latest:empty", "0-99").parts) == b""
+    for span in ("10-", "10-12", "999-"):
+        with pytest.raises(UsageError) as caught:
+            content_of(registry, "data/rows@latest:ten", span)
+        assert (caught.value.code, caught.value.why) == ("bad_range", "it has 10 bytes")

@@ -192,6 +192,20 @@ def test_what_is_no_table_is_said(datasets: DataRegistry, files: dict[str, bytes
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a", "deep/a.parquet.csv"])
+def test_a_table_is_not_kept_under_a_name_that_says_another_form(
+    datasets: DataRegistry, pandas: Any, name: str
+) -> None:
+    frame = pandas.DataFrame({"n": [1]})
+    with pytest.raises(UsageError) as caught:
+        datasets.register_dataset({name: frame}, "set")
+    assert (caught.value.code, caught.value.fix[0][:8]) == ("bad_data", "call it ")
+
+    fixed = caught.value.fix[0].removeprefix("call it ")
+    datasets.register_dataset({fixed: frame}, "set")
+    assert datasets.get_dataset("set", into="pandas").equals(frame)
+
+
 def test_a_package_that_is_not_there_is_named_with_its_extra() -> None:
     class DataFrame:
         """Looks like one of pandas."""
@@ -272,3 +286,47 @@ def test_what_a_dataset_is_like_how_it_drifts_and_whether_it_keeps_rules_is_aske
     assert datasets.profile("rows").tables[0].rows == 3
     assert datasets.drift("rows", "2026.01.01").verdict == "fail"
     assert [one.verdict for one in datasets.check("rows", rules=rules).rules] == ["ok", "fail"]
+
+
+def test_a_text_alone_is_one_tag_and_one_key(datasets: DataRegistry) -> None:
+    datasets.register_dataset({"a.csv": b"id,n\n1,x\n2,y\n"}, "set", "2026.11.01", tags="golden")
+    datasets.register_dataset({"a.csv": b"id,n\n1,x\n2,z\n"}, "set", "2026.11.02")
+    datasets.registry.copy("data/set@golden", "data/copy", version="2026.11.02", tags="golden")
+
+    (table,) = datasets.diff("set", "golden", key="id").tables or ()
+    assert table.changes is not None
+    assert (list(table.changes.key), table.changes.changed) == (["id"], 1)
+    assert [datasets.get_info(name, "golden").version for name in ("set", "copy")] == ["2026.11.01", "2026.11.02"]
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"raw": "data/raw@2026.11.01"}, [("raw", "data/raw@2026.11.01")], [["raw", "data/raw@2026.11.01"]]]
+)
+def test_inputs_are_pairs_or_a_mapping(datasets: DataRegistry, tmp_path: Path, inputs: Any) -> None:
+    raw = datasets.register_dataset(b"raw", "raw", "2026.11.01")
+    (tmp_path / "x").write_bytes(b"x")
+
+    made = datasets.register_dataset(b"1", "set", inputs=inputs).inputs
+    added = datasets.registry.add("data/added", [tmp_path / "x"], version="2026.11.01", inputs=inputs).version.inputs
+
+    assert [(one.role, one.ref) for one in (*made, *added)] == [("raw", raw.ref)] * 2
+
+
+@pytest.mark.parametrize(
+    "inputs", ["data/raw@latest", ["data/raw@latest"], ("raw", "data/raw"), [("raw", 1)], [("raw",)], 3, {"raw": 1}]
+)
+def test_inputs_without_roles_are_refused_with_how_they_are_written(datasets: DataRegistry, inputs: Any) -> None:
+    with pytest.raises(UsageError) as caught:
+        datasets.register_dataset(b"1", "set", inputs=inputs)
+    assert caught.value.code == "bad_inputs"
+    assert caught.value.fix[0].startswith('inputs=[("data", "')
+
+
+def test_rules_are_read_from_a_path(datasets: DataRegistry, tmp_path: Path) -> None:
+    datasets.register_dataset({"a.csv": b"id\n1\n1\n"}, "set")
+    (tmp_path / "rules.yaml").write_text("rules: [{rule: unique, column: id}]")
+
+    assert [datasets.check("set", rules=one(tmp_path / "rules.yaml")).failed for one in (str, Path)] == [1, 1]
+    with pytest.raises(NotFoundError) as caught:
+        datasets.check("set", rules="nofile.yaml")
+    assert caught.value.code == "file_missing"

@@ -9,6 +9,7 @@ import pytest
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.registry import collecting
+from mlreg.registry.annotating import rename
 from mlreg.registry.places import init
 from mlreg.registry.reasons import Link, why
 from mlreg.registry.registry import Registry
@@ -41,6 +42,7 @@ def test_a_file_is_kept_by_a_tagged_version_before_others(registry: Registry) ->
         Link("file", "large"),
     )
     assert why(registry, id_of(registry, "model/net@2.0.0:large")).links == found.links
+    assert (found.more, why(registry, "model/net@2.0.0:two").more) == (1, 0)
     assert why(registry, "model/net@2.0.0:two").links == (Link("version", "model/net@2.0.0"), Link("file", "two"))
 
 
@@ -52,6 +54,15 @@ def test_a_piece_of_a_file_is_named_with_it(registry: Registry) -> None:
     assert len(parts) > 1
     found = why(registry, str(parts[-1].id)[:11])
     assert found.links[-2:] == (Link("file", "large"), Link("piece", str(parts[-1].id)))
+    assert found.more == 1
+
+
+def test_an_input_is_named_by_the_ref_that_finds_it(registry: Registry, tmp_path: Path) -> None:
+    registry.add("model/tuned", [tmp_path / "1.0.0"], version="1.0.0", inputs=[("base", "model/net@1.0.0")])
+    rename(registry, "model/tuned", "model/vision/tuned")
+
+    name = why(registry, "model/net@1.0.0").links[-1].name
+    assert registry.show(name).ref == name == "model/vision/tuned@1.0.0"
 
 
 def test_a_version_is_kept_by_its_name_its_tags_and_those_made_from_it(registry: Registry, tmp_path: Path) -> None:
@@ -59,7 +70,7 @@ def test_a_version_is_kept_by_its_name_its_tags_and_those_made_from_it(registry:
     assert why(registry, "model/net@1.0.0").links == (
         Link("tag", "model/net@production"),
         Link("version", "model/net@1.0.0"),
-        Link("input of, as base", "model/tuned/1.0.0"),
+        Link("input of, as base", "model/tuned@1.0.0"),
     )
 
 
