@@ -89,6 +89,7 @@ def _unpack(packages: list[str]) -> None:
 
 def _with_libraries(program: Path) -> None:
     """Let a script of the system's Python find what was unpacked beside it."""
-    script = program.rename(program.with_name(f"{program.name}.py"))
+    # Not as a module: it would be found in the place of the package that it starts.
+    script = program.rename(program.with_name(f"{program.name}.script"))
     program.write_text(f'#!/bin/sh\nPYTHONPATH={_LIBRARIES} exec /usr/bin/python3 {script} "$@"\n')
     program.chmod(0o755)
