@@ -19,6 +19,7 @@ from mlreg.registry.sync import status as read_status
 from mlreg.registry.waiting import seconds_of
 from mlreg.registry.weighing import weigh
 
+Place = Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")]
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
 settings = typer.Typer(no_args_is_help=True, help="Read, write and check settings: get, set, list, check.")
@@ -54,7 +55,7 @@ def status(out: Printer, exit_code: ExitCode = False) -> None:
 
 def verify(
     out: Printer,
-    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
+    place: Place = "",
     sample: Annotated[
         str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
     ] = "100%",
@@ -77,7 +78,7 @@ def verify(
 
 def repair(
     out: Printer,
-    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
+    place: Place = "",
     others: Annotated[
         list[str] | None,
         typer.Option("--from", metavar="REMOTE|URL", help="Ask this one, not all; repeatable."),
@@ -138,7 +139,7 @@ def repack(
 
 def gc(
     out: Printer,
-    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
+    place: Place = "",
     grace: Annotated[
         str, typer.Option("--grace", metavar="TIME", help="Keep files so long after they were dropped.")
     ] = "24h",
@@ -164,7 +165,7 @@ def gc(
 
       mlreg gc origin --yes
     """
-    registry = open_registry().elsewhere(place) if place else open_registry()
+    registry = _registry_at(place)
     if undo:
         return _undo(out, registry, undo)
     act = collecting.preview if dry_run or (place and not yes) else collecting.collect
@@ -172,6 +173,10 @@ def gc(
         result = act(registry, grace=seconds_of(grace), report=report)
     out.show("gc", result, cleaning_views.collected(result))
     return answer(result.is_clean or not exit_code)
+
+
+def _registry_at(place: str) -> Registry:
+    return open_registry().elsewhere(place) if place else open_registry()
 
 
 def _undo(out: Printer, registry: Registry, transaction: str) -> None:
@@ -194,7 +199,7 @@ def du(
 
       mlreg du model/suture_detector
     """
-    registry = open_registry().elsewhere(at) if at else open_registry()
+    registry = _registry_at(at)
     with out.progress("du") as report:
         result = weigh(registry, what, report)
     out.show("du", result, cleaning_views.disk_use(result))

@@ -74,6 +74,10 @@ class Block(NamedTuple):
     sum: bytes
     """First 16 bytes of the BLAKE3 of the stored bytes."""
 
+    def share_of(self, size: int) -> float:
+        """Return how many stored bytes so many of its plain ones take."""
+        return self.stored_size * size / max(1, self.plain_size)
+
 
 class Item(NamedTuple):
     """One object in a pack: `size` plain bytes at `start` of a block's plain bytes."""
@@ -266,6 +270,13 @@ class PackIndex:
     def items(self) -> Iterator[Item]:
         """Yield all objects in the order (sort, id)."""
         return map(self.item, range(self._objects))
+
+    def items_by_block(self) -> dict[int, list[Item]]:
+        """Return the objects by the number of their block, each list in the order of `items`."""
+        found: dict[int, list[Item]] = {}
+        for item in self.items():
+            found.setdefault(item.block, []).append(item)
+        return found
 
 
 def _ids(data: bytes) -> tuple[ContentId, ...]:

@@ -186,9 +186,7 @@ class _Check:
 
     def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex) -> None:
         chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]  # noqa: S311 - no secret
-        items: dict[int, list[Item]] = {}
-        for item in index.items():
-            items.setdefault(item.block, []).append(item)
+        items = index.items_by_block()
 
         def read(number: int) -> list[tuple[Item, MlregError]]:
             return list(self._read_block(pack, index, number, items.get(number, [])))

@@ -100,11 +100,11 @@ def _unneeded(repository: Repository, grace: float) -> Iterator[Doomed]:
     """Yield files of packs that were never named, and of those that were reaped and not deleted then."""
     store, view = repository.store, repository.log.view
     for key in store.list("packs/"):
-        state, size = view.pack_state(_pack_of(key)), store.size(key)
+        state = view.pack_state(_pack_of(key))
         if state == REAPED:
-            yield Doomed(key, size or 0, "deleted before, and there again or still")
+            yield Doomed(key, store.size(key) or 0, "deleted before, and there again or still")
         elif state is None and _is_old(store.modified(key), grace):
-            yield Doomed(key, size or 0, "named by no transaction: an attempt that was cut left it")
+            yield Doomed(key, store.size(key) or 0, "named by no transaction: an attempt that was cut left it")
 
 
 def _leftovers(repository: Repository, grace: float) -> Iterator[Leftover]:

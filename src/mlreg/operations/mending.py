@@ -72,10 +72,11 @@ def repair(repository: Repository, sources: Sequence[Source], author: str, repor
         if not found.problems:
             return done._replace(lost=(), hurts=(), problems=())
         snapshots = _renew_snapshots(repository, found.bad_snapshots)
-        step = _Round(repository, found, sources, author).run(snapshots)
+        mending = _Round(repository, found, sources, author)
+        step = mending.run(snapshots)
         done = _together(done, step)
-        if not (step.slots or step.snapshots or step.is_outdated):
-            return done._replace(lost=step.lost, hurts=step.hurts, problems=tuple(found.problems))
+        if not (step.slots or step.snapshots or mending.is_outdated):
+            return done._replace(lost=step.lost, hurts=step.hurts, problems=step.problems)
     raise UnavailableError("busy_log", f"{repository.url} changes faster than it can be mended", fix="try again")
 
 
@@ -90,8 +91,7 @@ def preview(repository: Repository, sources: Sequence[Source], report: Report) -
     found = _checked(repository, report)
     if not found.problems:
         return Mended({}, 0, (), (), 0, (), (), ())
-    step = _Round(repository, found, sources, "").tried()
-    return Mended(step.given, step.damaged, (), (), 0, step.lost, step.hurts, tuple(found.problems))
+    return _Round(repository, found, sources, "").tried()
 
 
 def _checked(repository: Repository, report: Report) -> Checked:
@@ -122,20 +122,7 @@ def _renew_snapshots(repository: Repository, bad: Sequence[str]) -> int:
     return len(bad)
 
 
-class _Step(NamedTuple):
-    """What a round did."""
-
-    given: dict[str, Given]
-    damaged: int
-    dropped: tuple[str, ...]
-    slots: tuple[int, ...]
-    snapshots: int
-    lost: tuple[Wanted, ...]
-    hurts: tuple[Hurt, ...]
-    is_outdated: bool
-
-
-def _together(done: Mended, step: _Step) -> Mended:
+def _together(done: Mended, step: Mended) -> Mended:
     given = dict(done.given)
     for name, more in step.given.items():
         before = given.get(name, Given(0, 0))
@@ -164,39 +151,35 @@ class _Round:
         self._packs = view.live_packs()
         self._copies = Copies(repository, found)
         self._extra = list(self._copies.known_items(sources))
+        self.is_outdated = False
+        """Whether others changed meanwhile what was to be dropped."""
 
-    def run(self, snapshots: int) -> _Step:
+    def run(self, snapshots: int) -> Mended:
         """Store good copies, then drop what is of no use any more."""
         with self._repository.writer() as writer:
             search = self._search(writer)
             slots = self._name(writer.finish())
         self._copies.objects.take_up_indexes(KIND_OF[Sort.PIECE])
         self._copies.objects.take_up_indexes(KIND_OF[Sort.COMMIT])
-        hurts = tuple(search.hurts())
+        done = self._mended(search)
+        dropped, more = tuple[str, ...](), tuple[int, ...]()
         try:
             dropped, more = self._retire(is_all_there=not search.lost)
         except _Outdated:
-            return self._step(search, (), slots, snapshots, hurts, is_outdated=True)
-        return self._step(search, dropped, (*slots, *more), snapshots, hurts)
+            self.is_outdated = True
+        slots = (*slots, *more)
+        return done._replace(damaged=len(self._damaged()), dropped=dropped, slots=slots, snapshots=snapshots)
 
-    def tried(self) -> _Step:
+    def tried(self) -> Mended:
         """Look for good copies only."""
         with self._repository.writer() as writer:
             search = self._search(writer)
-        return self._step(search, (), (), 0, tuple(search.hurts()))
+        return self._mended(search)
 
-    def _step(
-        self,
-        search: Search,
-        dropped: tuple[str, ...],
-        slots: tuple[int, ...],
-        snapshots: int,
-        hurts: tuple[Hurt, ...],
-        *,
-        is_outdated: bool = False,
-    ) -> _Step:
-        damaged = len(self._damaged())
-        return _Step(search.given, damaged, dropped, slots, snapshots, tuple(search.lost), hurts, is_outdated)
+    def _mended(self, search: Search) -> Mended:
+        """Return what a search came to, before anything is dropped."""
+        lost, hurts = tuple(search.lost), tuple(search.hurts())
+        return Mended(search.given, len(self._damaged()), (), (), 0, lost, hurts, tuple(self._found.problems))
 
     def _damaged(self) -> list[PackEntry]:
         hit = {

@@ -62,8 +62,7 @@ def _size(repository: Repository, stored: list[Wanted]) -> int:
         for place in objects.places(sort, object_id):
             index = objects.index(place.pack)
             item = index.item(place.slot)
-            block = index.block(item.block)
-            size += round(block.stored_size * item.size / max(1, block.plain_size))
+            size += round(index.block(item.block).share_of(item.size))
     return size
 
 

@@ -14,13 +14,14 @@ from typing import NamedTuple
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes, Shape, shape_of
 from mlreg.errors import IntegrityError
-from mlreg.formats.pack import Block, Item, PackKind, Sort
+from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.recipe import Part
 from mlreg.formats.transaction import PackEntry
 from mlreg.formats.tree import File, differences
 from mlreg.ids import CommitId, ContentId
 from mlreg.operations.ingest import Report
 from mlreg.operations.lineage import present_commits
+from mlreg.operations.rewriting import copy_block
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PackWriter
@@ -237,25 +238,16 @@ class _Rewriting:
         found = list(self._differences(pack))
         if sum(len(stored.data) - len(made) for stored, made in found) < GAIN * pack.size:
             return
-        items: dict[int, list[Item]] = {}
-        for item in index.items():
-            items.setdefault(item.block, []).append(item)
+        items = index.items_by_block()
         differences = {stored.id: made for stored, made in found}
         for number, block in enumerate(index.blocks()):
             piece = ContentId(items[number][0].id)
             if piece in differences:
                 self._writer.add_difference(piece, block.plain_size, differences[piece])
             else:
-                self._add_as_it_is(pack, block, items[number])
+                copy_block(self._objects, self._writer, pack, block, items[number])
         self.pieces += len(differences)
         self.replaced.append(pack)
-
-    def _add_as_it_is(self, pack: PackEntry, block: Block, items: list[Item]) -> None:
-        stored = self._objects.stored_block(pack.id, block)
-        if block.codec == DIFFERENCE.number:
-            self._writer.add_difference(ContentId(items[0].id), block.plain_size, stored)
-        else:
-            self._writer.add_block(PackKind.DATA, stored, block, items)
 
     def _differences(self, pack: PackEntry) -> Iterator[tuple[_Stored, bytes]]:
         """Yield the pieces of a pack that take less as differences, with those, proven by decoding them."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes
-from mlreg.formats.pack import Block, Item, PackKind
+from mlreg.formats.pack import Block, Item
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import ContentId
 from mlreg.repository.objects import Objects
@@ -14,14 +14,6 @@ from mlreg.repository.packing import PackWriter
 
 FULL = 64 * 1024
 """Plain bytes of a block that is worth keeping; what is in smaller ones is put together with others like it."""
-
-
-def items_of(objects: Objects, pack_id: str) -> dict[int, list[Item]]:
-    """Return the objects of a pack by the number of their block."""
-    items: dict[int, list[Item]] = {}
-    for item in objects.index(pack_id).items():
-        items.setdefault(item.block, []).append(item)
-    return items
 
 
 def copy_objects(objects: Objects, writer: PackWriter, pack: PackEntry, wanted: Collection[int]) -> None:
@@ -49,7 +41,7 @@ def copy_objects(objects: Objects, writer: PackWriter, pack: PackEntry, wanted: 
             copy_block(objects, writer, pack, block, items)
         else:
             for item in items:
-                writer.add(item.sort, item.id, bytes(objects.read(item.sort, item.id)))
+                writer.add(item.sort, item.id, objects.read(item.sort, item.id))
 
 
 def stays_as_it_is(block: Block, items: list[Item]) -> bool:
@@ -63,4 +55,4 @@ def copy_block(objects: Objects, writer: PackWriter, pack: PackEntry, block: Blo
     if block.codec == DIFFERENCE.number:
         writer.add_difference(ContentId(items[0].id), block.plain_size, stored)
     else:
-        writer.add_block(PackKind(pack.kind), stored, block, items)
+        writer.add_block(pack.kind, stored, block, items)

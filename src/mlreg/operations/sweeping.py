@@ -188,7 +188,7 @@ def _useful(pack: PackEntry, index: PackIndex, plain: dict[int, int]) -> int:
     stored = 0.0
     for number, size in plain.items():
         block = index.block(number)
-        stored += block.stored_size * min(1.0, size / max(1, block.plain_size))
+        stored += min(block.stored_size, block.share_of(size))
     whole = sum(block.stored_size for block in index.blocks())
     return round(pack.size * stored / whole) if whole else 0
 
@@ -338,8 +338,10 @@ def losses(repository: Repository, found: Survey) -> list[Loss]:
 
     Those are passed over of which something is gone already.
     """
-    marks, leaving = found.marks.copy(), {use.pack.id for use in found.doomed}
-    lost = []
+    leaving = {use.pack.id for use in found.doomed}
+    if not leaving:
+        return []
+    marks, lost = found.marks.copy(), []
     for ref in repository.log.view.refs("version/"):
         size = _size_gone(repository, ref, marks, leaving) if ref.target is None else None
         if size is not None:

@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from mlreg.formats.names import RefName, parse_ref_name
 from mlreg.formats.pack import Sort
-from mlreg.formats.recipe import Recipe
 from mlreg.formats.snapshot import RefState
-from mlreg.formats.tree import Child, File, Node
 from mlreg.ids import ObjectId, TreeId
 from mlreg.operations.history import read_commits
+from mlreg.operations.marking import Walk
 from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
 
@@ -119,15 +118,18 @@ class _Stored:
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
         self._sizes: dict[Sort, dict[ObjectId, float]] = {sort: {} for sort in Sort}
-        self.recipes: set[ObjectId] = set()
 
     def take(self, pack_id: str, pack_size: int) -> None:
         index = self._objects.index(pack_id)
-        blocks = [(block.stored_size / max(1, block.plain_size)) for block in index.blocks()]
+        blocks = list(index.blocks())
         overhead = (pack_size - index.data_size) / max(1, len(index))
         for item in index.items():
-            self._sizes[item.sort][item.id] = item.size * blocks[item.block] + overhead
-        self.recipes = set(self._sizes[Sort.RECIPE])
+            self._sizes[item.sort][item.id] = blocks[item.block].share_of(item.size) + overhead
+
+    @property
+    def recipes(self) -> set[ObjectId]:
+        """Ids of the files that have a recipe."""
+        return set(self._sizes[Sort.RECIPE])
 
     @property
     def commits(self) -> int:
@@ -141,46 +143,29 @@ _Owner = tuple[str, str]
 """Entry and version; entry and nothing; kind and nothing; or nothing at all, who needs it."""
 
 
-class _Owning:
+class _Owning(Walk):
     """Finds out who needs each object: whoever comes second shares it with the first."""
 
     def __init__(self, objects: Objects, stored: _Stored) -> None:
-        self._objects = objects
+        super().__init__(objects, stored.recipes)
         self._stored = stored
         self._owners: dict[Sort, dict[ObjectId, _Owner]] = {sort: {} for sort in Sort}
+        self._me: _Owner = (EVERYONE, "")
 
     def visit(self, root: TreeId, name: RefName) -> None:
         """Let a version own what it needs, alone or with others."""
-        me: _Owner = (str(name.entry), name.leaf)
-        pending = [root]
-        while pending:
-            node_id = pending.pop()
-            if self._is_known(Sort.TREE, node_id, me):
-                continue
-            for row in Node.decode(self._objects.read_tree(node_id)).rows:
-                if isinstance(row, Child):
-                    pending.append(row.id)
-                elif row.size:
-                    self._file(row, me)
+        self._me = (str(name.entry), name.leaf)
+        self.add_all([root])
 
-    def _file(self, file: File, me: _Owner) -> None:
-        self._is_known(Sort.PIECE, file.id, me)
-        if file.id in self._stored.recipes and not self._is_known(Sort.RECIPE, file.id, me):
-            recipe = Recipe.decode(bytes(self._objects.read(Sort.RECIPE, file.id)))
-            for part in recipe.parts:
-                if not recipe.is_paged:
-                    self._is_known(Sort.PIECE, part.id, me)
-                elif not self._is_known(Sort.PAGE, part.id, me):
-                    for piece in Recipe.decode(bytes(self._objects.read(Sort.PAGE, part.id))).parts:
-                        self._is_known(Sort.PIECE, piece.id, me)
+    def is_known(self, sort: Sort, object_id: ObjectId) -> bool:
+        """Tell whether nothing is new in that this version needs an object."""
+        owner = self._owners[sort].get(object_id)
+        return owner is not None and _both(owner, self._me) == owner
 
-    def _is_known(self, sort: Sort, object_id: ObjectId, me: _Owner) -> bool:
-        """Note who needs an object, and tell whether that is what was known."""
+    def note(self, sort: Sort, object_id: ObjectId) -> None:
+        """Note that this version needs an object, too."""
         owners = self._owners[sort]
-        before = owners.get(object_id)
-        after = me if before is None else _both(before, me)
-        owners[object_id] = after
-        return before == after
+        owners[object_id] = _both(owners.get(object_id, self._me), self._me)
 
     def sums(self) -> dict[_Owner, int]:
         """Return the stored bytes that each needs alone."""

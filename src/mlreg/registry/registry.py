@@ -264,6 +264,7 @@ class Registry:
         chosen = parts or Parts()
         found = compose(self, paths, chosen)
         base = self.show(chosen.onto) if chosen.onto else None
+        origins, past = self._origins(entry, chosen)
         form = "file" if len(paths) == 1 and not any(chosen) and Path(paths[0]).is_file() else "directory"
         added = self.register(
             entry,
@@ -272,26 +273,22 @@ class Registry:
             version=version,
             bump=bump,
             metadata=changed_metadata(base.metadata, metadata or {}) if base else metadata,
-            inputs=[*input_pairs(inputs), *self._origins(entry, chosen)],
+            inputs=[*input_pairs(inputs), *origins],
             message=message,
             tags=tags,
             may_be_older=may_be_older,
             despite_taint=despite_taint,
-            past=self._past(entry, chosen),
+            past=past,
             report=report,
         )
         return added._replace(hints=(*added.hints, *(doubts_of(base, added.version) if base else ())))
 
-    def _origins(self, entry: str, parts: Parts) -> Iterator[tuple[str, str]]:
-        """Yield what a version is put together of; versions of its own entry are its past, and no input."""
+    def _origins(self, entry: str, parts: Parts) -> tuple[list[tuple[str, str]], tuple[CommitId, ...]]:
+        """Return what a version is put together of: its inputs, and versions of its own entry, which are its past."""
         own = Entry.parse(entry)
-        return (one for one in parts.origins if self.find(one[1])[2].called != own)
-
-    def _past(self, entry: str, parts: Parts) -> tuple[CommitId, ...]:
-        """Return the versions of its own entry that a version is put together of."""
-        own = Entry.parse(entry)
-        found = (self.find(ref)[2] for _, ref in parts.origins)
-        return tuple(target.commit_id for target in found if target.called == own)
+        found = [(role, ref, self.find(ref)[2]) for role, ref in parts.origins]
+        inputs = [(role, ref) for role, ref, target in found if target.called != own]
+        return inputs, tuple(target.commit_id for _, _, target in found if target.called == own)
 
     def _inherited(self, past: Iterable[CommitId]) -> dict[str, object]:
         """Return the taint of a version that has files of tainted ones of its own entry, which are no inputs of it."""

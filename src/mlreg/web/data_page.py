@@ -14,6 +14,8 @@ from mlreg.web.markup import Markup, joined, make
 STYLES = ("page/page.css", "page/data.css")
 MOST_COLUMNS = 1000
 """Cards of columns on one page."""
+EXAMPLES = 3
+"""Values of a column that are shown if each is there once."""
 LONGEST = 60
 """Characters of a value."""
 

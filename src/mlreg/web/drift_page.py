@@ -10,6 +10,7 @@ from mlreg.quality.drift import ORDER, ColumnDrift
 from mlreg.registry.drifting import DataDrift, TableDrift
 from mlreg.web import bars
 from mlreg.web.data_page import (
+    EXAMPLES,
     MOST_COLUMNS,
     Section,
     data_page,
@@ -28,8 +29,6 @@ from mlreg.web.markup import Markup, make
 
 MOST_VALUES = 12
 """Values of a column that are shown."""
-EXAMPLES = 3
-"""Values that are shown if each is there once."""
 MOST_NEW = 5
 
 

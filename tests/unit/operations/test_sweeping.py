@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlreg.errors import IntegrityError, NotFoundError, UnavailableError, UsageError
-from mlreg.formats.pack import PackKind
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.ids import ContentId
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
 from mlreg.operations.sweeping import Swept, survey, sweep, undo
@@ -23,6 +24,7 @@ from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
+from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 from mlreg.stores.directory import TEMPORARY
@@ -219,6 +221,18 @@ def test_whatever_versions_share_those_that_stay_are_whole_and_the_rest_is_gone(
 # Beside others.
 
 
+def after_the_survey(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let something happen, once, between what a sweep finds and what it does."""
+
+    def survey_and_act(repository: Repository, report: Callable[[int], None]) -> sweeping.Survey:
+        found = survey(repository, report)
+        monkeypatch.setattr(sweeping, "survey", survey)
+        act()
+        return found
+
+    monkeypatch.setattr(sweeping, "survey", survey_and_act)
+
+
 def test_a_version_that_comes_after_the_survey_keeps_what_it_relies_on(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,13 +242,7 @@ def test_a_version_that_comes_after_the_survey_keeps_what_it_relies_on(
     registry.remove(["data/rows@2026.01.01"])
     late = Registry(Path(registry.path), "Bob", None)
 
-    def survey_and_wait(repository: Repository, report: Callable[[int], None]) -> sweeping.Survey:
-        found = survey(repository, report)
-        monkeypatch.setattr(sweeping, "survey", survey)
-        add(late, "data/rows@2026.01.02", {"rows": data})
-        return found
-
-    monkeypatch.setattr(sweeping, "survey", survey_and_wait)
+    after_the_survey(monkeypatch, lambda: add(late, "data/rows@2026.01.02", {"rows": data}))
     sweep_now(registry)
 
     assert read(registry, "data/rows@2026.01.02") == {"rows": data}
@@ -269,13 +277,7 @@ def test_a_restore_that_comes_after_the_survey_is_seen(registry: Registry, monke
     add(registry, "data/rows@2026.01.01", {"rows": data})
     registry.remove(["data/rows@2026.01.01"])
 
-    def survey_and_wait(repository: Repository, report: Callable[[int], None]) -> sweeping.Survey:
-        found = survey(repository, report)
-        monkeypatch.setattr(sweeping, "survey", survey)
-        Registry(Path(registry.path), "Bob", None).restore(["data/rows@2026.01.01"])
-        return found
-
-    monkeypatch.setattr(sweeping, "survey", survey_and_wait)
+    after_the_survey(monkeypatch, lambda: Registry(Path(registry.path), "Bob", None).restore(["data/rows@2026.01.01"]))
     sweep_now(registry)
 
     assert read(registry, "data/rows@2026.01.01") == {"rows": data}
@@ -288,14 +290,8 @@ def test_two_sweeps_at_once_do_not_take_both_copies_of_an_object(
     add(registry, "data/rows@2026.01.01", {"rows": data})
     other = Registry(Path(registry.path), "Bob", None)
 
-    def survey_and_wait(repository: Repository, report: Callable[[int], None]) -> sweeping.Survey:
-        found = survey(repository, report)
-        monkeypatch.setattr(sweeping, "survey", survey)
-        sweep(other.repository, "Bob", lambda lost: "", nothing)
-        return found
-
     twice(registry, data)
-    monkeypatch.setattr(sweeping, "survey", survey_and_wait)
+    after_the_survey(monkeypatch, lambda: sweep(other.repository, "Bob", lambda lost: "", nothing))
     sweep_now(registry)
     collect(registry)
 
@@ -306,10 +302,6 @@ def test_two_sweeps_at_once_do_not_take_both_copies_of_an_object(
 
 def twice(registry: Registry, data: bytes) -> None:
     """Store what is stored already once more, as two writers do who do not see each other."""
-    from mlreg.formats.pack import Sort
-    from mlreg.ids import ContentId
-    from mlreg.repository.log import Draft
-
     repository = registry.repository
     with repository.writer() as writer:
         writer.add(Sort.PIECE, ContentId.of(data), data)
@@ -390,9 +382,6 @@ def old(path: Path, seconds: float) -> None:
 def test_packs_that_were_never_named_and_half_written_files_go_when_they_are_old(registry: Registry) -> None:
     add(registry, "data/rows@2026.01.01", {"rows": noise(0)})
     with registry.repository.writer() as writer:
-        from mlreg.formats.pack import Sort
-        from mlreg.ids import ContentId
-
         writer.add(Sort.PIECE, ContentId.of(b"orphan"), b"orphan")
         (pack,) = writer.finish()
     orphan = Path(registry.path) / pack_key(pack.id)
