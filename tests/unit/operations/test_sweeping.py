@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlreg.errors import IntegrityError, NotFoundError, UnavailableError, UsageError
+from mlreg.formats import recipe
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.ids import ContentId
 from mlreg.operations import collect as deleting
@@ -190,6 +191,24 @@ def test_the_base_of_a_difference_stays_though_its_version_is_gone(registry: Reg
     collect(registry)
 
     assert read(registry, "model/net@1.1.0") == {"weights.safetensors": files[1]}
+    assert registry.verify().problems == ()
+
+
+@pytest.mark.parametrize("rows", [recipe.PAGE_ROWS, 2], ids=["a recipe", "pages"])
+def test_every_piece_of_a_large_file_stays_though_the_rest_of_its_packs_goes(
+    rows: int, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "PAGE_ROWS", rows)
+    gone, both, new = (noise(seed, 4_000_000) for seed in range(3))
+    add(registry, "data/rows@2026.01.01", {"large": gone + both})
+    add(registry, "data/rows@2026.01.02", {"large": both + new})
+    registry.remove(["data/rows@2026.01.01"])
+
+    done = collect(registry)
+
+    assert done.after > len(both) / 2
+    assert stored(registry) < len(both + new) * 1.2
+    assert read(registry, "data/rows@2026.01.02") == {"large": both + new}
     assert registry.verify().problems == ()
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlreg.formats import recipe
 from mlreg.operations.weighing import weigh
 from mlreg.registry import collecting, weighing
 from mlreg.registry.places import init
@@ -93,6 +94,23 @@ def test_own_bytes_are_those_that_removing_a_version_gives_back(
     found = weighing.weigh(registry, "", nothing)
 
     assert abs(found.unused - own) < SLACK
+
+
+@pytest.mark.parametrize("rows", [recipe.PAGE_ROWS, 2], ids=["a recipe", "pages"])
+def test_large_files_share_what_they_have_in_common(rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "PAGE_ROWS", rows)
+    one, both, other = (np.random.default_rng(seed).bytes(4_000_000) for seed in range(3))
+    registry = made(tmp_path, {})
+    for version, data in {"1.0.0": one + both, "2.0.0": both + other}.items():
+        (tmp_path / "large").write_bytes(data)
+        registry.add("model/net", [tmp_path / "large"], version=version)
+
+    found = weigh(registry.repository, nothing)
+
+    # Where the halves meet, a piece belongs to one of them.
+    assert [round(weight.own / 4e6, 1) for weight in found.versions] == pytest.approx([1, 1], abs=0.3)
+    assert found.entries["model/net"] / 4e6 == pytest.approx(1, abs=0.3)
+    assert found.unused < SLACK
 
 
 def test_an_entry_can_be_asked_for_and_what_is_not_there_is_said(tmp_path: Path) -> None:
