@@ -10,11 +10,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PLACE = HERE.parent / ".venv-peers"
 
+PYTHON = "bin/python"
 INSTALLED = {
     **{name: f"bin/{name}" for name in ("dvc", "mlflow")},
-    **dict.fromkeys(("hf-xet", "dvclive", "trackio", "aim"), "bin/python"),
+    **dict.fromkeys(("hf-xet", "dvclive", "trackio", "aim", "duckdb", "torch", "zipnn"), PYTHON),
 }
-"""What is installed there, and what is run of each."""
+"""What is installed there, in this order, and what is run of each."""
+_LOCAL = ("--no-index", "--no-deps", "torch")
+"""A build of torch that lies at hand: one from elsewhere may bring gigabytes for devices that are not there."""
+_WITH_TORCH = ("filelock", "fsspec", "jinja2", "networkx", "sympy", "typing-extensions", "setuptools")
+_AND_MLREG = ("ml_dtypes", "numpy", "blake3", "zstandard")
+"""What trains a model and writes it with mlreg."""
 UNPACKED = {
     "git-lfs": ["git-lfs"],
     "restic": ["restic"],
@@ -54,16 +60,27 @@ def _read() -> tuple[list[str], list[str]]:
 def _install() -> None:
     if not (PLACE / "bin").exists():
         subprocess.run([sys.executable, "-m", "venv", str(PLACE)], check=True)
-    pip = [str(PLACE / "bin" / "python"), "-m", "pip", "install", "-q"]
     # One by one: what cannot be had keeps no other away.
-    there = [
-        name
-        for name in INSTALLED
-        if subprocess.run([*pip, name], check=False, stderr=subprocess.DEVNULL).returncode == 0
-    ]
+    there: list[str] = []
+    for name in INSTALLED:
+        if _get(name, there):
+            there.append(name)
     site = next((PLACE / "lib").glob("python*/site-packages"))
     subprocess.run([str(PLACE / "bin" / "python"), "-m", "compileall", "-q", str(site)], check=False)
     _DONE.write_text(f"{' '.join(INSTALLED)}\n{' '.join(there)}\n")
+
+
+def _get(name: str, there: list[str]) -> bool:
+    """Install a peer; tell whether it is there."""
+    if name == "torch":
+        return _pip(*_LOCAL) and _pip(*_WITH_TORCH, *_AND_MLREG)
+    # It would bring a torch of its own.
+    return (name != "zipnn" or "torch" in there) and _pip(name)
+
+
+def _pip(*words: str) -> bool:
+    pip = [str(PLACE / PYTHON), "-m", "pip", "install", "-q", *words]
+    return subprocess.run(pip, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 def _unpacked(name: str) -> str | None:

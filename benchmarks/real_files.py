@@ -1,6 +1,6 @@
 """Real files, one by one: what is stored of each, and how fast a core makes it and gives it back.
 
-zstd at level 3, and zipnn if it is installed, are measured on the same files in the same run; both work on the file
+zstd at level 3, and zipnn if it can be had, are measured on the same files in the same run; both work on the file
 as one, with the dtype told to zipnn.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import NamedTuple
 import zstandard
 from blake3 import blake3
 
+from benchmarks.peers import peer
 from mlreg.codecs import codec_of
 from mlreg.codecs.choose import encode_best
 from mlreg.operations.cutting import pieces_of_file
@@ -107,11 +107,12 @@ def _seconds(action: Callable[[], None]) -> float:
 
 def _zipnn(path: Path) -> dict[str, float]:
     """Return the share of the dtype that suits best. In a process of its own: of some sizes zipnn does not survive."""
+    python = peer("zipnn")
+    if not python:
+        return {}
     shares = []
     for dtype in ("bfloat16", "float16", "float32"):
-        done = subprocess.run(
-            [sys.executable, "-c", _ZIPNN, str(path), dtype], check=False, capture_output=True, text=True
-        )
+        done = subprocess.run([python, "-c", _ZIPNN, str(path), dtype], check=False, capture_output=True, text=True)
         if done.returncode == 0:
             shares.append(int(done.stdout.split()[-1]) / path.stat().st_size)
     return {"zipnn": min(shares)} if shares else {}

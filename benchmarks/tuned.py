@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.peers import peer
 from benchmarks.timing import Clock, size_of
 
 RATES = ("1e-5", "3e-5", "1e-4")
@@ -35,10 +35,12 @@ class Saved(NamedTuple):
 
 def measure(clock: Clock, work: Path, mlreg: str, steps: int) -> list[Saved]:
     """Train, store each pair, repack, and check that all comes back; nothing without torch."""
-    if not (importlib.util.find_spec("torch") and importlib.util.find_spec("ml_dtypes")):
+    python = peer("torch")
+    if not python:
         return []
-    made = work / "made"
-    subprocess.run([sys.executable, "-m", "benchmarks.training", str(made), str(steps)], check=True)
+    made, root = work / "made", Path(__file__).resolve().parent.parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (root, root / "src")))}
+    subprocess.run([python, "-m", "benchmarks.training", str(made), str(steps)], check=True, env=environment)
     return [
         _pair(
             clock,

@@ -157,6 +157,20 @@ def test_a_dry_run_and_an_error_write_no_stamp(words: list[str], mlreg: Call) ->
     assert not Path("stamp").exists()
 
 
+def test_what_add_would_do_is_tried_without_doing_it(mlreg: Call) -> None:
+    Path("weights").write_text("changed")
+    before = mlreg("log", "--json").out
+
+    tried = mlreg("add", "model/net", "weights", "--bump", "minor", "--tag", "production", "-n", "--stamp", "stamp")
+
+    assert (tried.status, tried.err) == (0, "")
+    assert tried.out == "dry run: added model/net@1.1.0 (1 file, 7 B)\n"
+    assert mlreg("log", "--json").out == before
+    assert not Path("stamp").exists()
+    assert mlreg("add", "model/net", "weights", "--version", "1.0.0", "-n").status == 5
+    assert mlreg("add", "model/net", "weights", "--bump", "minor", "-q").out == "model/net@1.1.0\n"
+
+
 def test_a_stamp_that_cannot_be_written_is_an_error(mlreg: Call) -> None:
     Path("file").write_text("")
     run = mlreg("rev-parse", "model/net", "--stamp", "file/stamp")
@@ -215,6 +229,28 @@ def test_a_terminal_is_asked_before_files_of_its_own_are_removed(mlreg: Call) ->
     assert not Path("out/notes").exists()
 
 
+def test_bytes_that_no_version_has_are_not_replaced_without_a_yes(mlreg: Call) -> None:
+    mlreg("get", "model/net", "out")
+    Path("out/weights").write_text("worked on")
+
+    for words in (["get", "model/net", "out"], ["get", "model/net", "out", "-n"]):
+        run = mlreg(*words)
+        assert (run.status, "own_changes" in run.err, "'weights'" in run.err) == (11, True, True)
+    code, shown = answered("n", "get", "model/net", "out")
+    assert (code, "replace 1 file that no version has?" in shown) == (11, True)
+    assert Path("out/weights").read_text() == "worked on"
+
+    assert mlreg("get", "model/net", "out", "-y").status == 0
+    assert Path("out/weights").read_text() != "worked on"
+
+
+def test_a_terminal_that_says_yes_has_its_own_bytes_replaced(mlreg: Call) -> None:
+    mlreg("get", "model/net", "out")
+    Path("out/weights").write_text("worked on")
+    assert answered("y", "get", "model/net", "out")[0] == 0
+    assert Path("out/weights").read_text() != "worked on"
+
+
 @pytest.mark.parametrize("target", [".", "/", "..", "directory", "link", "/dev/null", "pipe"])
 @pytest.mark.parametrize("words", [["add", "model/net", "weights", "--bump", "minor"], ["get", "net", "out"]])
 def test_a_stamp_that_is_no_file_is_refused_before_anything_is_done(target: str, words: list[str], mlreg: Call) -> None:
@@ -238,5 +274,5 @@ def test_a_stamp_stays_out_of_what_is_added_and_of_what_is_cleared(mlreg: Call) 
 
     assert mlreg("add", "model/net", "out", "--bump", "minor", "--stamp", "out/new/stamp").status == 2
     assert mlreg("get", "net", "out", "--delete", "-y", "--stamp", "out/stamp").status == 2
-    assert mlreg("get", "net", "out", "--stamp", "out/stamp").status == 0
+    assert mlreg("get", "net", "out", "-y", "--stamp", "out/stamp").status == 0
     assert sorted(path.name for path in Path("out").iterdir()) == ["stamp", "weights"]

@@ -26,11 +26,13 @@ from mlreg.cli.options import (
     Tags,
     Version,
     Yes,
+    can_ask,
     confirm,
     open_registry,
     open_to_change,
     register,
     registry_of,
+    rehearsed,
 )
 from mlreg.cli.output import Printer, count_of
 from mlreg.config import Config
@@ -76,6 +78,7 @@ def add(
     ] = False,
     despite_taint: DespiteTaint = "",
     stamp: Stamp = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Register files as a version of an entry.
 
@@ -95,7 +98,7 @@ def add(
       mlreg add data/small --from data/frames@latest:train --include '*1.jpg' --version 2026.11.30
     """
     config = Config()
-    registry = registry_of(config)
+    registry = rehearsed(registry_of(config), dry_run)
     named = paths or () if taken else _named(paths or (), config, entry, stamp)
     with out.progress(f"add {entry}") as report:
         result = registry.add(
@@ -112,9 +115,9 @@ def add(
             reread=reread,
             despite_taint=despite_taint,
             report=report,
-        )
+        )._replace(dry_run=dry_run)
     output.warn("; ".join(views.doubts(result)))
-    write_stamp(stamp, [results.Resolved(result.version.ref, result.version.id)])
+    write_stamp(None if dry_run else stamp, [results.Resolved(result.version.ref, result.version.id)])
     out.show("add", result, views.added(result))
 
 
@@ -185,6 +188,8 @@ def get(
 ) -> None:
     """Write the files of a version; what is right already is not touched, and what differs is replaced.
 
+    A file whose bytes are in no version would be lost: it is replaced only with -y, or when a terminal says y.
+
     Examples:
 
       mlreg get model/detector@production out/
@@ -195,7 +200,7 @@ def get(
     """
     patterns = Patterns(include or (), exclude or ())
     getting = _getting(ref, directory, stamp if delete else None, patterns, despite_taint)
-    result = getting.preview(delete=delete) if dry_run else _get(out, ref, getting, delete, yes)
+    result = getting.preview(delete=delete, replace=yes) if dry_run else _get(out, ref, getting, delete, yes)
     output.warn(result.deprecated and f"{result.ref} is deprecated: {result.deprecated}")
     if not dry_run:
         write_stamp(stamp, [results.Resolved(result.ref, result.id)])
@@ -214,8 +219,10 @@ def _getting(
 def _get(out: Printer, ref: str, getting: Getting, delete: bool, yes: bool) -> results.Got:
     if delete and (strays := getting.strays()):
         confirm(f"remove {count_of(len(strays), 'file')} that are not part of it?", yes=yes)
+    if own := getting.own():
+        confirm(f"replace {count_of(len(own), 'file')} that no version has?", yes=yes)
     with out.progress(f"get {ref}") as report:
-        return getting.get(report, delete=delete)
+        return getting.get(report, delete=delete, replace=yes or can_ask())
 
 
 def _target_of(config: Config, entry: Entry) -> Path:

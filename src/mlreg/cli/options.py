@@ -120,13 +120,18 @@ def answer(yes: bool) -> None:
         raise typer.Exit(ANSWER_IS_NO)
 
 
+def can_ask() -> bool:
+    """Tell whether someone is there to answer."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask on a terminal before something is done that is worth a second look; off a terminal there is no question.
 
     Raises:
         RefusedError: `not_confirmed`.
     """
-    if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if yes or not can_ask():
         return
     if ask(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
         raise RefusedError("not_confirmed", "nothing was done", why="the answer was not y", fix="-y asks nothing")
@@ -167,7 +172,11 @@ def open_registry() -> Registry:
 
 def open_to_change(dry_run: bool) -> Registry:
     """Return the registry of this directory, or one in which changes are only tried."""
-    registry = open_registry()
+    return rehearsed(open_registry(), dry_run)
+
+
+def rehearsed(registry: Registry, dry_run: bool) -> Registry:
+    """Return a registry, or one in which changes are only tried."""
     return registry.rehearsal() if dry_run else registry
 
 

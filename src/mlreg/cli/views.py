@@ -25,7 +25,7 @@ def added(result: results.Added) -> View:
     version = result.version
     facts = f"{count_of(version.files, 'file')}, {size_of(version.size)}"
     verb = "added" if result.changed else "unchanged"
-    return View((), (), result.refs, f"{verb} {version.ref} ({facts})")
+    return View((), (), result.refs, f"{_mark(result.dry_run)}{verb} {version.ref} ({facts})")
 
 
 def doubts(result: results.Added) -> list[str]:

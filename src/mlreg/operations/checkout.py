@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -23,8 +24,9 @@ from mlreg.formats.identity import KEY
 from mlreg.formats.pack import Sort
 from mlreg.formats.paths import RESERVED, check_tree_paths
 from mlreg.formats.tree import File, Mode
+from mlreg.ids import ContentId
 from mlreg.operations.placing import Place, Placing
-from mlreg.repository.objects import LIKELY_WHOLE
+from mlreg.repository.objects import LIKELY_WHOLE, Objects
 from mlreg.repository.repository import Repository, read_identity
 from mlreg.stores.directory import DirectoryStore, make_directory
 
@@ -52,8 +54,17 @@ class Written(NamedTuple):
     """Bytes written."""
 
 
-def checkout(repository: Repository, files: Iterable[File], target: Path, report: Report) -> Written:
+def checkout(
+    repository: Repository, files: Iterable[File], target: Path, report: Report, right: Collection[str] = ()
+) -> Written:
     """Make the files below `target` equal to `files`; what else is there stays.
+
+    Args:
+        repository: that has them.
+        files: in the order of a tree.
+        target: made if it is not there.
+        report: told about progress, in bytes.
+        right: paths of files that were just found as they should be, and need not be read again.
 
     Raises:
         IntegrityError: `object_missing`, `object_damaged`, `content_mismatch`.
@@ -72,7 +83,7 @@ def checkout(repository: Repository, files: Iterable[File], target: Path, report
             with placing.directory(directory, is_last=directory not in inner) as place:
                 for file in group:
                     name = file.path.rpartition("/")[2]
-                    if _keeps(place, name, file):
+                    if file.path in right or _keeps(place, name, file):
                         unchanged += 1
                     else:
                         placing.write(place, name, file.mode, repository.objects.read_whole(file.id, file.size))
@@ -124,8 +135,17 @@ def _opened(root: int, directory: str) -> Iterator[int]:
         yield there
 
 
-def survey(files: Iterable[File], target: Path) -> Written:
-    """Return what `checkout` would do; nothing is written.
+class Survey(NamedTuple):
+    """What is there, before a checkout."""
+
+    right: frozenset[str]
+    """Paths of files that are as they should be."""
+    own: tuple[str, ...]
+    """Paths of files that would be replaced, and whose bytes the repository does not have."""
+
+
+def survey(repository: Repository, files: Iterable[File], target: Path) -> Survey:
+    """Look at what a checkout would find; nothing is written.
 
     Raises:
         RefusedError: as `checkout`.
@@ -134,23 +154,44 @@ def survey(files: Iterable[File], target: Path) -> Written:
     wanted = list(files)
     check_tree_paths(file.path for file in wanted)
     _refuse_repository(target)
+    states: dict[_State, list[str]] = {state: [] for state in _State}
     with _explained(target):
-        right = {file.path for file in wanted if target.exists() and _is_there(target, file)}
-    written = [file.size for file in wanted if file.path not in right]
-    return Written(len(written), len(right), 0, sum(written))
+        if target.exists():
+            for path, state in _states(repository.objects, wanted, target):
+                states[state].append(path)
+    return Survey(frozenset(states[_State.RIGHT]), tuple(states[_State.OWN]))
 
 
-def _is_there(target: Path, file: File) -> bool:
+class _State(Enum):
+    """What is where a file belongs."""
+
+    RIGHT = "the file"
+    OPEN = "nothing, or what can be had again"
+    OWN = "bytes that the repository does not have"
+
+
+def _states(objects: Objects, files: Iterable[File], target: Path) -> Iterator[tuple[str, _State]]:
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with _directory(root, file.path, _open_below) as (directory, name):
-            status = _status(directory, name)
-            _refuse_special(name, status)
-            return _is_right(directory, name, file, status)
-    except FileNotFoundError:
-        return False
+        for directory, group in groupby(files, key=_directory_of):
+            with suppress(FileNotFoundError), _directory(root, f"{directory}/x".lstrip("/"), _open_below) as (place, _):
+                for file in group:
+                    yield file.path, _state(objects, place, file)
     finally:
         os.close(root)
+
+
+def _state(objects: Objects, directory: int, file: File) -> _State:
+    name = file.path.rpartition("/")[2]
+    status = _status(directory, name)
+    _refuse_special(name, status)
+    if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return _State.RIGHT if _is_right(directory, name, file, status) else _State.OPEN
+    content = _content_of(directory, name)
+    if content == file.id:
+        return _State.RIGHT if _is_alike(file, status) else _State.OPEN
+    is_held = any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+    return _State.OPEN if is_held else _State.OWN
 
 
 def _refuse_repository(target: Path) -> None:
@@ -267,10 +308,17 @@ def _status(directory: int, name: str) -> os.stat_result | None:
 
 def _is_right(directory: int, name: str, file: File, status: os.stat_result | None) -> bool:
     """Tell whether the file is there with the right bytes and mode; never opens anything but a plain file."""
-    if status is None or not stat.S_ISREG(status.st_mode) or status.st_size != file.size or status.st_nlink > 1:
-        return False
-    if bool(status.st_mode & stat.S_IXUSR) != (file.mode is Mode.EXECUTABLE):
-        return False
+    return status is not None and _is_alike(file, status) and _content_of(directory, name) == file.id
+
+
+def _is_alike(file: File, status: os.stat_result) -> bool:
+    """Tell whether a plain file of its own is there, with the right size and mode."""
+    is_own = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+    is_executable = bool(status.st_mode & stat.S_IXUSR)
+    return is_own and status.st_size == file.size and is_executable == (file.mode is Mode.EXECUTABLE)
+
+
+def _content_of(directory: int, name: str) -> ContentId:
     fd = os.open(name, _READ, dir_fd=directory)
     try:
         hasher = blake3()
@@ -278,7 +326,7 @@ def _is_right(directory: int, name: str, file: File, status: os.stat_result | No
             hasher.update(data)
     finally:
         os.close(fd)
-    return hasher.digest() == file.id
+    return ContentId(hasher.digest())
 
 
 def _refuse_special(name: str, status: os.stat_result | None) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from mlreg.errors import NotFoundError
+from mlreg.errors import NotFoundError, RefusedError
+from mlreg.formats.names import quoted
 from mlreg.formats.ref import Ref
 from mlreg.formats.tree import File
 from mlreg.operations import history
-from mlreg.operations.checkout import checkout, remove_strays, strays, survey
+from mlreg.operations.checkout import Survey, checkout, remove_strays, strays, survey
 from mlreg.operations.scanning import NO_PATTERNS
 from mlreg.operations.selecting import Patterns, Selection
 from mlreg.operations.tainting import refuse_tainted
@@ -79,28 +81,44 @@ class Getting:
                 fix=f"mlreg ls {text}",
             )
 
-    def get(self, report: Callable[[int], None], *, delete: bool) -> results.Got:
+    def get(self, report: Callable[[int], None], *, delete: bool, replace: bool) -> results.Got:
         """Write the files; those that are right already are not touched.
 
         Args:
             report: told about progress, in bytes.
             delete: also remove files that are not part of the version.
+            replace: files, too, whose bytes the repository does not have.
 
         Raises:
             IntegrityError: `object_missing`, `object_damaged`.
-            RefusedError: `in_the_way`, `target_is_a_repository`.
+            RefusedError: `own_changes`, `in_the_way`, `target_is_a_repository`; nothing is written then.
         """
+        self._refuse_loss(replace)
         self._registry.allow(self._repository, self._target, self._despite_taint)
-        done = checkout(self._repository, self._files, self._directory, report)
+        done = checkout(self._repository, self._files, self._directory, report, self._found.right)
         removed = remove_strays(self._all, self._directory) if delete else 0
         self._registry.used(self._repository, self._target, "get")
         return self._got(done.written, done.unchanged, removed, done.size)
 
-    def preview(self, *, delete: bool) -> results.Got:
-        """Return what `get` would do; no byte of the version is read, and nothing is written."""
-        found = survey(self._files, self._directory)
+    def preview(self, *, delete: bool, replace: bool) -> results.Got:
+        """Return what `get` would do, or raise what it would; no byte of the version is read, none is written."""
+        self._refuse_loss(replace)
+        right = self._found.right
+        sizes = [file.size for file in self._files if file.path not in right]
         removed = len(self.strays()) if delete else 0
-        return self._got(found.written, found.unchanged, removed, found.size)._replace(dry_run=True)
+        return self._got(len(sizes), len(right), removed, sum(sizes))._replace(dry_run=True)
+
+    def _refuse_loss(self, replace: bool) -> None:
+        if self._found.own and not replace:
+            raise _own_changes(self._directory, self._found.own)
+
+    @cached_property
+    def _found(self) -> Survey:
+        return survey(self._repository, self._files, self._directory)
+
+    def own(self) -> tuple[str, ...]:
+        """Return the paths of the files that would be replaced, and whose bytes the repository does not have."""
+        return self._found.own
 
     def strays(self) -> list[str]:
         """Return the paths of the files in the directory that are not part of the version, sorted."""
@@ -111,3 +129,17 @@ class Getting:
         info = version_info(self._repository, self._target.commit_id, commit)
         counts = (written, unchanged, removed, size)
         return results.Got(str(self._target), str(self._directory), *counts, info.deprecated, info.id)
+
+
+SHOWN = 3
+"""Files that an error names."""
+
+
+def _own_changes(directory: Path, paths: Sequence[str]) -> RefusedError:
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    return RefusedError(
+        "own_changes",
+        f"files in {directory} would be replaced that are in no version: {', '.join(map(quoted, paths[:SHOWN]))}{more}",
+        why="they were changed, or made, here, and could not be had again",
+        fix=("register them first: mlreg add ...", "name another directory", "to replace them: mlreg get -y ..."),
+    )

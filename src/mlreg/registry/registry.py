@@ -19,7 +19,7 @@ from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry, check_role, is_id_prefix, is_version_text, known_ref_name
 from mlreg.formats.ref import Ref, parse_ref
 from mlreg.formats.tree import File, Mode
-from mlreg.formats.versions import AUTO, VersionFormat, version_format
+from mlreg.formats.versions import AUTO, VersionFormat, order, version_format
 from mlreg.ids import CommitId
 from mlreg.operations import history
 from mlreg.operations.tainting import Taints, keep_override, refuse_tainted
@@ -358,7 +358,7 @@ class Registry:
     def _not_latest(self, entry: Entry, added: results.Added, bump: str) -> Iterator[str]:
         """Yield that a version got a name by the day, and is older than one that is named by a later day."""
         latest = history.latest_of(self.repository.log.view, entry)
-        if bump and added.changed and latest and history.leaf_of(latest) != added.version.version:
+        if bump and added.changed and latest and order(history.leaf_of(latest)) > order(added.version.version):
             yield f"latest is still {history.leaf_of(latest)}, which is newer by its name than what was added"
 
     def rules_of(self, entry: Entry) -> Mapping[str, object]:
@@ -532,6 +532,7 @@ class Registry:
         directory: str | Path,
         *,
         delete: bool = False,
+        replace: bool = False,
         despite_taint: str = "",
         report: Report = silent,
     ) -> results.Got:
@@ -541,15 +542,18 @@ class Registry:
             text: a ref; with a path, only that file or directory.
             directory: made if it is not there.
             delete: also remove files that are not part of the version.
+            replace: files, too, whose bytes are in no version, because they were changed or made there.
             despite_taint: why it is wanted though it is tainted; it is kept.
             report: told about progress.
 
         Raises:
             TaintedError: `tainted`.
+            RefusedError: `own_changes`, without `replace`; nothing is written.
         """
         from mlreg.registry.getting import Getting
 
-        return Getting(self, text, Path(directory), despite_taint=despite_taint).get(report, delete=delete)
+        getting = Getting(self, text, Path(directory), despite_taint=despite_taint)
+        return getting.get(report, delete=delete, replace=replace)
 
     def allow(self, repository: Repository, target: Target, despite_taint: str) -> None:
         """Refuse to give out a version that is tainted, or keep, here, why it is wanted all the same.

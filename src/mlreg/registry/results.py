@@ -144,6 +144,7 @@ class Added(NamedTuple):
     """False if it was registered already, and nothing was written."""
     hints: tuple[str, ...] = ()
     """What to look at: keys that are perhaps misspelt, files that an earlier version has already."""
+    dry_run: bool = False
 
     @property
     def refs(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import paginate
 from mlreg.formats.tree import File, Mode
 from mlreg.ids import ContentId
-from mlreg.operations.checkout import Written, checkout, remove_strays
+from mlreg.operations.checkout import Survey, Written, checkout, remove_strays, survey
+from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository, create_repository
 from mlreg.stores.directory import DirectoryStore
@@ -333,3 +334,55 @@ def test_a_target_below_a_file_is_refused(repository: Repository, target: Path) 
 
     assert refused(repository, [], target / "below") == "target_not_a_directory"
     assert refused(repository, [], target / "far" / "below") == "target_not_a_directory"
+
+
+# What is there before.
+
+
+def test_a_survey_tells_own_bytes_from_what_can_be_had_again(repository: Repository, target: Path) -> None:
+    wanted = files(repository, {**TREE, "gone": b"four", "mode": b"five", "linked": b"six", "empty": b"seven"})
+    files(repository, {"earlier": b"of an earlier version"})
+    write(repository, wanted, target)
+    (target / "gone").unlink()
+    (target / "a").write_bytes(b"of an earlier version")
+    (target / "dir/b").write_bytes(b"own")
+    (target / "mode").chmod(0o755)
+    (target / "linked").unlink()
+    (target / "linked").symlink_to("dir/b")
+    (target / "empty").write_bytes(b"")
+    before = contents(target)
+
+    assert survey(repository, wanted, target) == Survey(frozenset({"dir/sub/c"}), ("dir/b",))
+    assert contents(target) == before
+
+
+def test_a_survey_knows_large_files_of_other_versions(repository: Repository, target: Path) -> None:
+    large, other = b"x" * 5000, b"y" * 5000
+    halves = [(2500, ContentId.of(other[:2500]))] * 2
+    recipe, _ = paginate(halves)
+    objects = [(Sort.PIECE, other[:2500])]
+    put(repository, objects)
+    with repository.writer() as writer:
+        writer.add(Sort.RECIPE, ContentId.of(other), recipe.encode())
+        written = writer.finish()
+    repository.log.append(lambda view: Draft("Ann", "put", add=written))
+    wanted = files(repository, {"large": large})
+    target.mkdir()
+    (target / "large").write_bytes(other)
+
+    assert survey(repository, wanted, target).own == ()
+    (target / "large").write_bytes(other[1:])
+    assert survey(repository, wanted, target).own == ("large",)
+
+
+def test_a_survey_of_nothing_finds_nothing(repository: Repository, target: Path) -> None:
+    assert survey(repository, files(repository, TREE), target) == Survey(frozenset(), ())
+    assert not target.exists()
+
+
+def test_what_a_survey_found_right_is_not_read_again(repository: Repository, target: Path) -> None:
+    wanted = files(repository, {"a": b"one"})
+    write(repository, wanted, target)
+    found = survey(repository, wanted, target)
+    (target / "a").write_bytes(b"two")
+    assert checkout(repository, wanted, target, lambda size: None, found.right) == Written(0, 1, 0, 0)

@@ -283,7 +283,9 @@ def test_some_files_are_written_and_others_left_as_they_are(registry: Registry, 
     out = place / "out"
     write(out, {"notes.txt": "mine", "stray": "x"})
 
-    done = Getting(registry, "data/rows", out, Patterns(include=["train/"])).get(lambda _: None, delete=True)
+    done = Getting(registry, "data/rows", out, Patterns(include=["train/"])).get(
+        lambda _: None, delete=True, replace=False
+    )
 
     assert (done.written, done.removed) == (2, 1)
     assert {path.name for path in out.rglob("*") if path.is_file()} == {"a.csv", "b.csv", "notes.txt"}
