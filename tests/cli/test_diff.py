@@ -56,6 +56,47 @@ def test_every_difference_is_a_row_with_its_sign_and_what_was_and_is(two: Call) 
     ]
 
 
+def test_a_version_is_compared_with_a_directory_as_add_would_take_it(two: Call) -> None:
+    Path("new/.mlregignore").write_text("*.log\n")
+    Path("new/train.log").write_text("ignored")
+    Path("new/edited").write_bytes(b"3")
+    Path("new/kept").chmod(0o755)
+
+    run = two("diff", "model/tree@2.0.0", "./new")
+    assert run.rows == [
+        ["~", "file", "edited", name_of(b"2"), name_of(b"3")],
+        ["~", "file", "kept", name_of(b"k"), name_of(b"k") + " executable"],
+    ]
+    back = two("diff", str(Path("new").absolute()), "model/tree@2.0.0", "--exit-code", "--json")
+    found = json.loads(back.out)
+    assert (back.status, [one["change"] for one in found["files"]]) == (3, ["changed", "changed"])
+    assert (found["before_id"], found["metadata"], found["inputs"], found["tensors"]) == ("", None, None, None)
+    assert two("diff", "model/tree@1.0.0", "./old", "--exit-code").status == 0
+    assert two("diff", "./old", "./old").out == "no difference between ./old and ./old\n"
+
+
+def test_a_file_of_a_version_is_compared_with_one_on_the_disk(two: Call) -> None:
+    run = two("diff", "model/tree@1.0.0:edited", "./new/edited")
+    assert run.rows == [["~", "file", "edited", name_of(b"1"), name_of(b"2")]]
+    after = json.loads(two("diff", "model/tree@1.0.0:edited", "./new/edited", "--json").out)["files"][0]["after"]
+    assert after["ref"] == "./new:edited"
+    assert two("diff", "model/tree@1.0.0:kept", "./new/kept", "--exit-code").status == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        (["model/tree@1.0.0", "./new/edited"], "path_in_diff", 2),
+        (["model/tree@1.0.0:edited", "./new"], "path_in_diff", 2),
+        (["model/tree@1.0.0", "./nothing"], "file_missing", 4),
+        (["model/tree@1.0.0", "./new", "--rows"], "rows_on_disk", 2),
+    ],
+)
+def test_what_cannot_be_compared_with_a_path_is_said(words: list[str], code: str, status: int, two: Call) -> None:
+    run = two("diff", *words)
+    assert (run.status, run.out, code in run.err) == (status, "", True)
+
+
 @pytest.mark.parametrize(("option", "what"), [("--files", "file"), ("--meta", "meta"), ("--inputs", "input")])
 def test_one_part_alone_can_be_asked_for(two: Call, option: str, what: str) -> None:
     rows = two("diff", *TWO).rows

@@ -29,7 +29,7 @@ SHORT = 12
 
 def diff(
     out: Printer,
-    a: Annotated[str, typer.Argument(metavar="A", help=f"{REF}, also of another repository: REMOTE::REF.")],
+    a: Annotated[str, typer.Argument(metavar="A", help=f"{REF}, also elsewhere: REMOTE::REF; or a path: ./out.")],
     b: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
     files: Annotated[bool, typer.Option("--files", help="Only files; may stand beside the next two.")] = False,
     meta: Annotated[bool, typer.Option("--meta", help="Only metadata.")] = False,
@@ -48,6 +48,8 @@ def diff(
 ) -> None:
     """Show what differs between two versions: files, metadata, and what they were made from; or between two files.
 
+    A path that begins with . or / means files on the disk, as `mlreg add` would take them: only files are compared.
+
     + is only in B, - only in A, ~ differs, > was renamed or moved, = is equal, ! could not be compared. Of a tensor
     whose bytes differ it says how many of its numbers changed, and by how much at most and on average. With --rows,
     --key or --samples, tables (CSV, TSV, JSON lines, Parquet) whose bytes differ are compared by columns and rows.
@@ -59,6 +61,8 @@ def diff(
       mlreg diff model/detector@1.0.0 model/detector@1.1.0
 
       mlreg diff --meta model/detector@production~1 model/detector@production
+
+      mlreg diff model/detector@production ./out
 
       mlreg diff --exit-code origin::model/detector@1.0.0 model/detector@1.0.0
 

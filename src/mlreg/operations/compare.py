@@ -1,4 +1,4 @@
-"""What differs between two versions, in one repository or in two: files, metadata, inputs, tensors.
+"""What differs between two versions, in one repository or in two, or files on the disk: files, metadata, inputs.
 
 Nothing is written. A difference is a pair: what was before, and what is after; None where there is nothing.
 """
@@ -12,9 +12,9 @@ from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 from mlreg.formats.annotation import leaves
-from mlreg.formats.commit import Commit, Input
+from mlreg.formats.commit import Input
 from mlreg.formats.tree import Difference, differences
-from mlreg.repository.repository import Repository
+from mlreg.operations.listing import Listing
 
 _Item = TypeVar("_Item")
 
@@ -47,7 +47,7 @@ class InputChange(NamedTuple):
     after: Input | None
 
 
-def compare_files(before: tuple[Repository, Commit], after: tuple[Repository, Commit]) -> list[Difference]:
+def compare_files(before: Listing, after: Listing) -> list[Difference]:
     """Return the files that differ, sorted by path; what was renamed by its new one.
 
     A file that was removed and one with the same bytes that was added are one that was renamed: first those
@@ -56,8 +56,7 @@ def compare_files(before: tuple[Repository, Commit], after: tuple[Repository, Co
     Raises:
         IntegrityError: `bad_tree`, `object_missing`, `object_damaged`.
     """
-    (old, was), (new, becomes) = before, after
-    found = list(differences(was.tree, becomes.tree, old.objects.read_tree, new.objects.read_tree))
+    found = list(differences(before.tree, after.tree, before.load, after.load))
     changed = [one for one in found if one.before and one.after]
     removed = [one.before for one in found if one.before and not one.after]
     added = [one.after for one in found if one.after and not one.before]

@@ -1,17 +1,21 @@
-"""What differs between two versions of any entries, each here or in a remote."""
+"""What differs between two versions of any entries, each here or in a remote, or files on the disk."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import UsageError
 from mlreg.formats.commit import Commit, Input
+from mlreg.formats.ref import ELSEWHERE
 from mlreg.formats.tree import Difference, File, Mode
 from mlreg.ids import ContentId
 from mlreg.operations import compare as versions
 from mlreg.operations.compare_tensors import Headers, TensorChange, compare_bytes, compare_headers
 from mlreg.operations.history import read_commit
+from mlreg.operations.listing import Listing, file_of, listing_of, listing_on_disk
+from mlreg.operations.scanning import sources_below
 from mlreg.operations.stored_file import StoredFile
 from mlreg.registry import differences, results
 from mlreg.registry.comparing_tables import RowQuestion, Side, table_differences
@@ -27,24 +31,28 @@ SUFFIXES = (".safetensors", ".gguf", ".npy", ".npz", ".pt", ".pth", ".onnx")
 """Files that are called so are looked into unasked."""
 
 
-class _Side(NamedTuple):
-    ref: str
-    id: str
+class _Version(NamedTuple):
     repository: Repository
     commit: Commit
     info: results.VersionInfo
+
+
+class _Side(NamedTuple):
+    ref: str
+    """Of a version or a file in it, or a path on the disk."""
+    id: str
+    listing: Listing | None
+    """Of all files, if it is not one alone."""
     file: File | None
-    """If the ref names one."""
+    """If it is one."""
+    version: _Version | None
+    """None of files on the disk."""
 
     @property
-    def version(self) -> str:
-        """The ref of the version."""
-        return self.ref.removesuffix(f":{self.file.path}") if self.file else self.ref
-
-    @property
-    def place(self) -> Side:
-        """Where its tables are."""
-        return Side(self.repository, self.version)
+    def called(self) -> str:
+        """What stands before the paths of its files."""
+        between = ":" if self.version else "/"
+        return self.ref.removesuffix(f"{between}{self.file.path}") if self.file else self.ref
 
 
 def compare(
@@ -60,33 +68,35 @@ def compare(
 
     Args:
         registry: where refs begin.
-        a: a ref of the version before, or of a file in it: then all else of the versions is left out.
-        b: a ref of the version after, or of a file, if `a` is.
+        a: a ref of the version before, or of a file in it: then all else of the versions is left out. Or a path on
+            the disk that begins with `.` or `/`, of which only files are compared.
+        b: a ref of the version after, or of a file, if `a` is; or a path.
         parts: some of `PARTS`; the others are not looked at.
         tensors: whether to read the bytes of tensors, and to look for tensors in every changed file; if not, in
             the headers of those that are called like one of `SUFFIXES`.
         rows: what is asked of the rows of tables, which are read if anything is.
 
     Raises:
-        UsageError: `path_in_diff`; of rows: `no_such_column`, `bad_table` if no table could be compared.
+        UsageError: `path_in_diff`; of rows: `rows_on_disk`, `no_such_column`, `bad_table` if no table could be.
         UnsupportedError: `missing_extra`, if no table could be compared without.
         NotFoundError: `ref_not_found` and what else a ref may raise.
         IntegrityError: what must be read is damaged or gone.
     """
-    before, after = _side(registry, a), _side(registry, b)
-    if before.file or after.file:
-        parts = _parts_of_files(before, after)
-    files = _files(before, after) if "files" in parts else None
+    before, after = (_on_disk(text) if is_on_disk(text) else _side(registry, text) for text in (a, b))
+    files = _files(before, after) if "files" in parts or before.file or after.file else None
+    one, other = before.version, after.version
+    if before.file or after.file or not one or not other:
+        parts = ()
     return differences.Difference(
         before.ref,
         before.id,
         after.ref,
         after.id,
-        files=None if files is None else tuple(_file_change(one, before.version, after.version) for one in files),
-        metadata=_metadata(before, after) if "metadata" in parts else None,
-        inputs=_inputs(before, after) if "inputs" in parts else None,
-        tensors=None if files is None else tuple(_tensors(before, after, files, with_bytes=tensors)),
-        tables=None if files is None or rows is None else table_differences(files, (before.place, after.place), rows),
+        files=None if files is None else tuple(_file_change(change, before.called, after.called) for change in files),
+        metadata=_metadata(one, other) if one and other and "metadata" in parts else None,
+        inputs=_inputs(one, other) if one and other and "inputs" in parts else None,
+        tensors=tuple(_tensors(one, other, files, with_bytes=tensors)) if one and other and files is not None else None,
+        tables=_tables(before, after, files, rows) if files is not None and rows else None,
     )
 
 
@@ -94,31 +104,60 @@ def _side(registry: Registry, text: str) -> _Side:
     repository, ref, target = registry.find(text)
     shown = str(target) if ref.remote is None else f"{ref.remote}::{target}"
     commit = read_commit(repository, target.commit_id)
-    info = version_info(repository, target.commit_id, commit)
-    file = None
-    if ref.path is not None:
-        file = next(iter(registry.files_of(repository, target, ref.path)), None)
-        if file is None or file.path != ref.path:
-            fix = f"mlreg diff {ref._replace(path=None)} …"
-            raise UsageError("path_in_diff", f"{text} is a directory", why="it is no file and no version", fix=fix)
-        shown = f"{shown}:{file.path}"
-    return _Side(shown, str(target.commit_id), repository, commit, info, file)
+    version = _Version(repository, commit, version_info(repository, target.commit_id, commit))
+    if ref.path is None:
+        return _Side(shown, str(target.commit_id), listing_of(repository, commit), None, version)
+    file = next(iter(registry.files_of(repository, target, ref.path)), None)
+    if file is None or file.path != ref.path:
+        fix = f"mlreg diff {ref._replace(path=None)} …"
+        raise UsageError("path_in_diff", f"{text} is a directory", why="it is no file and no version", fix=fix)
+    return _Side(f"{shown}:{file.path}", str(target.commit_id), None, file, version)
 
 
-def _parts_of_files(before: _Side, after: _Side) -> tuple[str, ...]:
-    """Return what is compared of two files."""
-    if not before.file or not after.file:
-        one, other = (before, after) if before.file else (after, before)
-        why, fix = f"{other.ref} is a whole version", f"name a file of {other.ref}, too; or leave the path out"
-        raise UsageError("path_in_diff", f"{one.ref} is a file", why=why, fix=fix)
-    return ("files",)
+def is_on_disk(text: str) -> bool:
+    """Tell whether a text means files on the disk, and no version: `../shared::data/wine` is one elsewhere.
+
+    >>> is_on_disk("./out"), is_on_disk("/srv/out"), is_on_disk("model/net"), is_on_disk("../shared::model/net")
+    (True, True, False, False)
+    """
+    return text.startswith((".", "/")) and ELSEWHERE not in text
+
+
+def _on_disk(text: str) -> _Side:
+    """Return files as `mlreg add` would take them."""
+    place = Path(text)
+    sources = sources_below([place])
+    if place.is_dir():
+        return _Side(text, "", listing_on_disk(sources), None, None)
+    return _Side(text, "", None, file_of(sources[0]), None)
 
 
 def _files(before: _Side, after: _Side) -> list[Difference]:
+    if before.listing and after.listing:
+        return versions.compare_files(before.listing, after.listing)
     if before.file and after.file:
         is_same = (before.file.id, before.file.mode) == (after.file.id, after.file.mode)
         return [] if is_same else [Difference(before.file, after.file)]
-    return versions.compare_files((before.repository, before.commit), (after.repository, after.commit))
+    one, other = (before, after) if before.file else (after, before)
+    why, fix = f"{other.ref} is a whole version", f"name a file of {other.ref}, too; or leave the path out"
+    if not other.version:
+        why, fix = f"{other.ref} is a directory", "name a file in it, too; or a whole version"
+    raise UsageError("path_in_diff", f"{one.ref} is a file", why=why, fix=fix)
+
+
+def _tables(
+    before: _Side, after: _Side, files: list[Difference], rows: RowQuestion
+) -> tuple[differences.TableDifference, ...]:
+    if not before.version or not after.version:
+        one = before if not before.version else after
+        raise UsageError(
+            "rows_on_disk",
+            f"the rows of {one.ref} cannot be compared",
+            why="it lies on the disk, and rows are compared of versions",
+            fix=f"mlreg add data/NAME {one.ref} --bump date, then diff the versions; mlreg rm takes it away again",
+        )
+    sides = Side(before.version.repository, before.called), Side(after.version.repository, after.called)
+    return table_differences(files, sides, rows)
 
 
 def _file_change(one: Difference, before: str, after: str) -> differences.FileChange:
@@ -139,7 +178,7 @@ def _change(before: object, after: object) -> str:
     return "added" if before is None else "removed" if after is None else "changed"
 
 
-def _metadata(before: _Side, after: _Side) -> tuple[differences.ValueChange, ...]:
+def _metadata(before: _Version, after: _Version) -> tuple[differences.ValueChange, ...]:
     found = versions.compare_metadata(before.info.metadata, after.info.metadata)
     return tuple(
         differences.ValueChange(
@@ -151,7 +190,7 @@ def _metadata(before: _Side, after: _Side) -> tuple[differences.ValueChange, ...
     )
 
 
-def _inputs(before: _Side, after: _Side) -> tuple[differences.InputChange, ...]:
+def _inputs(before: _Version, after: _Version) -> tuple[differences.InputChange, ...]:
     found = versions.compare_inputs(before.commit.inputs, after.commit.inputs)
     return tuple(
         differences.InputChange(
@@ -166,7 +205,7 @@ def _input_info(item: Input | None) -> results.InputInfo | None:
 
 
 def _tensors(
-    before: _Side, after: _Side, files: Iterable[Difference], *, with_bytes: bool
+    before: _Version, after: _Version, files: Iterable[Difference], *, with_bytes: bool
 ) -> Iterator[differences.TensorChanges]:
     for old, new in files:
         if not old or not new or old.id == new.id or not (with_bytes or new.path.endswith(SUFFIXES)):

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlreg.formats.commit import Commit, Input
+from mlreg.formats.commit import Input
 from mlreg.formats.pack import Sort
 from mlreg.formats.tree import Child, Difference, File, Mode, Node, build
 from mlreg.ids import CommitId, ContentId, TreeId
 from mlreg.operations.compare import ABSENT, compare_files, compare_inputs, compare_metadata
-from mlreg.repository.repository import Repository
+from mlreg.operations.listing import Listing
 from tests.unit.repository.samples import commit, put, repository_in
 
 
@@ -23,13 +22,13 @@ def file(path: str, data: bytes, mode: Mode = Mode.FILE) -> File:
     return File(path, mode, len(data), ContentId.of(data))
 
 
-def version_of(files: Iterable[File]) -> tuple[Repository, Commit]:
+def version_of(files: Iterable[File]) -> Listing:
     """Return a repository with the tree of a version, and nothing else."""
     nodes: list[tuple[Sort, bytes]] = []
     root = build(sorted(files), lambda _, data: nodes.append((Sort.TREE, data)))
     repository = repository_in()
     put(repository, nodes)
-    return repository, Commit("model/net", "1.0.0", root.id, 0, 0, "directory", (), (), {}, "", "", "")
+    return Listing(root.id, repository.objects.read_tree)
 
 
 def compared(before: Iterable[File], after: Iterable[File]) -> list[Difference]:
@@ -100,25 +99,25 @@ def test_another_mode_of_the_same_bytes_is_a_change() -> None:
     assert compared([before], [after]) == [Difference(before, after)]
 
 
-def test_of_thousands_of_files_with_one_change_a_few_nodes_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_thousands_of_files_with_one_change_a_few_nodes_are_read() -> None:
     many = [file(f"train/{number:06d}.jpg", b"x") for number in range(20_000)]
     before, after = version_of(many), version_of([*many[:7000], many[7000]._replace(size=2), *many[7001:]])
     read: list[TreeId] = []
-    for repository, _ in (before, after):
-        load = repository.objects.read_tree
 
-        def counted(node: TreeId, load: Any = load) -> bytes:
+    def counted(listing: Listing) -> Listing:
+        def load(node: TreeId) -> bytes | Node:
             read.append(node)
-            data: bytes = load(node)
-            return data
+            return listing.load(node)
 
-        monkeypatch.setattr(repository.objects, "read_tree", counted)
+        return listing._replace(load=load)
 
-    assert len(compare_files(before, after)) == 1
+    assert len(compare_files(counted(before), counted(after))) == 1
     # The root and a leaf of each, of some twenty leaves.
     assert len(read) == 4
-    root = Node.decode(before[0].objects.read_tree(before[1].tree))
-    assert sum(isinstance(row, Child) for row in root.rows) > 10
+    root = before.load(before.tree)
+    assert isinstance(root, bytes)
+    rows = Node.decode(root).rows
+    assert sum(isinstance(row, Child) for row in rows) > 10
 
 
 # Metadata.
