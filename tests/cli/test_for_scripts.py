@@ -171,6 +171,19 @@ def test_what_add_would_do_is_tried_without_doing_it(mlreg: Call) -> None:
     assert mlreg("add", "model/net", "weights", "--bump", "minor", "-q").out == "model/net@1.1.0\n"
 
 
+@pytest.mark.usefixtures("mlreg")
+def test_what_a_script_asks_most_loads_nothing_that_is_slow_to_load() -> None:
+    asked = "import sys; sys.argv = ['mlreg', 'rev-parse', 'net@production']; from mlreg.cli.main import main"
+    shown = "import atexit; atexit.register(lambda: print(*sys.modules))"
+    words = [*command()[:1], "-c", f"{asked}; {shown}; main()"]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, check=True)
+
+    found, loaded = done.stdout.splitlines()
+    assert found == "model/net@1.0.0"
+    slow = {"typer", "click", "rich", "numpy", "yaml", "dataclasses", "inspect", "mlreg.cli.app", "mlreg.cli.output"}
+    assert not slow & set(loaded.split())
+
+
 def test_a_stamp_that_cannot_be_written_is_an_error(mlreg: Call) -> None:
     Path("file").write_text("")
     run = mlreg("rev-parse", "model/net", "--stamp", "file/stamp")

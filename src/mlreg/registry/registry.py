@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -456,6 +455,8 @@ class Registry:
         return self._record(new, report)._replace(hints=tuple(hints))
 
     def _record(self, new: NewVersion, report: Report) -> results.Added:
+        from dataclasses import replace  # and with it a tenth of what `rev-parse` takes
+
         from mlreg.operations.register import add
 
         if new.version == AUTO:
