@@ -180,7 +180,7 @@ def test_what_a_script_asks_most_loads_nothing_that_is_slow_to_load() -> None:
 
     found, loaded = done.stdout.splitlines()
     assert found == "model/net@1.0.0"
-    slow = {"typer", "click", "rich", "numpy", "yaml", "dataclasses", "inspect", "mlreg.cli.app", "mlreg.cli.output"}
+    slow = {"typer", "click", "rich", "numpy", "dataclasses", "inspect", "mlreg.cli.app", "mlreg.cli.output"}
     assert not slow & set(loaded.split())
 
 
