@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -103,21 +103,25 @@ def choose(packs: Sequence[PackEntry], many: int, most: Most) -> list[PackEntry]
     return chosen
 
 
+def due(view: View, many: int, most: Most, leaving: Collection[PackEntry] = ()) -> list[PackEntry]:
+    """Return the packs of both kinds that should be merged, but for those that go for another reason."""
+    small = {kind: view.live_packs_below(BOUNDS[-1], kind) for kind in PackKind}
+    staying = {kind: [pack for pack in packs if pack not in leaving] for kind, packs in small.items()}
+    return [pack for packs in staying.values() for pack in choose(packs, many, most)]
+
+
 # Merging.
 
 
-def merge(repository: Repository, author: str, many: int, most: Most, report: Callable[[int], None]) -> Merged:
-    """Merge packs in one transaction; those that are damaged, or that others replace meanwhile, are left alone.
+def merge(repository: Repository, author: str, packs: Sequence[PackEntry], report: Callable[[int], None]) -> Merged:
+    """Merge packs in one transaction; those that are damaged, or all if others replace one meanwhile, are left alone.
 
     Args:
         repository: nobody need keep off it meanwhile.
         author: of the transaction.
-        many: as for `choose`.
-        most: as for `choose`.
+        packs: live ones.
         report: told about bytes of packs that were looked at.
     """
-    view = repository.log.refresh()
-    packs = [pack for kind in PackKind for pack in choose(view.live_packs_below(BOUNDS[-1], kind), many, most)]
     with repository.writer() as writer:
         old = _copied(repository.objects, writer, packs, report)
         return _replaced(repository, author, writer, old) if len(old) > 1 else _NOTHING
@@ -126,7 +130,7 @@ def merge(repository: Repository, author: str, many: int, most: Most, report: Ca
 def merge_all(repository: Repository, author: str, report: Callable[[int], None]) -> Merged:
     """Merge small packs until none can be merged, as `merge` does."""
     done = _NOTHING
-    while (step := merge(repository, author, 2, AT_ONCE, report)).before:
+    while (step := merge(repository, author, due(repository.log.refresh(), 2, AT_ONCE), report)).before:
         done = done.with_step(step)
     return done
 
@@ -230,7 +234,8 @@ def _merge_some(repository: Repository, author: str, added: Sequence[PackEntry])
     left = max(ONCE.packs, len(added))
     size = max(ONCE.size, sum(pack.size for pack in added))
     while left > 0 and view.size_of(DROPPED) <= max(WAITING, view.size_of(LIVE) // 4):
-        step = merge(repository, author, MANY, Most(min(left, AT_ONCE.packs), min(size, PACK_SIZE)), lambda _: None)
+        packs = due(view, MANY, Most(min(left, AT_ONCE.packs), min(size, AT_ONCE.size)))
+        step = merge(repository, author, packs, lambda _: None)
         if not step.before:
             return
         left -= len(step.before)
