@@ -57,7 +57,7 @@ def made(contents: Mapping[str, bytes] = {}, merges: Callable[[], bool] = lambda
 
 
 def put(repository: Repository, version: str, *files: bytes) -> None:
-    sources = [Source(f"file{number}", lambda data=data: [data]) for number, data in enumerate(files)]  # type: ignore[misc]
+    sources = [Source(f"file{number}", partial(list, [data])) for number, data in enumerate(files)]
     add(
         repository,
         NewVersion(ENTRY, version_format("major.minor.patch"), sources, "directory", "Ann", version=version),
