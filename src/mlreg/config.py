@@ -68,6 +68,7 @@ KEYS: dict[str, str] = {
     **_clean_up("data"),
     DEPLOYMENT_TAGS: "tags that say what is deployed, as patterns: `[production, 'prod-*']`",
     POLICIES: "retention policies: which versions stay when others are removed (docs/retention.md)",
+    "repack.auto": "whether small packs are merged now and then when something was added; true by default",
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
     RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
@@ -82,7 +83,7 @@ _ON, _OFF = ("on", "true"), ("off", "false")
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_SWITCHES = ("access_control", "code_diff", "share_names")
+_SWITCHES = ("access_control", "auto", "code_diff", "share_names")
 _PLACES = ("storage_path", SCHEMA, "rules")
 _SECTIONS = {"exp": "experiment"}
 """What the settings of a kind stand under, if that is another word."""
@@ -234,6 +235,7 @@ class Config:
             "formats": lambda: self.formats,
             "schemas": self.schemas,
             "tracking": lambda: self.tracking,
+            "merges": lambda: self.merges,
         }
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
@@ -252,6 +254,11 @@ class Config:
         name = self.environment.get("MLREG_AUTHOR") or self.environment.get("USER") or ""
         shares = self._from_files("usage.share_names") == "true"
         return Tracking(Reader(readable(name), readable(os.uname().nodename)), shares)
+
+    @property
+    def merges(self) -> bool:
+        """Whether small packs are merged now and then when something was added."""
+        return self._from_files("repack.auto") != "false"
 
     @property
     def runs(self) -> Path | None:

@@ -135,7 +135,7 @@ SNAPSHOT = Snapshot(
     generation=0,
     requires=(),
     refs=tuple(sorted(RefState(ref.name, ref.new, None, 1) for ref in SLOT.refs)),
-    packs=(PackState(PACK_ENTRY, 1, is_dropped=False),),
+    packs=(PackState(PACK_ENTRY, 1, 0),),
     reaped=(),
 )
 

@@ -111,6 +111,7 @@ def repair(
 
 def repack(
     out: Printer,
+    place: Place = "",
     delta: Annotated[
         bool, typer.Option("--delta", help="Store what differs from earlier versions as differences.")
     ] = False,
@@ -119,18 +120,22 @@ def repack(
     ] = "24h",
     dry_run: DryRun = False,
 ) -> None:
-    """Store versions in fewer bytes, and delete packs that were replaced. No id changes.
+    """Merge small packs, store versions in fewer bytes, and delete packs that were replaced. No id changes.
 
     Differences pay for models that were tuned, and for series of checkpoints. They are proven before anything is
     replaced, and others may read and write meanwhile.
 
     Examples:
 
+      mlreg repack
+
+      mlreg repack origin
+
       mlreg repack --delta -n
 
       mlreg repack --delta --grace 0
     """
-    registry, seconds = open_registry(), seconds_of(grace)
+    registry, seconds = _registry_at(place), seconds_of(grace)
     act = repacking.preview if dry_run else repacking.repack
     with out.progress("repack") as report:
         result = act(registry, delta=delta, grace=seconds, report=report)

@@ -297,13 +297,18 @@ def status(result: results.Status) -> View:
 
 def repacked(result: results.Repacked) -> View:
     """After `repack`."""
-    done = "nothing to store smaller"
+    done = []
     if result.packs:
         saved = f"{size_of(result.before)} in {count_of(result.packs, 'pack')} became {size_of(result.after)}"
-        done = f"{count_of(result.pieces, 'piece')} stored as differences: {saved}"
-    deleted = f"; {size_of(result.deleted)} deleted" if result.deleted else ""
-    waiting = f"; {size_of(result.waiting)} of replaced packs wait to be deleted" if result.waiting else ""
-    return View((), (), (), f"{_mark(result.dry_run)}{done}{deleted}{waiting}")
+        done.append(f"{count_of(result.pieces, 'piece')} stored as differences: {saved}")
+    if result.merged:
+        done.append(f"{count_of(result.merged, 'small pack')} became {result.merged_into}")
+    done = done or ["nothing to store smaller"]
+    if result.deleted:
+        done.append(f"{size_of(result.deleted)} deleted")
+    if result.waiting:
+        done.append(f"{size_of(result.waiting)} of replaced packs wait to be deleted")
+    return View((), (), (), f"{_mark(result.dry_run)}{'; '.join(done)}")
 
 
 def verified(result: results.Verified) -> View:

@@ -7,6 +7,7 @@ slot N is there, it names the hash of that slot, and a reader that finds it dama
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from blake3 import blake3
@@ -50,7 +51,8 @@ class PackState(NamedTuple):
     pack: PackEntry
     number: int
     """The slot that added it."""
-    is_dropped: bool
+    dropped: int
+    """The slot that dropped it; 0 while it is live."""
 
 
 class NoteState(NamedTuple):
@@ -85,11 +87,9 @@ class Snapshot(NamedTuple):
         Raises:
             RefusedError: `snapshot_too_large`.
         """
-        # Only if there are any: without them, a release that knows none has the same document.
-        notes = {"annotations": [list(state) for state in self.annotations]} if self.annotations else {}
         plain = canonical.encode(
             {
-                **notes,
+                **self._seldom(),
                 "generation": self.generation,
                 "head": str(self.head),
                 "number": self.number,
@@ -104,6 +104,12 @@ class Snapshot(NamedTuple):
         codec, stored = encode_best(plain)
         header = _HEADER.pack(MAGIC, VERSION, codec.number, 0, len(plain))
         return b"".join((header, blake3(plain).digest(), stored))
+
+    def _seldom(self) -> dict[str, object]:
+        """Return fields that are there only if they say something: a release that knows none has the same document."""
+        dropped = [state.dropped for state in self.packs if state.dropped]
+        fields = {"annotations": [list(state) for state in self.annotations], "dropped": dropped}
+        return {name: value for name, value in fields.items() if value}
 
     @classmethod
     def decode(cls, data: bytes) -> Snapshot:
@@ -136,7 +142,8 @@ def _read(fields: dict[str, Any]) -> Snapshot:
     numbers = [fields["number"], fields["generation"], *(row[3] for row in fields["refs"])]
     numbers.extend(row[at] for row in fields["packs"] for at in (1, 2, 3, 5, 6))
     numbers.extend(number for _, number in fields.get("annotations", []))
-    if any(type(number) is not int or number < 0 for number in numbers):
+    numbers.extend(fields.get("dropped", []))
+    if any(type(number) is not int or number < 0 for number in numbers) or 0 in fields.get("dropped", []):
         raise ValueError("a number is not a number")
     if not all(is_lower_hex(pack, ID_DIGITS) for pack in (*fields["reaped"], *(row[0] for row in fields["packs"]))):
         raise ValueError("an id is not an id")
@@ -148,7 +155,7 @@ def _read(fields: dict[str, Any]) -> Snapshot:
         generation=fields["generation"],
         requires=tuple(fields["requires"]),
         refs=tuple(RefState(name, _commit(target), _commit(gone), at) for name, target, gone, at in fields["refs"]),
-        packs=tuple(map(_read_pack, fields["packs"])),
+        packs=tuple(_read_packs(fields)),
         reaped=tuple(fields["reaped"]),
         annotations=tuple(NoteState(dict(note), number) for note, number in fields.get("annotations", [])),
     )
@@ -164,16 +171,23 @@ def _pack_row(state: PackState) -> list[object]:
         pack.sum.hex(),
         pack.objects,
         state.number,
-        state.is_dropped,
+        bool(state.dropped),
     ]
 
 
-def _read_pack(row: list[Any]) -> PackState:
-    pack_id, kind, size, index, digest, objects, number, is_dropped = row
-    if type(is_dropped) is not bool:
+def _read_packs(fields: dict[str, Any]) -> Iterator[PackState]:
+    rows = fields["packs"]
+    if any(type(row[7]) is not bool for row in rows):
         raise ValueError("a truth is not a truth")
-    pack = PackEntry(pack_id, PackKind(kind), size, index, bytes(TransactionHash.parse(digest)), objects)
-    return PackState(pack, number, is_dropped)
+    gone = sum(row[7] for row in rows)
+    # Who does not say when it was: at the latest where the snapshot was made.
+    slots = fields.get("dropped", [fields["number"]] * gone)
+    if len(slots) != gone:
+        raise ValueError("as many packs were dropped as there are slots that did it")
+    dropped = iter(slots)
+    for pack_id, kind, size, index, digest, objects, number, is_dropped in rows:
+        pack = PackEntry(pack_id, PackKind(kind), size, index, bytes(TransactionHash.parse(digest)), objects)
+        yield PackState(pack, number, next(dropped) if is_dropped else 0)
 
 
 def _text(commit: CommitId | None) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import NamedTuple
 
 from mlreg.formats.transaction import PackEntry
@@ -64,13 +65,38 @@ def collect(repository: Repository, author: str, grace: float) -> Collected:
     found = _found(repository, grace)
     for start in range(0, len(found), AT_ONCE):
         _reap(repository, author, found[start : start + AT_ONCE])
-    for file in found:
-        if repository.log.view.pack_state(_pack_of(file.key)) == REAPED:
-            repository.store.delete(file.key)
+    _delete(repository, found)
     left = list(_leftovers(repository, grace))
     for leftover in left:
         repository.store.discard(leftover)
     return Collected((*found, *map(_left, left)), _waiting(repository))
+
+
+def collect_replaced(repository: Repository, author: str, grace: float) -> None:
+    """Delete packs that were dropped long enough ago, and of which nothing was lost; few are looked at.
+
+    What a collector took away stays for who wants it back, until `collect` is asked for.
+
+    Args:
+        repository: as for `collect`.
+        author: of the transaction.
+        grace: as for `collect`.
+    """
+    packs = list(islice(_replaced(repository, grace), AT_ONCE))
+    found = [Doomed(pack_key(pack.id), pack.size, DROPPED_BEFORE) for pack in packs]
+    if found:
+        _reap(repository, author, found)
+        _delete(repository, found)
+
+
+def _replaced(repository: Repository, grace: float) -> Iterator[PackEntry]:
+    view, latest, number = repository.log.refresh(), _end_of(grace), 0
+    while number := view.dropped_after(number):
+        slot = repository.log.slot(number)
+        if slot is None or slot.time > latest:
+            return  # and what came later is no older, or waits for the next time
+        if not slot.is_lossy:
+            yield from (pack for pack in view.dropped_at(number) if pack.id in slot.drop)
 
 
 def preview(repository: Repository, grace: float) -> Collected:
@@ -91,9 +117,14 @@ def _waiting(repository: Repository) -> int:
 
 def _ripe(repository: Repository, grace: float) -> list[PackEntry]:
     dropped = repository.log.refresh().dropped_packs()
-    latest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0, time.time() - grace)))
+    latest = _end_of(grace)
     times = {number: slot.time for number in {number for _, number in dropped} if (slot := repository.log.slot(number))}
     return [pack for pack, number in dropped if number in times and times[number] <= latest]
+
+
+def _end_of(grace: float) -> str:
+    """Return the time, as transactions carry it, up to which what was dropped may go."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0, time.time() - grace)))
 
 
 def _unneeded(repository: Repository, grace: float) -> Iterator[Doomed]:
@@ -121,6 +152,13 @@ def _is_old(modified: float | None, grace: float) -> bool:
 
 def _pack_of(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".pack")
+
+
+def _delete(repository: Repository, files: list[Doomed]) -> None:
+    """Delete the files of packs that are reaped."""
+    for file in files:
+        if repository.log.view.pack_state(_pack_of(file.key)) == REAPED:
+            repository.store.delete(file.key)
 
 
 def _reap(repository: Repository, author: str, files: list[Doomed]) -> None:

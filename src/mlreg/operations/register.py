@@ -29,6 +29,7 @@ from mlreg.formats.versions import VersionFormat, order, precedence
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.ingest import Report, ingest
+from mlreg.operations.merging import keep_few
 from mlreg.operations.naming import called, meant
 from mlreg.operations.scanning import Source
 from mlreg.operations.tainting import refuse_tainted, with_override
@@ -174,6 +175,7 @@ class Batch:
             self._clean_up(error)
             raise
         self._take_up()
+        keep_few(self._repository, self._versions[0].new.author, self._packs)
         return [version.recorded for version in self._versions]
 
     def _build(self, view: View, message: str) -> Draft:

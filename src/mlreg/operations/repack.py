@@ -48,16 +48,16 @@ class Repacked(NamedTuple):
 
     pieces: int
     """That are differences now, and were not."""
-    packs: int
-    """That were replaced."""
-    before: int
-    """Bytes of those."""
-    after: int
-    """Bytes of the packs that replace them."""
+    replaced: tuple[PackEntry, ...]
+    written: tuple[PackEntry, ...]
+    """That replace them."""
 
     def with_step(self, step: Repacked) -> Repacked:
         """Return what both did together."""
-        return Repacked(*map(sum, zip(self, step, strict=True)))
+        return Repacked(self.pieces + step.pieces, self.replaced + step.replaced, self.written + step.written)
+
+
+NOTHING = Repacked(0, (), ())
 
 
 def repack(repository: Repository, author: str, report: Report) -> Repacked:
@@ -76,7 +76,7 @@ def repack(repository: Repository, author: str, report: Report) -> Repacked:
         repository.objects.take_up_indexes(kind)
     bases = _Choice(repository).bases()
     packs = _packs_of(repository, bases)
-    done = Repacked(0, 0, 0, 0)
+    done = NOTHING
     for start in range(0, len(packs), AT_ONCE):
         with repository.writer() as writer:
             rewriting = _Rewriting(repository.objects, writer, bases)
@@ -96,7 +96,7 @@ def _packs_of(repository: Repository, pieces: Iterable[ContentId]) -> list[PackE
 def _replaced(repository: Repository, author: str, writer: PackWriter, rewriting: _Rewriting) -> Repacked:
     """Let the log name the new packs instead of the old ones; nothing is done if those are not live any more."""
     if not rewriting.replaced:
-        return Repacked(0, 0, 0, 0)
+        return NOTHING
     written, old = writer.finish(), tuple(pack.id for pack in rewriting.replaced)
 
     def build(view: View) -> Draft:
@@ -108,9 +108,8 @@ def _replaced(repository: Repository, author: str, writer: PackWriter, rewriting
         repository.log.append(build)
     except Settled:
         writer.take_back(written)
-        return Repacked(0, 0, 0, 0)
-    before, after = (sum(pack.size for pack in packs) for packs in (rewriting.replaced, written))
-    return Repacked(rewriting.pieces, len(old), before, after)
+        return NOTHING
+    return Repacked(rewriting.pieces, tuple(rewriting.replaced), written)
 
 
 class _Choice:

@@ -24,6 +24,7 @@ from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, needs_of, past, read_commit, tree_nodes
+from mlreg.operations.merging import keep_few
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
@@ -160,6 +161,7 @@ def _transfer(
         target.log.append(build)
     except Settled:
         return Transferred((), 0, 0, copying.size)
+    keep_few(target, author, copying.packs)
     return Transferred(tuple(done.moves), len(done.notes), len(copying.packs), copying.size)
 
 

@@ -47,9 +47,12 @@ class DataRegistry:
         *,
         tracking: Tracks | None = None,
         rules: Schemas | None = None,
+        merges: Callable[[], bool] = lambda: True,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first dataset makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, rules=rules)
+        self.registry = Registry(
+            path, author, cache, remotes, formats, schemas, tracking=tracking, rules=rules, merges=merges
+        )
 
     # In.
 

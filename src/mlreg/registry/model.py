@@ -41,9 +41,10 @@ class ModelRegistry:
         schemas: Schemas | None = None,
         *,
         tracking: Tracks | None = None,
+        merges: Callable[[], bool] = lambda: True,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first model makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, merges=merges)
 
     def register_model(
         self,

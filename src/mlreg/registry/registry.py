@@ -73,6 +73,7 @@ class Registry:
         *,
         tracking: Tracks | None = None,
         rules: Schemas | None = None,
+        merges: Callable[[], bool] = lambda: True,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -86,6 +87,7 @@ class Registry:
             schemas: JSON Schemas that metadata must keep; asked when metadata is written.
             tracking: how it is kept which versions are read; asked when one is. Nothing is kept without it.
             rules: for data, which what is registered must keep; asked before that.
+            merges: whether small packs are merged now and then, after something was added; asked when it is time.
         """
         self._path = path
         self._author = author
@@ -95,6 +97,7 @@ class Registry:
         self._schemas = schemas
         self._tracking = tracking
         self._rules = rules
+        self._merges = merges
         self._elsewhere: dict[str, Repository] = {}
         self._batch: Batch | None = None
         self._moment = ""
@@ -127,7 +130,7 @@ class Registry:
     @cached_property
     def repository(self) -> Repository:
         """The repository, opened when it is first needed."""
-        return Repository(open_store(self.path), self.cache)
+        return Repository(open_store(self.path), self.cache, self._merges)
 
     def at(self, moment: str) -> Registry:
         """Return the registry as it was: names, tags, corrections, all.
@@ -171,7 +174,16 @@ class Registry:
             UsageError: `bad_url`, `unknown_scheme`.
         """
         url = full_url(self._url_of(place))
-        return Registry(url, self._author, self.cache, self._remotes, self._formats, self._schemas, rules=self._rules)
+        return Registry(
+            url,
+            self._author,
+            self.cache,
+            self._remotes,
+            self._formats,
+            self._schemas,
+            rules=self._rules,
+            merges=lambda: False,  # it belongs to others, too
+        )
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.

@@ -1,40 +1,50 @@
-"""Storing what is there in fewer bytes, and deleting what was replaced."""
+"""Storing what is there in fewer bytes and fewer files, and deleting what was replaced."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from mlreg.operations import collect as collecting
-from mlreg.operations.repack import Repacked
+from mlreg.operations import merging
+from mlreg.operations.merging import Merged
+from mlreg.operations.repack import NOTHING, Repacked
 from mlreg.operations.repack import repack as store_differences
 from mlreg.registry import results
 from mlreg.registry.registry import Registry
 
 
 def repack(registry: Registry, *, delta: bool, grace: float, report: Callable[[int], None]) -> results.Repacked:
-    """Store versions smaller, and delete the packs that were replaced long enough ago.
+    """Merge small packs, store versions smaller, and delete the packs that were replaced long enough ago.
 
     Args:
-        registry: the one here.
+        registry: here or elsewhere; nobody need keep off it meanwhile.
         delta: store pieces of files as what they differ by from those of the version before, or of inputs.
         grace: seconds for which a pack stays after it was replaced: others may be reading it.
         report: told about bytes of packs that were looked at.
     """
     repository = registry.repository
-    done = store_differences(repository, registry.author, report) if delta else _NOTHING
-    deleted = collecting.collect(repository, registry.author, grace)
-    return _result(done, deleted)
+    done = store_differences(repository, registry.author, report) if delta else NOTHING
+    merged = merging.merge_all(repository, registry.author, report)
+    return _result(done, merged, collecting.collect(repository, registry.author, grace))
 
 
 def preview(registry: Registry, *, delta: bool, grace: float, report: Callable[[int], None]) -> results.Repacked:
-    """Return what `repack` would do; nothing is written."""
+    """Return what `repack` would do; nothing is written, so that what would be stored smaller is not merged, too."""
     tried = registry.rehearsal()
-    done = store_differences(tried.repository, registry.author, report) if delta else _NOTHING
-    return _result(done, collecting.preview(registry.repository, grace))._replace(dry_run=True)
+    done = store_differences(tried.repository, registry.author, report) if delta else NOTHING
+    small = merging.due(tried.repository.log.refresh(), 2, merging.WITHOUT_END, done.replaced)
+    merged = merging.merge(tried.repository, registry.author, small, report)
+    return _result(done, merged, collecting.preview(registry.repository, grace))._replace(dry_run=True)
 
 
-_NOTHING = Repacked(0, 0, 0, 0)
-
-
-def _result(done: Repacked, deleted: collecting.Collected) -> results.Repacked:
-    return results.Repacked(*done, deleted=deleted.size, waiting=deleted.waiting)
+def _result(done: Repacked, merged: Merged, deleted: collecting.Collected) -> results.Repacked:
+    return results.Repacked(
+        pieces=done.pieces,
+        packs=len(done.replaced),
+        before=sum(pack.size for pack in done.replaced),
+        after=sum(pack.size for pack in done.written),
+        merged=len(merged.before),
+        merged_into=len(merged.after),
+        deleted=deleted.size,
+        waiting=deleted.waiting,
+    )

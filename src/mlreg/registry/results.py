@@ -423,11 +423,15 @@ class Repacked(NamedTuple):
     pieces: int
     """Of files, that are stored as differences now."""
     packs: int
-    """That were replaced."""
+    """That were replaced for it."""
     before: int
     """Bytes of those."""
     after: int
     """Bytes of what replaced them."""
+    merged: int
+    """Small packs that became fewer ones."""
+    merged_into: int
+    """How many they became."""
     deleted: int
     """Bytes of packs that were replaced earlier, and are deleted now."""
     waiting: int

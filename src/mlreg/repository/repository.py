@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
 class Repository:
     """Objects and a log in one store; local and remote ones are the same."""
 
-    def __init__(self, store: Store, cache: Path | None = None) -> None:
+    def __init__(self, store: Store, cache: Path | None = None, merges: Callable[[], bool] = lambda: False) -> None:
         """Open the repository in a store.
 
         Args:
             store: where it is.
             cache: a directory on a local disk for views; None keeps the view in memory.
+            merges: whether who adds to it also merges small packs, now and then; asked when it is time. By default not,
+                as is right for what belongs to others.
 
         Raises:
             NoRepositoryError: `no_repository`.
@@ -41,6 +44,7 @@ class Repository:
         """Where is kept which files were added: a cache."""
         self.log = Log(store, self.identity, View(path))
         self.objects = Objects(store, self.log)
+        self.merges = merges
 
     @property
     def url(self) -> str:

@@ -25,7 +25,7 @@ LIVE, DROPPED, REAPED = 0, 1, 2
 _HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
 
 _LAYOUT = Layout(
-    5,
+    6,
     f"""
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)
@@ -38,6 +38,8 @@ _LAYOUT = Layout(
         sum BLOB, objects INTEGER, number INTEGER, state INTEGER, content BLOB,
         dropped INTEGER);
     CREATE INDEX packs_unread ON packs(kind, number) WHERE content IS NULL AND state = 0;
+    CREATE INDEX packs_state ON packs(state, kind, size);
+    CREATE INDEX packs_dropped ON packs(dropped) WHERE state = 1;
     CREATE TABLE objects(id BLOB, sort INTEGER, pack INTEGER, slot INTEGER, PRIMARY KEY(id, sort, pack)) WITHOUT ROWID;
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
     CREATE TABLE annotations(id TEXT PRIMARY KEY, about TEXT, number INTEGER, note TEXT) WITHOUT ROWID;
@@ -215,8 +217,20 @@ class View:
         self._db.run("INSERT OR IGNORE INTO packs(id) VALUES(?)", (pack_id,))
         self._db.run("UPDATE packs SET state = ?, dropped = ? WHERE id = ?", (state, transaction.number, pack_id))
         if state == REAPED:
-            self._db.run("DELETE FROM objects WHERE pack = (SELECT row FROM packs WHERE id = ?)", (pack_id,))
-            self._db.run("UPDATE packs SET content = NULL WHERE id = ?", (pack_id,))
+            self._forget_objects(pack_id)
+
+    def _forget_objects(self, pack_id: str) -> None:
+        """Take away what a pack held, one by one: a look through all objects takes long where there are many."""
+        row, content, digest = self._db.rows("SELECT row, content, sum FROM packs WHERE id = ?", (pack_id,))[0]
+        if content is None:
+            return
+        try:
+            items = [(item.id, int(item.sort), row) for item in PackIndex(content, digest).items()]
+        except IntegrityError:  # of a cache, which must not stop who reads the log
+            self._db.run("DELETE FROM objects WHERE pack = ?", (row,))
+        else:
+            self._db.run_for_each("DELETE FROM objects WHERE id = ? AND sort = ? AND pack = ?", items)
+        self._db.run("UPDATE packs SET content = NULL WHERE row = ?", (row,))
 
     def _note_history(self, transaction: Transaction) -> None:
         self._db.run(
@@ -251,9 +265,7 @@ class View:
     def _load(self, snapshot: Snapshot) -> None:
         self._db.run_for_each(_PUT_REF, map(_ref_row, snapshot.refs))
         self._db.run_for_each("INSERT INTO annotations VALUES(?, ?, ?, ?)", map(_note_row, snapshot.annotations))
-        # When a pack was dropped is not in a snapshot: at the latest where that was made.
-        last = snapshot.number
-        rows = ((*s.pack, s.number, DROPPED if s.is_dropped else LIVE, last) for s in snapshot.packs)
+        rows = ((*s.pack, s.number, DROPPED if s.dropped else LIVE, s.dropped) for s in snapshot.packs)
         self._db.run_for_each(
             f"INSERT INTO packs({_PACK}, number, state, dropped) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
         )
@@ -283,7 +295,11 @@ class View:
 
     def _snapshot(self) -> Snapshot:
         number, head = self._position()
-        packs = self._db.rows(f"SELECT {_PACK}, number, state FROM packs WHERE state != ? ORDER BY row", (REAPED,))
+        packs = self._db.rows(
+            f"SELECT {_PACK}, number, CASE state WHEN {DROPPED} THEN dropped ELSE 0 END"
+            " FROM packs WHERE state != ? ORDER BY row",
+            (REAPED,),
+        )
         reaped = self._db.rows("SELECT id FROM packs WHERE state = ? ORDER BY id", (REAPED,))
         return Snapshot(
             number=number,
@@ -291,7 +307,7 @@ class View:
             generation=self.generation,
             requires=self.requires,
             refs=tuple(self.refs("")),
-            packs=tuple(PackState(_pack(row[:6]), row[6], row[7] == DROPPED) for row in packs),
+            packs=tuple(PackState(_pack(row[:6]), row[6], row[7]) for row in packs),
             reaped=tuple(row[0] for row in reaped),
             annotations=tuple(NoteState(json.loads(row[1]), row[2]) for row in self._notes("id IS NOT NULL", ())),
         )
@@ -449,13 +465,40 @@ class View:
         """Return all live packs, in the order in which they were added."""
         return [_pack(row) for row in self._db.rows(f"SELECT {_PACK} FROM packs WHERE state = ? ORDER BY row", (LIVE,))]
 
+    def count_live(self, kind: PackKind, low: int, high: int) -> int:
+        """Return the number of live packs of a kind with `low` bytes or more, and fewer than `high`."""
+        query = "SELECT count(*) FROM packs WHERE state = ? AND kind = ? AND size >= ? AND size < ?"
+        return int(self._db.rows(query, (LIVE, kind, low, high))[0][0])
+
+    def live_packs_below(self, size: int, kind: PackKind) -> list[PackEntry]:
+        """Return the live packs of a kind that have fewer bytes, in the order in which they were added."""
+        query = f"SELECT {_PACK} FROM packs WHERE state = ? AND kind = ? AND size < ? ORDER BY row"
+        return [_pack(row) for row in self._db.rows(query, (LIVE, kind, size))]
+
+    def size_of(self, state: int) -> int:
+        """Return the bytes of all packs that are LIVE, or DROPPED."""
+        return int(self._db.rows("SELECT ifnull(sum(size), 0) FROM packs WHERE state = ?", (state,))[0][0])
+
     def dropped_packs(self) -> list[tuple[PackEntry, int]]:
         """Return the packs that are not read any more, and whose files are still there, each with a slot.
 
-        The slot dropped the pack; or a later one, if the view began at a snapshot.
+        The slot dropped the pack; or a later one, if the view began at a snapshot that does not say it.
         """
         query = f"SELECT {_PACK}, dropped FROM packs WHERE state = ? AND kind IS NOT NULL ORDER BY row"
         return [(_pack(row[:6]), row[6]) for row in self._db.rows(query, (DROPPED,))]
+
+    def dropped_after(self, number: int) -> int:
+        """Return the first slot after another one that dropped packs whose files are still there; 0 if there is none.
+
+        What slots are, `dropped_packs` says.
+        """
+        row = self._db.row("SELECT min(dropped) FROM packs WHERE state = 1 AND dropped > ?", (number,))
+        return row[0] or 0 if row else 0
+
+    def dropped_at(self, number: int) -> list[PackEntry]:
+        """Return the packs that a slot dropped and whose files are still there."""
+        query = f"SELECT {_PACK} FROM packs WHERE state = 1 AND dropped = ? AND kind IS NOT NULL ORDER BY row"
+        return [_pack(row) for row in self._db.rows(query, (number,))]
 
     def unread_packs(self, kind: PackKind, near: int = 0) -> Iterator[PackEntry]:
         """Yield the live packs whose index is not in the view yet, those first that a slot near to `near` added."""

@@ -34,7 +34,7 @@ SNAPSHOT = Snapshot(
         RefState("tag/model/suture/old", None, CommitId.of(b"old"), 9),
         RefState("version/model/suture/1.0.0", CommitId.of(b"new"), None, 7),
     ),
-    packs=(PackState(PACK, 7, is_dropped=False), PackState(PACK._replace(id="ab" * 16), 8, is_dropped=True)),
+    packs=(PackState(PACK, 7, 0), PackState(PACK._replace(id="ab" * 16), 8, 90)),
     reaped=("cd" * 16,),
 )
 
@@ -46,7 +46,7 @@ snapshots = st.builds(
     generation=numbers,
     requires=st.just(()),
     refs=st.lists(st.builds(RefState, texts, commits, commits, numbers), max_size=3).map(tuple),
-    packs=st.lists(st.builds(PackState, packs, numbers, st.booleans()), max_size=3).map(tuple),
+    packs=st.lists(st.builds(PackState, packs, numbers, numbers), max_size=3).map(tuple),
     annotations=st.lists(st.builds(NoteState, notes, numbers), max_size=3).map(tuple),
     reaped=st.lists(hexes, max_size=2).map(tuple),
 )
@@ -117,12 +117,23 @@ def ref_with(at: int, *, value: object) -> dict[str, Any]:
     return {"refs": [row]}
 
 
+def test_a_pack_of_which_it_is_not_said_when_was_dropped_at_the_latest_where_the_snapshot_was_made() -> None:
+    (found,) = Snapshot.decode(changed(**pack_with(7, value=True))).packs
+
+    assert found.dropped == 256
+    assert Snapshot.decode(changed(**pack_with(7, value=True), dropped=[9])).packs == (found._replace(dropped=9),)
+
+
 def test_the_document_that_is_changed_below_is_a_snapshot() -> None:
     assert Snapshot.decode(changed()).number == 256
 
 
 WRONG: dict[str, dict[str, Any]] = {
     "true for the number": {"number": True},
+    "a slot that dropped no pack": {"dropped": [9]},
+    "fewer slots than dropped packs": pack_with(7, value=True) | {"dropped": []},
+    "zero for the slot that dropped a pack": pack_with(7, value=True) | {"dropped": [0]},
+    "text for the slot that dropped a pack": pack_with(7, value=True) | {"dropped": ["9"]},
     "text for the number": {"number": "256"},
     "a float for the number": {"number": 256.5},
     "a negative number": {"number": -1},
