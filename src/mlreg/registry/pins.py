@@ -52,6 +52,8 @@ def check(here: str, remote: str, there: Repository) -> None:
     pin = read(here, remote)
     if pin is None:
         return
+    # Behind the pin: another process may have brought both further.
+    there.log.refresh()
     if there.identity.repository != pin.repository:
         raise _refusal("remote_replaced", f"{remote} is another repository than before: {there.url}", remote)
     number = there.log.view.number

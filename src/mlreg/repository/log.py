@@ -28,7 +28,7 @@ from mlreg.formats.annotation import FEATURE, parse_annotation
 from mlreg.formats.identity import Identity, refuse_unknown
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.snapshot import Snapshot, snapshot_key
-from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
+from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, new_id, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
@@ -58,6 +58,8 @@ class Draft(NamedTuple):
     reap: tuple[str, ...] = ()
     is_lossy: bool = False
     notes: tuple[dict[str, Any], ...] = ()
+    sender: str = ""
+    """The repository that it was sent from, if it was."""
 
 
 class Log:
@@ -303,13 +305,15 @@ class Log:
 def made_from(draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity) -> Transaction:
     """Return the transaction that a draft becomes behind the slot at a position."""
     number, head = position
+    fields = draft._asdict()
+    sender = fields.pop("sender")
     return Transaction(
         number=number + 1,
         previous=head or identity.origin,
-        id=os.urandom(16).hex(),
+        id=new_id(os.urandom(16), sender),
         time=now(),
         requires=(FEATURE,) if draft.notes else (),
-        **draft._asdict(),
+        **fields,
     )
 
 
