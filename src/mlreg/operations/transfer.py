@@ -156,11 +156,10 @@ def _transfer(
         refs = tuple(RefChange(move.name, move.expected, move.new) for move in done.moves)
         # Another pusher, from a clone of the same repository, may have brought the same packs meanwhile.
         packs = tuple(pack for pack in copying.packs if not _is_named(view, pack))
-        sender = source.identity.repository
-        return Draft(author, message, refs, packs, notes=tuple(done.notes), sender=sender)
+        return Draft(author, message, refs, packs, notes=tuple(done.notes))
 
     try:
-        target.log.append(build)
+        target.log.append(build, source.identity.repository)
     except Settled:
         return Transferred((), 0, 0, copying.size)
     return Transferred(tuple(done.moves), len(done.notes), len(copying.packs), copying.size)

@@ -58,8 +58,6 @@ class Draft(NamedTuple):
     reap: tuple[str, ...] = ()
     is_lossy: bool = False
     notes: tuple[dict[str, Any], ...] = ()
-    sender: str = ""
-    """The repository that it was sent from, if it was."""
 
 
 class Log:
@@ -218,13 +216,14 @@ class Log:
             if slot.number in stops:
                 yield slot.number
 
-    def append(self, build: Callable[[View], Draft]) -> Transaction:
+    def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Add one transaction: all of it is durable when this returns.
 
         Args:
             build: makes the draft from the newest state, and raises if the change no longer holds.
                 Called again whenever someone else was faster, so it must not rely on what it saw
                 before. Every pack it adds must be durable, and not reaped.
+            sender: the repository that it is sent from, if it is.
 
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
@@ -237,7 +236,7 @@ class Log:
         damaged = 0
         for attempt in range(1, 1_000_000):
             try:
-                slot, data = self._next(build)
+                slot, data = self._next(build, sender)
                 if not self.view.fits(slot):
                     continue
             except UnavailableError as error:
@@ -255,13 +254,13 @@ class Log:
             _back_off(attempt)
         raise UnavailableError("busy_log", "another writer was faster a million times", fix="try again")
 
-    def _next(self, build: Callable[[View], Draft]) -> tuple[Transaction, bytes]:
+    def _next(self, build: Callable[[View], Draft], sender: str) -> tuple[Transaction, bytes]:
         """Return the slot that a draft would become now, and its bytes."""
         self.refresh()
         number, head = self.view.position
         draft = build(self.view)
         self._refuse_reaped(draft)
-        slot = made_from(draft, (number, head), self._identity)
+        slot = made_from(draft, (number, head), self._identity, sender)
         return slot, readable(slot)
 
     def _refuse_reaped(self, draft: Draft) -> None:
@@ -302,18 +301,18 @@ class Log:
         self._store.create(snapshot_key(found.number), found.encode())
 
 
-def made_from(draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity) -> Transaction:
+def made_from(
+    draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity, sender: str = ""
+) -> Transaction:
     """Return the transaction that a draft becomes behind the slot at a position."""
     number, head = position
-    fields = draft._asdict()
-    sender = fields.pop("sender")
     return Transaction(
         number=number + 1,
         previous=head or identity.origin,
         id=new_id(os.urandom(16), sender),
         time=now(),
         requires=(FEATURE,) if draft.notes else (),
-        **fields,
+        **draft._asdict(),
     )
 
 
