@@ -51,11 +51,12 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         """Append to a file."""
-        self._file = path.open("ab", buffering=0)
+        self._path = path
 
     def write(self, **fields: Any) -> None:
         """Write one line in one call."""
-        self._file.write(json.dumps(fields).encode() + b"\n")
+        with self._path.open("ab", buffering=0) as file:
+            file.write(json.dumps(fields).encode() + b"\n")
 
 
 def steps_in(path: Path) -> Iterator[Step]:
