@@ -20,7 +20,7 @@ from mlreg.formats.recipe import Part
 from mlreg.formats.transaction import PackEntry
 from mlreg.formats.tree import File, differences
 from mlreg.ids import CommitId, ContentId
-from mlreg.operations.history import is_version
+from mlreg.operations.history import is_version, read_commits
 from mlreg.operations.ingest import Report
 from mlreg.operations.lineage import present_commits
 from mlreg.operations.looking_again import again_if_collected
@@ -153,7 +153,7 @@ class _Choice:
         """Yield files of versions with those at the same path of what they were made from."""
         refs = [ref for ref in self._repository.log.view.refs("version/") if ref.target]
         ids = [ref.target for ref in sorted(refs, key=lambda ref: ref.number) if ref.target]
-        commits = present_commits(self._repository, ids)
+        commits = read_commits(self._repository, ids)
         load = self._objects.read_tree
         for commit_id in ids:
             commit = commits[commit_id]

@@ -1,0 +1,191 @@
+"""The power is cut at any moment, in a model of a disk: what was acknowledged is there, and all can go on."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from mlreg.errors import MlregError
+from mlreg.registry import collecting
+from mlreg.registry.places import init
+from mlreg.registry.registry import Registry, silent
+from mlreg.registry.repacking import repack
+from mlreg.registry.sync import Sync
+from tests.reliability import contents
+from tests.reliability.power import Recorder, State
+from tests.reliability.soak_work import expect_bytes
+
+CUTS = 50
+"""At scale 1; `make soak` makes twenty times as many."""
+PLACES = ("here", "there")
+Held = dict[str, str] | None
+"""What is in a repository: words of versions, and where tags point to; None if there is none."""
+
+
+def registry_at(root: Path, place: str) -> Registry:
+    return Registry(root / place, "Ann", None, {"origin": str(root / "there")} if place == "here" else {})
+
+
+def adding(ref: str, word: str, tag: str = "") -> Callable[[Path], None]:
+    def step(root: Path) -> None:
+        folder = root.with_name("folder")
+        shutil.rmtree(folder, ignore_errors=True)
+        contents.write(word, folder)
+        entry, _, version = ref.partition("@")
+        registry_at(root, "here").add(entry, [folder], version=version, tags=[tag] if tag else [])
+
+    return step
+
+
+def collecting_at(place: str) -> Callable[[Path], None]:
+    return lambda root: _ignore(collecting.collect(registry_at(root, place), grace=0, report=silent))
+
+
+def _ignore(_: object) -> None:
+    """Take no notice of an answer."""
+
+
+def _snapshot(root: Path) -> None:
+    log = registry_at(root, "here").repository.log
+    log.refresh()
+    log.write_snapshot()
+
+
+WORDS = {
+    "model/net@1.0.0": "weights-1",
+    "model/net@1.1.0": "weights-2",
+    "model/net@1.2.0": "weights-3",
+    "data/rows@2026.01.01": "noise-9",
+    "data/rows@2026.01.02": "tree-11",
+}
+STEPS: dict[str, Callable[[Path], None]] = {
+    "init here": lambda root: _ignore(init(root / "here", shared=True)),
+    "init there": lambda root: _ignore(init(root / "there", shared=True)),
+    "add rows": adding("data/rows@2026.01.01", "noise-9"),
+    "add net": adding("model/net@1.0.0", "weights-1", "production"),
+    "add more": adding("model/net@1.1.0", "weights-2"),
+    "push": lambda root: _ignore(Sync(registry_at(root, "here"), "origin").push()),
+    "tag": lambda root: _ignore(registry_at(root, "here").tag("model/net@1.1.0", "production")),
+    "remove": lambda root: _ignore(registry_at(root, "here").remove(["data/rows@2026.01.01"])),
+    "collect": collecting_at("here"),
+    "add other rows": adding("data/rows@2026.01.02", "tree-11"),
+    "repack": lambda root: _ignore(repack(registry_at(root, "here"), delta=True, grace=0, report=silent)),
+    "add the last": adding("model/net@1.2.0", "weights-3"),
+    "snapshot": _snapshot,
+    "push again": lambda root: _ignore(Sync(registry_at(root, "here"), "origin").push()),
+    "remove there": lambda root: _ignore(registry_at(root, "there").remove(["data/rows@2026.01.01"])),
+    "collect there": collecting_at("there"),
+    "pull": lambda root: _ignore(Sync(registry_at(root, "here"), "origin").pull()),
+}
+
+
+def held(root: Path, place: str) -> Held:
+    """Return what a repository holds, read byte by byte; it must be clean."""
+    if not (root / place / "mlreg.json").exists():
+        return None
+    registry = registry_at(root, place)
+    assert registry.verify().problems == ()
+    found = {}
+    for entry in registry.entries():
+        for info in registry.versions(entry.ref):
+            expect_bytes(registry, info.ref, WORDS[info.ref])
+            found[info.ref] = WORDS[info.ref]
+    return found | {tag.ref: tag.target for tag in registry.tags()}
+
+
+class Story(NamedTuple):
+    """All steps as they were recorded, and what was held after each."""
+
+    root: Path
+    recorder: Recorder
+    after: list[dict[str, Held]]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    root = tmp_path_factory.mktemp("power") / "disk"
+    root.mkdir()
+    recorder, after = Recorder(), [dict[str, Held].fromkeys(PLACES)]
+    for name, step in STEPS.items():
+        with recorder.recording():
+            step(root)
+        recorder.mark(name)
+        after.append({place: held(root, place) for place in PLACES})
+    return Story(root, recorder, after)
+
+
+def cut_and_go_on(story: Story, place: Path, number: int) -> None:
+    """Cut the power before an event, look, and do the step again that was cut."""
+    chance = random.Random(number)
+    at = chance.randrange(len(story.recorder.events) + 1)
+    past = story.recorder.events[:at]
+    step = sum(event.verb == "mark" for event in past)
+    root = place / str(number) / "disk"
+    root.parent.mkdir()
+    State(past).cut(str(story.root), root, chance)
+    _leave_pins(root, chance)
+
+    for name in PLACES:
+        assert held(root, name) in [one[name] for one in story.after[step : step + 2]], f"cut {number}"
+    if step < len(STEPS):
+        list(STEPS.values())[step](root)
+        assert {name: held(root, name) for name in PLACES} == story.after[step + 1], f"cut {number}, repeated"
+    shutil.rmtree(root.parent)
+
+
+def _leave_pins(root: Path, chance: random.Random) -> None:
+    """Leave an empty file where a note was written that is never flushed."""
+    if (root / "here" / "mlreg.json").exists() and chance.random() < 0.5:
+        (root / "here" / "remotes").mkdir(exist_ok=True)
+        (root / "here" / "remotes" / "origin.json").write_bytes(b"")
+
+
+def test_whatever_is_left_of_what_was_not_flushed_nothing_acknowledged_is_lost(
+    story: Story, tmp_path: Path, scale: int
+) -> None:
+    for number in range(CUTS * scale):
+        cut_and_go_on(story, tmp_path, number)
+
+
+def test_the_model_loses_what_was_not_flushed(tmp_path: Path) -> None:
+    def lost(*, flush: bool, name: bool) -> int:
+        recorder, root = Recorder(), tmp_path / f"{flush}{name}"
+        root.mkdir()
+        fd = recorder.open(str(root / "file"), 0o101)
+        recorder.write(fd, b"x" * 1000)
+        if flush:
+            recorder.fsync(fd)
+        recorder.close(fd)
+        if name:
+            directory = recorder.open(str(root), 0o200000)
+            recorder.fsync(directory)
+            recorder.close(directory)
+        whole = 0
+        for number in range(40):
+            left = tmp_path / f"{flush}{name}{number}"
+            State(recorder.events).cut(str(root), left, random.Random(number))
+            with suppress(FileNotFoundError):
+                whole += (left / "file").read_bytes() == b"x" * 1000
+        return 40 - whole
+
+    assert lost(flush=True, name=True) == 0
+    assert min(lost(flush=False, name=True), lost(flush=True, name=False)) > 5
+
+
+@pytest.mark.parametrize("forgotten", ["flush", "flush directory"])
+def test_the_model_catches_a_program_that_does_not_flush(forgotten: str, story: Story, tmp_path: Path) -> None:
+    careless = Recorder()
+    careless.events = [event for event in story.recorder.events if event.verb != forgotten]
+
+    def cut_often() -> None:
+        for number in range(200):
+            cut_and_go_on(story._replace(recorder=careless), tmp_path, number)
+
+    with pytest.raises((AssertionError, MlregError, OSError)):
+        cut_often()
