@@ -1,68 +1,33 @@
-"""A power cut right after a command reported that it is done: everything is there.
+"""A power cut right after a command reported that it is done, and at any moment: everything acknowledged is there.
 
-The file systems are real, in image files. The cut is the kernel's own shutdown request, without a flush
-of its journal, so what was not synced is really lost; a control proves that it is.
+The file systems are real, in image files; a control proves that what was not synced is really lost.
 """
 
 from __future__ import annotations
 
-import fcntl
+import multiprocessing
 import os
-import shutil
-import struct
+import random
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
 
-SHUTDOWN = 0x8004587D
-"""EXT4_IOC_SHUTDOWN and XFS_IOC_GOINGDOWN."""
-WITHOUT_FLUSH = 2
-MAKE = {"ext4": ["mkfs.ext4", "-q", "-F"], "xfs": ["mkfs.xfs", "-q", "-f"]}
-MOUNT = {"ext4": ["-o", "loop,commit=300"], "xfs": ["-o", "loop"]}
-
-
-class Disk:
-    """A file system in an image file, whose power can be cut."""
-
-    def __init__(self, kind: str, place: Path) -> None:
-        self.kind, self.image, self.mounted = kind, place / "image", place / "disk"
-        self.mounted.mkdir()
-        with self.image.open("wb") as file:
-            file.truncate(400 << 20)
-        _run([*MAKE[kind], str(self.image)])
-        self.mount()
-
-    def mount(self) -> None:
-        _run(["mount", *MOUNT[self.kind], str(self.image), str(self.mounted)])
-
-    def cut(self) -> None:
-        """Lose everything that was not synced, and come back."""
-        fd = os.open(self.mounted, os.O_RDONLY)
-        fcntl.ioctl(fd, SHUTDOWN, struct.pack("I", WITHOUT_FLUSH))
-        os.close(fd)
-        _run(["umount", str(self.mounted)])
-        self.mount()
-
-    def close(self) -> None:
-        subprocess.run(["umount", "-l", str(self.mounted)], check=False)
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"{command[0]} does not work here: {done.stderr.strip()[:200]}")
+from mlreg.registry.places import init
+from tests.reliability.disks import MAKE, Disk, opened
+from tests.reliability.ledger import steps_in
+from tests.reliability.soak_judge import PLACES, Judge
+from tests.reliability.soak_work import work
 
 
 @pytest.fixture(params=sorted(MAKE))
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    if os.geteuid() or not shutil.which(MAKE[request.param][0]):
-        pytest.skip(f"needs root and {MAKE[request.param][0]}")
-    found = Disk(request.param, tmp_path)
-    yield found
-    found.close()
+    yield from opened(request.param, tmp_path)
 
 
 def mlreg(where: Path, *words: str) -> str:
@@ -138,3 +103,60 @@ def test_many_files_that_get_has_written_are_there_after_a_cut(disk: Disk, tmp_p
     there = project / "new" / "place"
     found = {path.relative_to(there): path.read_text() for path in there.rglob("*") if path.is_file()}
     assert found == {path.relative_to(tree): path.read_text() for path in tree.rglob("*") if path.is_file()}
+
+
+WORKERS = 3
+
+
+class Crew:
+    """Workers on a disk, who write down elsewhere what was acknowledged; they go on where they were."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        for directory in ("journals", "workers"):
+            (place / directory).mkdir()
+        for repository in PLACES:
+            init(place / "disk" / repository, shared=True)
+        os.sync()
+        self.workers: list[ForkProcess] = []
+
+    def lines(self) -> int:
+        return sum(path.read_bytes().count(b"\n") for path in (self.place / "journals").iterdir())
+
+    def start(self, seed: int) -> None:
+        context = multiprocessing.get_context("fork")
+        arguments = [(self.place, number, seed, 1 << 30, True) for number in range(WORKERS)]
+        self.workers = [context.Process(target=work, args=some) for some in arguments]
+        for worker in self.workers:
+            worker.start()
+
+    def work_until(self, lines: int) -> None:
+        while self.lines() < lines:
+            assert all(worker.is_alive() for worker in self.workers)
+            time.sleep(0.001)
+        for worker in self.workers:
+            os.kill(worker.pid or 0, signal.SIGSTOP)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.join()
+
+    def judge(self) -> list[str]:
+        paths = sorted((self.place / "journals").iterdir())
+        judge = Judge(self.place / "disk", [step for path in paths for step in steps_in(path)])
+        judge.look_after_a_cut()
+        return [*judge.lost, *judge.wrong, *judge.problems]
+
+
+def test_whenever_the_power_goes_what_was_acknowledged_is_there(disk: Disk, tmp_path: Path, scale: int) -> None:
+    crew, chance = Crew(tmp_path), random.Random(disk.kind)
+    for number in range(scale):
+        crew.start(number)
+        try:
+            crew.work_until(crew.lines() + chance.randrange(60, 400))
+            disk.cut(crew.end)
+        finally:
+            crew.end()
+
+        assert crew.judge() == [], f"cut {number}"

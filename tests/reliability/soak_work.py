@@ -36,8 +36,9 @@ Facts = dict[str, Any]
 class Hand:
     """A worker: where it works, what it knows to be there, and its chance."""
 
-    def __init__(self, work: Path, worker: int) -> None:
+    def __init__(self, work: Path, worker: int, *, is_calm: bool = False) -> None:
         """Take up what the worker did before it died, if it did."""
+        self.is_calm = is_calm
         self.worker = worker
         self.home = HOMES[worker % 3 == 2]
         self.disk = work / "disk"
@@ -318,9 +319,17 @@ OPERATIONS: dict[str, tuple[float, Callable[[Hand], Facts | None]]] = {
 # The worker.
 
 
-def work(place: Path, worker: int, seed: int, count: int) -> None:
-    """Do operations up to a number, beginning where the worker was before it died."""
-    hand = Hand(place, worker)
+def work(place: Path, worker: int, seed: int, count: int, is_calm: bool = False) -> None:
+    """Do operations up to a number, beginning where the worker was before it died.
+
+    Args:
+        place: of the soak.
+        worker: its number.
+        seed: of all chance.
+        count: how many operations, in all its lives.
+        is_calm: whether nothing goes wrong but what comes from outside.
+    """
+    hand = Hand(place, worker, is_calm=is_calm)
     weights = [weight for weight, _ in OPERATIONS.values()]
     while hand.done < count:
         # It does not depend on how often the worker died.
@@ -332,7 +341,7 @@ def work(place: Path, worker: int, seed: int, count: int) -> None:
 
 def _step(hand: Hand, name: str) -> None:
     """Do one operation, and write down how it ended."""
-    fault = soak_faults.choose(hand.chance)
+    fault = soak_faults.NONE if hand.is_calm else soak_faults.choose(hand.chance)
     hand.changes = {}
     hand.journal.write(number=hand.number, operation=name, fault=fault)
     with soak_faults.prepared(fault, hand.chance) as trouble:
