@@ -5,29 +5,25 @@ The file systems are real, in image files; a control proves that what was not sy
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from multiprocessing.context import ForkProcess
 from pathlib import Path
 
 import pytest
 
-from mlreg.registry.places import init
 from tests.reliability.disks import MAKE, Disk, opened
-from tests.reliability.ledger import steps_in
-from tests.reliability.soak_judge import PLACES, Judge
-from tests.reliability.soak_work import work
+from tests.reliability.power_crew import cut_often
+
+MOST_CUTS = 3
+"""`make soak` makes more, elsewhere."""
 
 
 @pytest.fixture(params=sorted(MAKE))
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
-    yield from opened(request.param, tmp_path)
+    with opened(request.param, tmp_path) as found:
+        yield found
 
 
 def mlreg(where: Path, *words: str) -> str:
@@ -105,58 +101,8 @@ def test_many_files_that_get_has_written_are_there_after_a_cut(disk: Disk, tmp_p
     assert found == {path.relative_to(tree): path.read_text() for path in tree.rglob("*") if path.is_file()}
 
 
-WORKERS = 3
-
-
-class Crew:
-    """Workers on a disk, who write down elsewhere what was acknowledged; they go on where they were."""
-
-    def __init__(self, place: Path) -> None:
-        self.place = place
-        for directory in ("journals", "workers"):
-            (place / directory).mkdir()
-        for repository in PLACES:
-            init(place / "disk" / repository, shared=True)
-        os.sync()
-        self.workers: list[ForkProcess] = []
-
-    def lines(self) -> int:
-        return sum(path.read_bytes().count(b"\n") for path in (self.place / "journals").iterdir())
-
-    def start(self, seed: int) -> None:
-        context = multiprocessing.get_context("fork")
-        arguments = [(self.place, number, seed, 1 << 30, True) for number in range(WORKERS)]
-        self.workers = [context.Process(target=work, args=some) for some in arguments]
-        for worker in self.workers:
-            worker.start()
-
-    def work_until(self, lines: int) -> None:
-        while self.lines() < lines:
-            assert all(worker.is_alive() for worker in self.workers)
-            time.sleep(0.001)
-        for worker in self.workers:
-            os.kill(worker.pid or 0, signal.SIGSTOP)
-
-    def end(self) -> None:
-        for worker in self.workers:
-            worker.kill()
-            worker.join()
-
-    def judge(self) -> list[str]:
-        paths = sorted((self.place / "journals").iterdir())
-        judge = Judge(self.place / "disk", [step for path in paths for step in steps_in(path)])
-        judge.look_after_a_cut()
-        return [*judge.lost, *judge.wrong, *judge.problems]
-
-
 def test_whenever_the_power_goes_what_was_acknowledged_is_there(disk: Disk, tmp_path: Path, scale: int) -> None:
-    crew, chance = Crew(tmp_path), random.Random(disk.kind)
-    for number in range(scale):
-        crew.start(number)
-        try:
-            crew.work_until(crew.lines() + chance.randrange(60, 400))
-            disk.cut(crew.end)
-        finally:
-            crew.end()
+    found = cut_often(disk, tmp_path, min(scale, MOST_CUTS))
 
-        assert crew.judge() == [], f"cut {number}"
+    assert found.complaints == ()
+    assert found.acknowledged > 0

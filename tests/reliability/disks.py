@@ -12,6 +12,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,13 @@ def _run(command: list[str]) -> None:
         pytest.skip(f"{command[0]} does not work here: {done.stderr.strip()[:200]}")
 
 
+@contextmanager
 def opened(kind: str, place: Path) -> Iterator[Disk]:
     """Yield a disk of a kind, if this machine may have one."""
     if os.geteuid() or not shutil.which(MAKE[kind][0]):
         pytest.skip(f"needs root and {MAKE[kind][0]}")
     found = Disk(kind, place)
-    yield found
-    found.close()
+    try:
+        yield found
+    finally:
+        found.close()
