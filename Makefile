@@ -12,7 +12,7 @@ READY := .venv/.ready
 # Python keeps what it compiles, so that the next start is fast.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check docs-test soak bench clean
+.PHONY: help demo test check docs-test soak mutants bench clean
 
 help: ## Say what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,7 +32,12 @@ docs-test: $(READY) ## Run what the documents say, and compare
 
 soak: $(READY) ## Run the tests with random work, faults and kills at SOAK=20 times the everyday scale
 	@$(BIN)/python tests/laws/log_protocol_model.py --seeds $$((100 * $(SOAK)))
+	@$(BIN)/python -m tests.reliability --only soak matrix cuts --operations $$((500 * $(SOAK))) --tries $$((1 + $(SOAK) / 4)) \
+		--model-cuts $$((50 * $(SOAK))) --real-cuts $(SOAK)
 	@$(BIN)/python -m pytest -q tests/laws tests/journeys tests/hostile/test_fuzz.py tests/conformance --scale $(SOAK)
+
+mutants: $(READY) ## Take the rules of safety out, one by one, and see that tests notice
+	@$(BIN)/python -m tests.reliability.mutants
 
 bench: $(READY) ## Measure speed and size: SCALE=1 is a file of 2 GB; PEERS=no leaves other tools out
 	@$(BIN)/python -m benchmarks --scale $(SCALE) --peers $(PEERS)

@@ -6,47 +6,20 @@ call k; for every k until the operation gets through. The same with calls that f
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import signal
 from collections.abc import Callable, Iterator
-from enum import IntEnum
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mlreg.errors import MlregError
-from mlreg.operations import checkout
 from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
-from mlreg.stores import directory
+from tests.reliability.calls import FAULTS, Counted, End, run_in_child
 
-CALLS = {"open", "write", "fsync", "link", "replace", "unlink", "mkdir", "close", "pread", "lstat"}
 MOST = 400
-
-
-class Counted:
-    """Stands for the module `os`, and does something before call k."""
-
-    def __init__(self, k: int, act: Callable[[], None]) -> None:
-        self.k, self.act, self.count = k, act, 0
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(os, name)
-        if name not in CALLS:
-            return real
-
-        def call(*args: Any, **options: Any) -> Any:
-            self.count += 1
-            if self.count == self.k:
-                self.act()
-            return real(*args, **options)
-
-        return call
 
 
 def open_registry(place: Path) -> Registry:
@@ -129,46 +102,6 @@ def state(root: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-class End(IntEnum):
-    """How a child ended."""
-
-    DONE = 0
-    """Without having met the fault: it has fewer calls."""
-    DONE_ALL_THE_SAME = 1
-    FAILED = 2
-    BROKEN = 3
-    """By something else than an error of mlreg."""
-    KILLED = 4
-
-
-def run_in_child(operation: Callable[[Path], None], root: Path, k: int, act: Callable[[], None]) -> End:
-    """Run an operation in a process of its own, with a fault at call k."""
-    child = os.fork()
-    if child == 0:
-        counted = Counted(k, act)
-        vars(directory)["os"] = vars(checkout)["os"] = counted
-        try:
-            operation(root)
-        except MlregError:
-            os._exit(End.FAILED)
-        except BaseException:  # noqa: BLE001 - whatever it is, the parent is told
-            os._exit(End.BROKEN)
-        os._exit(End.DONE if counted.count < k else End.DONE_ALL_THE_SAME)
-    _, status = os.waitpid(child, 0)
-    return End(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else End.KILLED
-
-
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def fail(number: int) -> Callable[[], None]:
-    def act() -> None:
-        raise OSError(number, os.strerror(number))
-
-    return act
-
-
 def copies(before: Path, place: Path) -> Iterator[tuple[int, Path]]:
     """Yield 1, 2, 3 … with a fresh copy of the beginning each."""
     for k in range(1, MOST):
@@ -192,11 +125,10 @@ def names(found: dict[str, list[tuple[str, str]]]) -> dict[str, list[tuple[str, 
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
-@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be_repeated(
     operation: Callable[[Path], None], fault: str, before: Path, tmp_path: Path, scale: int
 ) -> None:
-    act = kill if fault == "kill" else fail(getattr(errno, fault))
     old, new = map(names, steps(operation, before, tmp_path / "plain"))
     # Two transactions, and a state of its own between them.
     between = [] if operation is not remove else [None]
@@ -205,7 +137,7 @@ def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be
     for k, root in copies(before, tmp_path):
         if k % stride and stride > 1:
             continue
-        end = run_in_child(operation, root, k, act)
+        end = run_in_child(operation, root, Counted(k, FAULTS[fault]))
 
         assert end is not End.BROKEN, f"call {k}"
         found = names(state(root))
@@ -221,16 +153,15 @@ def get(root: Path) -> None:
     open_registry(root / "work/.mlreg").get("data/rows", root / "out")
 
 
-@pytest.mark.parametrize("fault", ["kill", "EIO", "ENOSPC"])
+@pytest.mark.parametrize("fault", FAULTS)
 def test_files_that_are_written_out_are_old_or_new_and_never_half(fault: str, before: Path, tmp_path: Path) -> None:
-    act = kill if fault == "kill" else fail(getattr(errno, fault))
     new = (before / "large").read_bytes()
 
     for k, root in copies(before, tmp_path):
         (root / "out").mkdir()
         (root / "out" / "large").write_bytes(b"what was there")
         (root / "out" / "mine").write_bytes(b"mine")
-        end = run_in_child(get, root, k, act)
+        end = run_in_child(get, root, Counted(k, FAULTS[fault]))
 
         assert end is not End.BROKEN, f"call {k}"
         found = (root / "out" / "large").read_bytes()

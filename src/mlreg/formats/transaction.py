@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from blake3 import blake3
+
 from mlreg.errors import IntegrityError, UnsupportedError, UsageError
 from mlreg.formats import canonical
 from mlreg.formats.identity import refuse_unknown
@@ -29,6 +31,26 @@ _WORDS = {kind: word for word, kind in _KINDS.items()}
 def slot_key(number: int) -> str:
     """Return the key of slot `number`, counted from 1: `log/0000000000000001`."""
     return f"{PREFIX}{number:0{DIGITS}d}"
+
+
+def new_id(chance: bytes, sender: str = "") -> str:
+    """Return the id of a transaction.
+
+    Args:
+        chance: 16 random bytes.
+        sender: the repository that what it adds was sent from, if it was: half of the id then says so.
+    """
+    return (chance[:8] + _mark(chance[:8], sender) if sender else chance).hex()
+
+
+def is_from(transaction: str, sender: str) -> bool:
+    """Tell from its id whether a transaction was sent from a repository."""
+    data = bytes.fromhex(transaction)
+    return data[8:] == _mark(data[:8], sender)
+
+
+def _mark(chance: bytes, sender: str) -> bytes:
+    return blake3(chance + sender.encode()).digest(8)
 
 
 class PackEntry(NamedTuple):
@@ -61,7 +83,7 @@ class Transaction(NamedTuple):
     previous: TransactionHash
     """Hash of slot `number - 1`; for the first, the hash of `mlreg.json`."""
     id: str
-    """32 random hexadecimal digits: how a writer knows its own slot again."""
+    """32 hexadecimal digits, as `new_id` makes them: how a writer knows its own slot again."""
     time: str
     author: str
     message: str

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError, UnsupportedError
+from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
 from mlreg.formats.paths import check_tree_paths
@@ -31,14 +31,15 @@ from mlreg.operations.history import (
     read_commit,
     versions_of,
 )
+from mlreg.operations.looking_again import ATTEMPTS, DAMAGE, live_packs
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 
 Report = Callable[[int], None]
 
 THREADS = min(8, os.cpu_count() or 1)
-DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
-"""What reading stored bytes may raise; a disk that answers with an error is damaged, too."""
+LOG, NAMES = "log", "names"
+"""Where a problem was found, if not in a pack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,10 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
     run.log()
     run.packs()
     run.names()
+    for _ in range(ATTEMPTS):
+        if not run.is_overtaken():
+            break
+        run.look_again()
     fresh.close()
     run.result.problems = run.problems()
     run.result.bad = {wanted: set(packs) for wanted, packs in run.bad.items()}
@@ -111,20 +116,58 @@ class _Check:
         """In which packs an object's copy is damaged, and how."""
         self._whole: set[ObjectId] = set()
         """Large files that were read from beginning to end."""
-        self._found: dict[tuple[str, str, str], list[str]] = {}
-        """The versions hurt by each problem: code, message and why."""
+        self._found: dict[str, dict[tuple[str, str, str], list[str]]] = {}
+        """The versions hurt by each problem, code, message and why; by pack, and for log and names."""
+        self._looked_at: set[str] = set()
+        """Packs."""
         self.result = Checked()
 
-    def _note(self, error: MlregError, hurts: str = "") -> None:
+    def _note(self, where: str, error: MlregError, hurts: str = "") -> None:
         if isinstance(error, UnsupportedError):
             raise error
-        hurt = self._found.setdefault((error.code, error.message, error.why), [])
+        hurt = self._found.setdefault(where, {}).setdefault((error.code, error.message, error.why), [])
         if hurts and hurts not in hurt:
             hurt.append(hurts)
 
     def problems(self) -> list[Problem]:
-        """Return what was found, in the order in which it was."""
-        return [Problem(*problem, hurts=tuple(hurt)) for problem, hurt in self._found.items()]
+        """Return what was found, each once: in the log, then in packs and names."""
+        found: dict[tuple[str, str, str], dict[str, None]] = {}
+        for some in self._found.values():
+            for problem, hurt in some.items():
+                found.setdefault(problem, {}).update(dict.fromkeys(hurt))
+        return [Problem(*problem, hurts=tuple(hurt)) for problem, hurt in found.items()]
+
+    # Others, who go on meanwhile.
+
+    def is_overtaken(self) -> bool:
+        """Tell whether what was missed may be elsewhere: a pack that was looked at is not live any more."""
+        return bool(self.problems()) and self.result.is_log_whole and not self._looked_at <= self._live()
+
+    def _live(self) -> frozenset[str]:
+        try:
+            return live_packs(self._repository)
+        except IntegrityError as error:
+            self.result.is_log_whole = False
+            self._note(LOG, error)
+        return frozenset(self._looked_at)
+
+    def look_again(self) -> None:
+        """Forget packs that are not live any more, look at new ones, and follow all names anew."""
+        live = self._live()
+        gone = self._looked_at - live
+        for where in (*gone, NAMES):
+            self._found.pop(where, None)
+            self.result.unreadable.pop(where, None)
+        self.bad = {
+            wanted: left
+            for wanted, packs in self.bad.items()
+            if (left := {pack: error for pack, error in packs.items() if pack not in gone})
+        }
+        self._looked_at &= live
+        self._whole.clear()
+        self.result.versions = self.result.tags = 0
+        self.packs()
+        self.names()
 
     # The log.
 
@@ -138,13 +181,13 @@ class _Check:
                 self._snapshot(snapshot_key(number))
         except IntegrityError as error:
             self.result.is_log_whole = False
-            self._note(error)
+            self._note(LOG, error)
         else:
             self._later_slots(log.view.number)
         self.result.slots = log.view.number
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
-            self._note(IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
+            self._note(LOG, IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
 
     def _later_slots(self, last: int) -> None:
         """Note slots behind a hole, which no reader comes to, and which the next writers would run into."""
@@ -154,7 +197,7 @@ class _Check:
         if later and store.size(slot_key(last + 1)) is None:
             self.result.is_log_whole = False
             what = f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}"
-            self._note(IntegrityError("bad_log", what, why="the log was changed by hand, or copied in part"))
+            self._note(LOG, IntegrityError("bad_log", what, why="the log was changed by hand, or copied in part"))
 
     def _snapshot(self, key: str) -> None:
         self.result.snapshots += 1
@@ -163,21 +206,23 @@ class _Check:
                 raise IntegrityError("bad_snapshot", f"{key} is not what the log adds up to")
         except IntegrityError as error:
             self.result.bad_snapshots.append(key)
-            self._note(error)
+            self._note(LOG, error)
 
     # The packs.
 
     def packs(self) -> None:
         """Check the index of every live pack, and the share of their blocks that was asked for."""
         live = self._repository.log.view.live_packs()
+        new = [pack for pack in live if pack.id not in self._looked_at]
+        self._looked_at.update(pack.id for pack in new)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-check") as pool:
-            for pack in live:
+            for pack in new:
                 self.result.packs += 1
                 try:
                     index = self._repository.objects.fetch_index(pack)
                 except DAMAGE as error:
                     self.result.unreadable[pack.id] = error
-                    self._note(error)
+                    self._note(pack.id, error)
                     continue
                 self._repository.log.view.add_index(pack.id, index)
                 self._blocks(pool, pack, index)
@@ -196,7 +241,7 @@ class _Check:
             self.result.size += index.block(number).stored_size
             self._report(index.block(number).stored_size)
             for item, error in bad:
-                self._note(error)
+                self._note(pack.id, error)
                 self.bad.setdefault((item.sort, item.id), {})[pack.id] = error
 
     def _read_block(
@@ -235,7 +280,7 @@ class _Check:
                             "stray_tag", f"{name.entry}@{name.leaf} is a tag that points to no version"
                         )
             except IntegrityError as error:
-                self._note(error)
+                self._note(NAMES, error)
 
     def _version(self, shown: str, commit_id: CommitId) -> None:
         try:
@@ -252,7 +297,7 @@ class _Check:
             for sort, object_id in needs_of(self._repository, commit):
                 self._expect(shown, sort, object_id)
         except MlregError as error:
-            self._note(error, shown)
+            self._note(NAMES, error, shown)
             return
         for file in files:
             self._recipe(shown, file)
@@ -262,7 +307,8 @@ class _Check:
         places = self._repository.log.view.places(sort, object_id)
         bad = self.bad.get((sort, object_id), {})
         if all(place.pack in bad for place in places):
-            self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)
+            error = self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None)
+            self._note(NAMES, error, shown)
 
     def _recipe(self, shown: str, file: File) -> None:
         """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
@@ -277,7 +323,7 @@ class _Check:
         except DAMAGE as error:
             if error.code in ("content_mismatch", "bad_recipe"):
                 self.result.wrong_recipes.add(file.id)
-            self._note(error, shown)
+            self._note(NAMES, error, shown)
 
 
 def _numbers(keys: Iterable[str], prefix: str) -> Iterator[int]:

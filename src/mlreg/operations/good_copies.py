@@ -10,7 +10,6 @@ from blake3 import blake3
 
 from mlreg.codecs.codec import Buffer
 from mlreg.codecs.difference import DIFFERENCE
-from mlreg.errors import IntegrityError, NotFoundError, UnavailableError
 from mlreg.formats.pack import ID_OF, PackIndex, Sort
 from mlreg.formats.recipe import Part
 from mlreg.formats.transaction import PackEntry
@@ -18,12 +17,11 @@ from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations.check import Checked
 from mlreg.operations.cutting import pieces_of_file
 from mlreg.operations.history import Wanted
+from mlreg.operations.looking_again import DAMAGE
 from mlreg.operations.scanning import sources_below
 from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Place
-
-DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
 
 
 class Source(Protocol):

@@ -107,6 +107,11 @@ def read_commits(repository: Repository, ids: Iterable[CommitId]) -> dict[Commit
     return {commit: Commit.decode(body) for commit, body in bodies.items()}
 
 
+def is_version(repository: Repository, commit_id: CommitId) -> bool:
+    """Tell whether a commit is a version that is there, and so has everything it needs."""
+    return any(name.startswith("version/") for name in repository.log.view.names_of(commit_id))
+
+
 def files_of(repository: Repository, commit: Commit, path: str = "") -> Iterator[File]:
     """Yield the files of a version in the order of their paths; of a path only that file, or what is below it."""
     load = repository.objects.read_tree

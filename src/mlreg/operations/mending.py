@@ -15,8 +15,9 @@ from mlreg.errors import IntegrityError, UnavailableError
 from mlreg.formats.pack import Sort
 from mlreg.formats.transaction import PackEntry
 from mlreg.operations.check import Checked, Problem, Report, check
-from mlreg.operations.good_copies import DAMAGE, Copies, Source
+from mlreg.operations.good_copies import Copies, Source
 from mlreg.operations.history import Wanted
+from mlreg.operations.looking_again import DAMAGE
 from mlreg.operations.rewriting import copy_objects
 from mlreg.operations.seeking import Given, Hurt, Search
 from mlreg.operations.sweeping import is_own

@@ -7,8 +7,9 @@ reads at most; a piece that has moved too far from its base stays whole, and tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
+from functools import partial
 from typing import NamedTuple
 
 from mlreg.codecs.difference import DIFFERENCE
@@ -19,8 +20,10 @@ from mlreg.formats.recipe import Part
 from mlreg.formats.transaction import PackEntry
 from mlreg.formats.tree import File, differences
 from mlreg.ids import CommitId, ContentId
+from mlreg.operations.history import is_version, read_commits
 from mlreg.operations.ingest import Report
 from mlreg.operations.lineage import present_commits
+from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.rewriting import copy_block
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import Objects
@@ -71,20 +74,35 @@ def repack(repository: Repository, author: str, report: Report) -> Repacked:
     Raises:
         IntegrityError: `object_damaged`, what was made does not give back what it was made from.
     """
+    bases, packs = again_if_collected(repository, lambda: _found(repository))
+    done = NOTHING
+    for start in range(0, len(packs), AT_ONCE):
+        some = packs[start : start + AT_ONCE]
+        done = done.with_step(again_if_collected(repository, partial(_rewritten, repository, author, some, bases)))
+        for pack in some:
+            report(pack.size)
+    return done
+
+
+def _found(repository: Repository) -> tuple[dict[ContentId, ContentId], list[PackEntry]]:
+    """Return the base of each piece that should be a difference, and the packs that those pieces lie in."""
     repository.log.refresh()
     for kind in PackKind:
         repository.objects.take_up_indexes(kind)
     bases = _Choice(repository).bases()
-    packs = _packs_of(repository, bases)
-    done = NOTHING
-    for start in range(0, len(packs), AT_ONCE):
-        with repository.writer() as writer:
-            rewriting = _Rewriting(repository.objects, writer, bases)
-            for pack in packs[start : start + AT_ONCE]:
+    return bases, _packs_of(repository, bases)
+
+
+def _rewritten(
+    repository: Repository, author: str, packs: Sequence[PackEntry], bases: dict[ContentId, ContentId]
+) -> Repacked:
+    """Write packs anew, but those that have left."""
+    with repository.writer() as writer:
+        rewriting = _Rewriting(repository.objects, writer, bases)
+        for pack in packs:
+            if repository.log.view.pack_state(pack.id) == LIVE:
                 rewriting.rewrite(pack)
-                report(pack.size)
-            done = done.with_step(_replaced(repository, author, writer, rewriting))
-    return done
+        return _replaced(repository, author, writer, rewriting)
 
 
 def _packs_of(repository: Repository, pieces: Iterable[ContentId]) -> list[PackEntry]:
@@ -134,12 +152,14 @@ class _Choice:
         """Yield files of versions with those at the same path of what they were made from."""
         refs = [ref for ref in self._repository.log.view.refs("version/") if ref.target]
         ids = [ref.target for ref in sorted(refs, key=lambda ref: ref.number) if ref.target]
-        commits = present_commits(self._repository, ids)
+        commits = read_commits(self._repository, ids)
         load = self._objects.read_tree
         for commit_id in ids:
             commit = commits[commit_id]
             origins: list[CommitId] = [*commit.parents, *(one.commit for one in commit.inputs)]
-            for origin in present_commits(self._repository, origins).values():
+            # Of others the files may be gone, or go at any time.
+            there = [origin for origin in origins if is_version(self._repository, origin)]
+            for origin in present_commits(self._repository, there).values():
                 for changed in differences(origin.tree, commit.tree, load, load):
                     if changed.before and changed.after and min(changed.before.size, changed.after.size) >= SMALLEST:
                         yield changed.before, changed.after

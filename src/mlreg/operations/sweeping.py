@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from mlreg.codecs.difference import DIFFERENCE
-from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
+from mlreg.errors import MlregError, NotFoundError, UnavailableError
 from mlreg.formats.names import known_ref_name
 from mlreg.formats.pack import PackIndex, PackKind, Sort
 from mlreg.formats.snapshot import RefState
@@ -21,6 +21,7 @@ from mlreg.formats.transaction import PackEntry
 from mlreg.ids import ObjectId, TreeId
 from mlreg.operations.history import Wanted, read_commits
 from mlreg.operations.lineage import present_commits
+from mlreg.operations.looking_again import DAMAGE, again_if_collected
 from mlreg.operations.marking import Marks
 from mlreg.operations.rewriting import copy_objects
 from mlreg.repository.log import Draft, Settled
@@ -35,7 +36,6 @@ AT_ONCE = 256
 """Packs that one transaction drops, at most."""
 ATTEMPTS = 20
 """How often a sweep looks again because others were faster."""
-DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
 
 
 class PackUse(NamedTuple):
@@ -121,6 +121,10 @@ def survey(repository: Repository, report: Callable[[int], None]) -> Survey:
     Raises:
         IntegrityError: something needed cannot be read, so that what lies behind it cannot be told: nothing may go.
     """
+    return again_if_collected(repository, lambda: _survey(repository, report))
+
+
+def _survey(repository: Repository, report: Callable[[int], None]) -> Survey:
     view = repository.log.refresh()
     number, generation, packs = view.number, view.generation, view.live_packs()
     objects = repository.objects

@@ -23,7 +23,8 @@ from mlreg.errors import ConflictError, IntegrityError, NotFoundError, RefusedEr
 from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
-from mlreg.operations.history import Wanted, needs_of, past, read_commit, tree_nodes
+from mlreg.operations.history import Wanted, is_version, needs_of, past, read_commit, tree_nodes
+from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.merging import keep_few
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
@@ -89,7 +90,7 @@ def transfer(
     """Copy what names need, then set the names; in one transaction of the target, unless there are too many.
 
     Args:
-        source: refreshed.
+        source: refreshed, and read again where a collector took something away meanwhile.
         target: gets the packs and the transaction.
         plan: says from the newest state of the target which names are to be set, and what is to be stated;
             raises ConflictError if that cannot be. Called again when someone else was faster.
@@ -104,7 +105,8 @@ def transfer(
     done, limit = Transferred((), 0, 0, 0), MOVES
     while True:
         try:
-            step = _transfer(source, target, partial(_first, plan, limit), author, message, report)
+            copy = partial(_transfer, source, target, partial(_first, plan, limit), author, message, report)
+            step = again_if_collected(source, copy)
         except ConflictError as error:
             # Objects were collected from the target meanwhile: look again at what it lacks.
             if error.code not in ("pack_reaped", "objects_collected"):
@@ -158,7 +160,7 @@ def _transfer(
         return Draft(author, message, refs, packs, notes=tuple(done.notes))
 
     try:
-        target.log.append(build)
+        target.log.append(build, source.identity.repository)
     except Settled:
         return Transferred((), 0, 0, copying.size)
     keep_few(target, author, copying.packs)
@@ -180,7 +182,7 @@ def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId])
     The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
     """
     wanted: dict[Wanted, None] = {}
-    tips = [commit_id for commit_id in dict.fromkeys(tips) if not _is_version(target, commit_id)]
+    tips = [commit_id for commit_id in dict.fromkeys(tips) if not is_version(target, commit_id)]
     for commit_id in tips:
         commit = read_commit(source, commit_id)
         wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
@@ -189,17 +191,15 @@ def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId])
 
 
 def _known_nodes(source: Repository, target: Repository, parents: Sequence[CommitId]) -> frozenset[ObjectId]:
-    """Return the tree nodes of the versions before that are versions at the target too: it has all below them."""
+    """Return the tree nodes of the versions before that are versions at the target too: it has all below them.
+
+    Of one that was removed here the nodes may be gone.
+    """
     known: set[ObjectId] = set()
     for parent in parents:
-        if _is_version(target, parent):
+        if is_version(target, parent) and is_version(source, parent):
             known |= tree_nodes(source, read_commit(source, parent).tree)
     return frozenset(known)
-
-
-def _is_version(repository: Repository, commit_id: CommitId) -> bool:
-    """Tell whether a commit is a version there, and so has everything it needs."""
-    return any(name.startswith("version/") for name in repository.log.view.names_of(commit_id))
 
 
 class _Copying:

@@ -31,9 +31,12 @@ def _path(here: str, remote: str) -> Path:
 
 
 def read(here: str, remote: str) -> Pin | None:
-    """Return what was last seen of a remote, or None if it was never met."""
+    """Return what was last seen of a remote, or None if it was never met, or the power went while that was noted."""
     try:
-        fields = canonical.decode(_path(here, remote).read_bytes(), MAX_BYTES)
+        data = _path(here, remote).read_bytes()
+        if not data:
+            return None
+        fields = canonical.decode(data, MAX_BYTES)
         return Pin(str(fields["repository"]), int(fields["number"]), TransactionHash.parse(fields["head"]))
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -52,6 +55,8 @@ def check(here: str, remote: str, there: Repository) -> None:
     pin = read(here, remote)
     if pin is None:
         return
+    # Behind the pin: another process may have brought both further.
+    there.log.refresh()
     if there.identity.repository != pin.repository:
         raise _refusal("remote_replaced", f"{remote} is another repository than before: {there.url}", remote)
     number = there.log.view.number

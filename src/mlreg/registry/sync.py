@@ -38,6 +38,7 @@ from mlreg.operations.transfer import Move, Sending, Transferred, transfer
 from mlreg.operations.usage_files import copy_usage, publish
 from mlreg.registry import pins, results
 from mlreg.registry.describe import Shown
+from mlreg.registry.own_moves import was_sent
 from mlreg.registry.registry import Registry, Report, silent
 from mlreg.registry.resolve import entries_of, resolve, resolve_entry
 from mlreg.repository.log import Draft, Settled
@@ -88,8 +89,8 @@ class Sync:
     def _meet(self) -> Repository:
         """Open the remote, and make sure that it is the one of the last meeting, and has not lost anything."""
         there = Repository(open_store(self.url), self._registry.cache)
-        there.log.refresh()
         self._here.log.refresh()
+        there.log.refresh()
         pins.check(self._here.url, self.name, there)
         return there
 
@@ -112,7 +113,7 @@ class Sync:
         there = self._meet()
         plan = self._push_plan(there, refs, force_tags=force_tags)
         done = transfer(self._here, there, plan, self._registry.author, f"push from {self._registry.author}", report)
-        self._note_agreement(there)
+        self._note_agreement(there, done.moves)
         self._part(there)
         self._send_usage(there)
         return self._synced(there, done)
@@ -159,15 +160,26 @@ class Sync:
         prefix = f"remote/{self.name}/"
         return {ref.name.removeprefix(prefix): ref.target for ref in view.refs(f"{prefix}tag/")}
 
-    def _note_agreement(self, there: Repository) -> None:
-        """Remember, in the log here, the tags that are the same on both sides now."""
+    def _note_agreement(self, there: Repository, sent: Iterable[Move]) -> None:
+        """Remember, in the log here, the tags that are the same on both sides now, and those that were sent.
+
+        Someone may have moved a tag here while it was sent; what was sent is still what both agreed on.
+        """
+        tags = {move.name: move.new for move in sent if move.name.startswith("tag/")}
 
         def build(view: View) -> Draft:
-            agreed = self._agreed(view)
-            changes = [
-                RefChange(remote_ref(self.name, ref.name), agreed.get(ref.name), ref.target)
+            agreed, there_now = self._agreed(view), there.log.refresh()
+            present = {
+                ref.name: ref.target
                 for ref in view.refs("tag/")
-                if ref.target and agreed.get(ref.name) != ref.target and _same_version(self._here, there, ref)
+                if ref.target and _same_version(self._here, there, ref)
+            }
+            known = {name: tag for name, tag in tags.items() if self._here.objects.has(Sort.COMMIT, tag)}
+            still = {name: tag for name, tag in known.items() if _target(there_now, name) == tag}
+            changes = [
+                RefChange(remote_ref(self.name, name), agreed.get(name), tag)
+                for name, tag in (still | present).items()
+                if agreed.get(name) != tag
             ]
             if not changes:
                 raise Settled
@@ -407,10 +419,15 @@ class _Union:
             if target is None or target == present:
                 continue
             base = agreed.get(ref.name)
-            if found is None or force or self._is_version(present, base):
+            if found is None or force or self._is_version(present, base) or (self._is_push and self._was_sent(ref)):
                 yield Move(ref.name, target, present)
-            elif not self._is_version(target, base):
+            elif not self._is_version(target, base) and (self._is_push or not self._was_sent(ref)):
                 raise self._tag_conflict(ref, target, present)
+
+    def _was_sent(self, ref: RefState) -> bool:
+        """Tell whether the remote has a tag from here, where it has moved on since."""
+        here, there = (self._sender, self._receiver) if self._is_push else (self._receiver, self._sender)
+        return was_sent(here, there, self._remote, ref.name, self._is_version)
 
     def agreed(self, moved: set[str]) -> Iterator[Move]:
         """Yield the names under which the receiver keeps the tags that are the same on both sides now."""

@@ -28,7 +28,7 @@ from mlreg.formats.annotation import FEATURE, parse_annotation
 from mlreg.formats.identity import Identity, refuse_unknown
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.snapshot import Snapshot, snapshot_key
-from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
+from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, new_id, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
@@ -216,13 +216,14 @@ class Log:
             if slot.number in stops:
                 yield slot.number
 
-    def append(self, build: Callable[[View], Draft]) -> Transaction:
+    def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Add one transaction: all of it is durable when this returns.
 
         Args:
             build: makes the draft from the newest state, and raises if the change no longer holds.
                 Called again whenever someone else was faster, so it must not rely on what it saw
                 before. Every pack it adds must be durable, and not reaped.
+            sender: the repository that it is sent from, if it is.
 
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
@@ -235,7 +236,7 @@ class Log:
         damaged = 0
         for attempt in range(1, 1_000_000):
             try:
-                slot, data = self._next(build)
+                slot, data = self._next(build, sender)
                 if not self.view.fits(slot):
                     continue
             except UnavailableError as error:
@@ -244,6 +245,7 @@ class Log:
                 if error.code != "view_damaged" or damaged > VIEWS_LOST:
                     raise
                 continue
+            self._refuse_hole(slot.number)
             if self._claim(slot.number, data):
                 # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
                 with suppress(MlregError):
@@ -253,19 +255,34 @@ class Log:
             _back_off(attempt)
         raise UnavailableError("busy_log", "another writer was faster a million times", fix="try again")
 
-    def _next(self, build: Callable[[View], Draft]) -> tuple[Transaction, bytes]:
+    def _next(self, build: Callable[[View], Draft], sender: str) -> tuple[Transaction, bytes]:
         """Return the slot that a draft would become now, and its bytes."""
         self.refresh()
         number, head = self.view.position
         draft = build(self.view)
         self._refuse_reaped(draft)
-        slot = made_from(draft, (number, head), self._identity)
+        slot = made_from(draft, (number, head), self._identity, sender)
         return slot, readable(slot)
 
     def _refuse_reaped(self, draft: Draft) -> None:
         for pack in draft.add:
             if self.view.pack_state(pack.id) == REAPED:
                 raise ConflictError("pack_reaped", f"pack {pack.id} was collected before it was used", fix="try again")
+
+    def _refuse_hole(self, number: int) -> None:
+        """Refuse to write where a slot was lost: those behind it would follow another one, and be lost too.
+
+        Raises:
+            IntegrityError: `bad_log`.
+        """
+        if self._store.size(slot_key(number + 1)) is None or self._store.size(slot_key(number)) is not None:
+            return
+        raise IntegrityError(
+            "bad_log",
+            f"slot {number} of the log in {self._store.url} is gone, and there are later ones",
+            why="the log was changed by hand, or copied in part",
+            fix=(f"copy {slot_key(number)} from a backup of the repository", "mlreg verify"),
+        )
 
     def _claim(self, number: int, data: bytes) -> bool:
         """Create a slot; True if it is ours, False if someone else has that number."""
@@ -300,13 +317,15 @@ class Log:
         self._store.create(snapshot_key(found.number), found.encode())
 
 
-def made_from(draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity) -> Transaction:
+def made_from(
+    draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity, sender: str = ""
+) -> Transaction:
     """Return the transaction that a draft becomes behind the slot at a position."""
     number, head = position
     return Transaction(
         number=number + 1,
         previous=head or identity.origin,
-        id=os.urandom(16).hex(),
+        id=new_id(os.urandom(16), sender),
         time=now(),
         requires=(FEATURE,) if draft.notes else (),
         **draft._asdict(),

@@ -49,7 +49,7 @@ class PastLog(Log):
         """Return the view as it was."""
         return self.view
 
-    def append(self, build: Callable[[View], Draft]) -> Transaction:
+    def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Refuse.
 
         Raises:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 class RehearsedLog(Log):
     """The log, which takes nothing."""
 
-    def append(self, build: Callable[[View], Draft]) -> Transaction:
+    def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Return the transaction that would be added now, and raise what stands against it."""
         view = self.refresh()
-        slot = made_from(build(view), view.position, self._identity)
+        slot = made_from(build(view), view.position, self._identity, sender)
         readable(slot)
         return slot
 

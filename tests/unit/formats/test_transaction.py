@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from mlreg.errors import IntegrityError, UnsupportedError
 from mlreg.formats import canonical
 from mlreg.formats.pack import PackKind
-from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, slot_key
+from mlreg.formats.transaction import (
+    ID_DIGITS,
+    MAX_BYTES,
+    PackEntry,
+    RefChange,
+    Transaction,
+    is_from,
+    new_id,
+    slot_key,
+)
 from mlreg.ids import CommitId, TransactionHash
 from tests.unit.formats.damage import check_refused_or_exact, cuts
 from tests.unit.formats.test_canonical import texts, values
@@ -202,3 +211,12 @@ def test_a_slot_over_its_limit_is_refused() -> None:
     with pytest.raises(IntegrityError) as caught:
         Transaction.decode(SLOT._replace(signatures=(b"x" * MAX_BYTES,)).encode())
     assert caught.value.code == "bad_transaction"
+
+
+def test_the_id_of_what_was_sent_says_from_where_and_is_never_the_same() -> None:
+    ids = [new_id(bytes([number]) * 16, "here") for number in range(50)]
+
+    assert len(set(ids)) == 50
+    assert all(is_from(one, "here") and not is_from(one, "there") for one in ids)
+    assert not any(is_from(new_id(bytes([number]) * 16), "") for number in range(50))
+    assert all(len(one) == ID_DIGITS for one in ids)
