@@ -23,6 +23,8 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "status": (["status"], "status"),
     "verify": (["verify"], "verify"),
     "verify sampled": (["verify", "--sample", "50%"], "verify"),
+    "verify in time": (["verify", "--for", "10m", "--older", "30d"], "verify"),
+    "verify as stored": (["verify", "origin", "--stored"], "verify"),
     "repair": (["repair"], "repair"),
     "repair tried": (["repair", "-n", "--files", "weights"], "repair"),
     "repair elsewhere": (["repair", "origin", "--from", "origin"], "repair"),

@@ -7,22 +7,23 @@ every name is followed to the last piece of its last file.
 
 from __future__ import annotations
 
-import os
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError, UnsupportedError
+from mlreg.errors import IntegrityError, MlregError, UnsupportedError
+from mlreg.formats.annotation import FEATURE, SORT, fault_in
 from mlreg.formats.names import parse_ref_name
-from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
+from mlreg.formats.pack import TRAILER_SIZE, PackKind, Sort
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.formats.snapshot import snapshot_key
-from mlreg.formats.transaction import DIGITS, PackEntry, slot_key
+from mlreg.formats.transaction import DIGITS, PackEntry, Transaction, slot_key
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.formats.tree import File
 from mlreg.ids import CommitId, ContentId, ObjectId
+from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.history import (
     Wanted,
     files_of,
@@ -31,14 +32,12 @@ from mlreg.operations.history import (
     read_commit,
     versions_of,
 )
-from mlreg.repository.objects import pack_key
+from mlreg.operations.reading_all import DAMAGE, Reader
+from mlreg.operations.reading_turns import Covered, How, Turns
 from mlreg.repository.repository import Repository
+from mlreg.repository.view import DROPPED, REAPED
 
 Report = Callable[[int], None]
-
-THREADS = min(8, os.cpu_count() or 1)
-DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
-"""What reading stored bytes may raise; a disk that answers with an error is damaged, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,12 @@ class Checked:
     versions: int = 0
     tags: int = 0
     orphans: int = 0
-    """Packs that no transaction names: left by an attempt that was cut; harmless."""
+    """Packs that no transaction names, or that were given up: left by who was stopped; harmless."""
+    dropped: int = 0
+    """Packs that are not read any more, and wait for the end of their grace."""
+    total: int = 0
+    """Stored bytes of all live packs."""
+    covered: Covered = field(default_factory=Covered)
     problems: list[Problem] = field(default_factory=list)
     is_log_whole: bool = True
     bad: dict[Wanted, set[str]] = field(default_factory=dict)
@@ -79,7 +83,9 @@ class Checked:
     """Keys."""
 
 
-def check(repository: Repository, share: float, report: Report) -> Checked:
+def check(
+    repository: Repository, share: float, report: Report, how: How | None = None, notes: FoundWhole | None = None
+) -> Checked:
     """Check a repository.
 
     Args:
@@ -87,14 +93,17 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
         share: of the blocks whose bytes are read, 0.0 to 1.0, chosen at random; log, indexes and names
             are always checked completely.
         report: told how many more stored bytes were read.
+        how: it is read, if all blocks may be.
+        notes: on what was found whole before: they decide what is read first, and nothing else.
 
     Raises:
         UnsupportedError: a newer mlreg is needed to check this repository.
     """
     fresh = Repository(repository.store, cache=None)
-    run = _Check(fresh, share, report)
+    run = _Check(fresh, share, report, how or How(now=time.time()))
     run.log()
     run.packs()
+    run.read(notes or FoundWhole(None))
     run.names()
     fresh.close()
     run.result.problems = run.problems()
@@ -103,14 +112,17 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
 
 
 class _Check:
-    def __init__(self, repository: Repository, share: float, report: Report) -> None:
+    def __init__(self, repository: Repository, share: float, report: Report, how: How) -> None:
         self._repository = repository
         self._share = share
         self._report = report
+        self._how = how
         self.bad: dict[Wanted, dict[str, MlregError]] = {}
         """In which packs an object's copy is damaged, and how."""
-        self._whole: set[ObjectId] = set()
-        """Large files that were read from beginning to end."""
+        self._sound: list[PackEntry] = []
+        """Packs whose index is right."""
+        self._large: list[ContentId] = []
+        """Files that are stored in pieces."""
         self._found: dict[tuple[str, str, str], list[str]] = {}
         """The versions hurt by each problem: code, message and why."""
         self.result = Checked()
@@ -133,9 +145,11 @@ class _Check:
         log, store = self._repository.log, self._repository.store
         pending = set(store.list(SNAPSHOTS))
         try:
-            for number in log.replay(set(_numbers(pending, SNAPSHOTS))):
-                pending.discard(snapshot_key(number))
-                self._snapshot(snapshot_key(number))
+            for slot in log.replay():
+                if (key := snapshot_key(slot.number)) in pending:
+                    pending.discard(key)
+                    self._snapshot(key)
+                self._statements(slot)
         except IntegrityError as error:
             self.result.is_log_whole = False
             self._note(error)
@@ -145,6 +159,15 @@ class _Check:
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
             self._note(IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
+
+    def _statements(self, slot: Transaction) -> None:
+        """Note what a slot states and no reader takes notice of, since a writer broke a rule."""
+        faults = [fault for note in slot.notes if (fault := fault_in(note))]
+        if any(note.get("sort") == SORT for note in slot.notes) and FEATURE not in slot.requires:
+            faults.append(f"it does not require {FEATURE!r}")
+        for fault in faults:
+            what = f"{slot_key(slot.number)} states something that is passed over"
+            self._note(IntegrityError("bad_annotation", what, why=fault))
 
     def _later_slots(self, last: int) -> None:
         """Note slots behind a hole, which no reader comes to, and which the next writers would run into."""
@@ -168,52 +191,50 @@ class _Check:
     # The packs.
 
     def packs(self) -> None:
-        """Check the index of every live pack, and the share of their blocks that was asked for."""
-        live = self._repository.log.view.live_packs()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-check") as pool:
-            for pack in live:
-                self.result.packs += 1
-                try:
-                    index = self._repository.objects.fetch_index(pack)
-                except DAMAGE as error:
-                    self.result.unreadable[pack.id] = error
-                    self._note(error)
-                    continue
-                self._repository.log.view.add_index(pack.id, index)
-                self._blocks(pool, pack, index)
-        known = {pack_key(pack.id) for pack in live}
-        self.result.orphans = sum(1 for key in self._repository.store.list("packs/") if key not in known)
-
-    def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex) -> None:
-        chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]  # noqa: S311 - no secret
-        items = index.items_by_block()
-
-        def read(number: int) -> list[tuple[Item, MlregError]]:
-            return list(self._read_block(pack, index, number, items.get(number, [])))
-
-        for number, bad in zip(chosen, pool.map(read, chosen), strict=True):
-            self.result.objects += len(items.get(number, []))
-            self.result.size += index.block(number).stored_size
-            self._report(index.block(number).stored_size)
-            for item, error in bad:
+        """Check the index of every live pack, and which files lie beside them."""
+        view, objects = self._repository.log.view, self._repository.objects
+        for pack in view.live_packs():
+            self.result.packs += 1
+            self.result.total += pack.size - pack.index_size - TRAILER_SIZE
+            try:
+                index = objects.fetch_index(pack)
+            except DAMAGE as error:
+                self.result.unreadable[pack.id] = error
                 self._note(error)
-                self.bad.setdefault((item.sort, item.id), {})[pack.id] = error
+                continue
+            view.add_index(pack.id, index)
+            self._sound.append(pack)
+            if index.kind is PackKind.META:
+                self._large += [ContentId(item.id) for item in index.items() if item.sort is Sort.RECIPE]
+        for key in self._repository.store.list("packs/"):
+            state = view.pack_state(key.rpartition("/")[2].removesuffix(".pack"))
+            self.result.orphans += state in (None, REAPED)
+            self.result.dropped += state == DROPPED
 
-    def _read_block(
-        self, pack: PackEntry, index: PackIndex, number: int, items: list[Item]
-    ) -> Iterator[tuple[Item, MlregError]]:
-        """Yield the objects of a block whose bytes are not theirs."""
-        block = index.block(number)
-        try:
-            stored = self._repository.objects.stored_block(pack.id, block)
-            plain = memoryview(self._repository.objects.decoded(block, stored))
-        except DAMAGE as error:
-            yield from ((item, error) for item in items)
-            return
-        for item in items:
-            data = plain[item.start : item.start + item.size]
-            if item.sort in ID_OF and ID_OF[item.sort].of(data) != item.id:
-                yield item, IntegrityError("object_damaged", f"{pack_key(pack.id)} holds other bytes than {item.id}")
+    def read(self, notes: FoundWhole) -> None:
+        """Read of packs and large files what was asked for."""
+        turns = Turns(self._repository, notes, self._how)
+        with Reader(self._repository, decodes=self._how.decodes, report=self._report) as reader:
+            if self._share < 1:
+                for pack in self._sound:
+                    reader.read_pack(pack.id, lambda: random.random() < self._share)  # noqa: S311 - no secret
+            else:
+                turns.take(reader, self._sound, self._large)
+        turns.summarize(self._repository.log.view.live_packs())
+        self.bad, self.result.covered = reader.bad, turns.covered
+        self.result.objects, self.result.size = reader.objects, reader.size
+        for error in reader.errors:
+            self._note(error)
+        if not self._how.decodes:
+            self._bases()
+
+    def _bases(self) -> None:
+        """Note pieces that others differ from and that are nowhere: who decodes comes upon them."""
+        objects = self._repository.objects
+        for pack in self._sound:
+            for base in objects.index(pack.id).bases:
+                if not objects.has(Sort.PIECE, base):
+                    self._note(objects.lost(Sort.PIECE, base))
 
     # The names.
 
@@ -255,7 +276,7 @@ class _Check:
             self._note(error, shown)
             return
         for file in files:
-            self._recipe(shown, file)
+            self._file(shown, file)
 
     def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
         """Note an object of which there is no good copy."""
@@ -264,19 +285,14 @@ class _Check:
         if all(place.pack in bad for place in places):
             self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)
 
-    def _recipe(self, shown: str, file: File) -> None:
-        """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
-        has = self._repository.objects.has
-        is_in_pieces = file.size and not has(Sort.PIECE, file.id) and has(Sort.RECIPE, file.id)
-        if self._share < 1 or file.id in self._whole or not is_in_pieces:
-            return
-        self._whole.add(file.id)
-        try:
-            for _ in self._repository.objects.read_whole(file.id, file.size):
-                pass
-        except DAMAGE as error:
-            if error.code in ("content_mismatch", "bad_recipe"):
-                self.result.wrong_recipes.add(file.id)
+    def _file(self, shown: str, file: File) -> None:
+        """Note a large file that its pieces do not add up to: a recipe is not covered by the id of the file."""
+        covered = self.result.covered
+        error = covered.wrong.get(file.id)
+        if error is None and covered.sizes.get(file.id, file.size) != file.size:
+            error = IntegrityError("bad_recipe", f"the recipe of {file.id} makes other bytes than {file.size}")
+        if error and not self._repository.objects.has(Sort.PIECE, file.id):
+            self.result.wrong_recipes.add(file.id)
             self._note(error, shown)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -104,7 +105,9 @@ def test_a_clean_repository_has_no_problem_and_all_of_it_was_looked_at(scene: Sc
     found = check(scene.repository, 1.0, told.append)
 
     # Three pieces, two trees, two commits.
-    assert found == Checked(slots=2, snapshots=1, packs=4, objects=7, size=found.size, versions=2, tags=1)
+    counts = Checked(slots=2, snapshots=1, packs=4, objects=7, size=found.size, total=found.size, versions=2, tags=1)
+    assert found == replace(counts, covered=found.covered)
+    assert (found.covered.is_complete, found.covered.never) == (True, 0)
     assert sum(told) == found.size > 0
 
 

@@ -1,0 +1,247 @@
+"""Reading what is stored, each byte once, on all cores: is it as it was written, and is every id right?"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from blake3 import blake3
+
+from mlreg.codecs.codec import Buffer
+from mlreg.codecs.raw import Raw
+from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
+from mlreg.formats.pack import ID_OF, SUM_SIZE, Block, Item, PackIndex, Sort
+from mlreg.formats.recipe import Part, Recipe
+from mlreg.ids import ContentId
+from mlreg.operations.history import Wanted
+from mlreg.repository.objects import REPAIR, damaged_block, pack_key
+from mlreg.repository.pool import Pool
+from mlreg.repository.repository import Repository
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+THREADS = min(8, os.cpu_count() or 1)
+AHEAD = 2 * THREADS
+"""Tasks that are begun before their results are asked for."""
+AT_ONCE = 2 * 1024 * 1024
+"""Stored bytes that are read in one go, about, if there are so many blocks in a row."""
+DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
+"""What reading stored bytes may raise; a disk that answers with an error is damaged, too."""
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+Wrong = list[tuple[Item, MlregError]]
+"""Objects whose bytes are not theirs, each with the reason."""
+
+
+class _Run(NamedTuple):
+    """Blocks in a row that were read."""
+
+    pack: str
+    numbers: range
+    size: int
+    wrong: Wrong
+    plain: Buffer | None
+    """Of the last one."""
+
+
+class _Piece(NamedTuple):
+    """A piece of a file, and the block that was read for it."""
+
+    data: Buffer
+    run: _Run | None
+
+
+class Reader:
+    """Reads packs and large files of one repository; a block that was read for a file is not read for its pack.
+
+    Use it as a context.
+    """
+
+    def __init__(self, repository: Repository, *, decodes: bool, report: Callable[[int], None]) -> None:
+        """Read nothing yet.
+
+        Args:
+            repository: whose view has the indexes of the packs.
+            decodes: whether blocks are decoded, and the ids of what is in them computed again.
+            report: told how many more stored bytes were read.
+        """
+        self._repository = repository
+        self._decodes = decodes
+        self._report = report
+        self._pool = Pool(THREADS, "mlreg-check")
+        self._done: dict[str, bytearray] = {}
+        """Of each pack that was begun, which blocks were read."""
+        self._left: dict[str, int] = {}
+        """Of each pack that was begun, how many blocks were not read."""
+        self._finished: list[str] = []
+        self._items: dict[str, dict[int, list[Item]]] = {}
+        """Of the packs that are being read, the objects by their block."""
+        self.bad: dict[Wanted, dict[str, MlregError]] = {}
+        """In which packs an object's copy is damaged, and how."""
+        self.errors: list[MlregError] = []
+        self.damaged: set[str] = set()
+        """Packs that are not whole."""
+        self.objects = 0
+        """Whose ids were computed again."""
+        self.size = 0
+
+    def __enter__(self) -> Reader:
+        """Return the reader."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def read_pack(self, pack: str, is_chosen: Callable[[], bool] = lambda: True) -> None:
+        """Read the blocks of a pack that were not read yet, of those that are chosen."""
+        done = self._begun(pack)
+        numbers = [number for number in range(len(done)) if not done[number] and is_chosen()]
+        for run in self._ahead(lambda some: self._read_run(pack, some), _runs(self._index(pack), numbers)):
+            self._take(run)
+        self._items.pop(pack, None)
+
+    def taken_finished(self) -> list[str]:
+        """Return the packs of which all was read since this was asked."""
+        finished, self._finished = self._finished, []
+        return finished
+
+    def read_file(self, content: ContentId, recipe: Recipe) -> IntegrityError | None:
+        """Read the pieces of a large file, and compare what they add up to with its id.
+
+        Returns:
+            What is wrong with its recipe. Nothing if a piece is lost: who needs it will hear.
+        """
+        hasher = blake3()
+        try:
+            for piece in self._ahead(self._read_part, self._repository.objects.parts_of(content, recipe.size)):
+                if piece.run:
+                    self._take(piece.run)
+                hasher.update(piece.data)
+        except DAMAGE as error:
+            return error if isinstance(error, IntegrityError) and error.code == "bad_recipe" else None
+        if hasher.digest() == content:
+            return None
+        return IntegrityError("content_mismatch", f"the pieces of a file do not add up to {content}", fix=REPAIR)
+
+    def _ahead(self, work: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> Iterator[_Result]:
+        """Yield what comes of tasks, in their order; the next ones are worked on meanwhile, and no more."""
+        waiting: deque[Future[_Result]] = deque()
+        for task in tasks:
+            waiting.append(self._pool.submit(work, task))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def _index(self, pack: str) -> PackIndex:
+        return self._repository.objects.index(pack)
+
+    def _begun(self, pack: str) -> bytearray:
+        if pack not in self._done:
+            self._left[pack] = self._index(pack).block_count()
+            self._done[pack] = bytearray(self._left[pack])
+        return self._done[pack]
+
+    def _items_of(self, pack: str, number: int) -> list[Item]:
+        if pack not in self._items:
+            self._items[pack] = self._index(pack).items_by_block()
+        return self._items[pack].get(number, [])
+
+    def _take(self, run: _Run) -> None:
+        """Count what was read, once."""
+        done = self._begun(run.pack)
+        new = [number for number in run.numbers if not done[number]]
+        for number in new:
+            done[number] = 1
+            self.objects += len(self._items_of(run.pack, number)) if self._decodes else 0
+        if new:
+            self.size += run.size
+            self._report(run.size)
+            self._left[run.pack] -= len(new)
+            self._finished += [] if self._left[run.pack] else [run.pack]
+        for item, error in run.wrong:
+            self.errors.append(error)
+            self.damaged.add(run.pack)
+            self.bad.setdefault((item.sort, item.id), {})[run.pack] = error
+
+    # In threads.
+
+    def _read_run(self, pack: str, numbers: range) -> _Run:
+        index = self._index(pack)
+        blocks = [index.block(number) for number in numbers]
+        first, size = blocks[0], sum(block.stored_size for block in blocks)
+        try:
+            data = memoryview(self._repository.store.read(pack_key(pack), first.offset, size))
+        except DAMAGE as error:
+            if len(numbers) == 1:
+                return _Run(pack, numbers, size, [(item, error) for item in self._items_of(pack, numbers[0])], None)
+            # Perhaps only one of them cannot be read.
+            parts = [self._read_run(pack, range(number, number + 1)) for number in numbers]
+            return _Run(pack, numbers, size, [one for part in parts for one in part.wrong], None)
+        wrong: Wrong = []
+        plain: Buffer | None = None
+        for number, block in zip(numbers, blocks, strict=True):
+            stored = data[block.offset - first.offset :][: block.stored_size]
+            some, plain = self._compared(pack, number, block, stored)
+            wrong += some
+        return _Run(pack, numbers, size, wrong, plain)
+
+    def _compared(self, pack: str, number: int, block: Block, stored: memoryview) -> tuple[Wrong, Buffer | None]:
+        """Return what of a block is not as it was written, and its plain bytes if they are."""
+        digest = blake3(stored).digest()
+        error: MlregError | None = None
+        plain: Buffer | None = None
+        if len(stored) != block.stored_size or digest[:SUM_SIZE] != block.sum:
+            error = damaged_block(pack, block)
+        elif self._decodes:
+            try:
+                plain = memoryview(self._repository.objects.decoded(block, stored))
+            except DAMAGE as problem:
+                error = problem
+        if error:
+            return [(item, error) for item in self._items_of(pack, number)], None
+        if plain is None:
+            return [], None
+        # Of bytes that are stored as they are, one hash says all.
+        known = digest if block.codec == Raw.number else b""
+        wrong = [item for item in self._items_of(pack, number) if not _is_right(item, plain, known)]
+        return [(item, _other_bytes(pack, item)) for item in wrong], None if wrong else plain
+
+    def _read_part(self, part: Part) -> _Piece:
+        """Return the bytes of a piece, from a block of its own if there is one that was not read yet."""
+        objects = self._repository.objects
+        run = None
+        for place in objects.places(Sort.PIECE, part.id):
+            item = self._index(place.pack).item(place.slot)
+            if self._begun(place.pack)[item.block] or len(self._items_of(place.pack, item.block)) > 1:
+                continue
+            run = self._read_run(place.pack, range(item.block, item.block + 1))
+            if run.plain is not None and len(run.plain) == part.end - part.start:
+                return _Piece(run.plain, run)
+        return _Piece(objects.read_part(part), run)
+
+
+def _is_right(item: Item, plain: Buffer, digest: bytes) -> bool:
+    """Tell whether an object is what its id says; `digest` is the hash of all the plain bytes, if it is known."""
+    data = plain[item.start : item.start + item.size]
+    if digest and item.sort is Sort.PIECE and len(data) == len(plain):
+        return digest == item.id
+    return item.sort not in ID_OF or ID_OF[item.sort].of(data) == item.id
+
+
+def _other_bytes(pack: str, item: Item) -> IntegrityError:
+    return IntegrityError("object_damaged", f"{pack_key(pack)} holds other bytes than {item.id}")
+
+
+def _runs(index: PackIndex, numbers: list[int]) -> Iterator[range]:
+    """Yield blocks in a row, so many that they are read in one go."""
+    start = size = 0
+    for at, number in enumerate(numbers):
+        size += index.block(number).stored_size
+        if at + 1 == len(numbers) or numbers[at + 1] != number + 1 or size >= AT_ONCE:
+            yield range(numbers[start], number + 1)
+            start, size = at + 1, 0
