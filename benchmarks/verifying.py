@@ -1,6 +1,6 @@
 """`verify`, beside reading and hashing the same packs in one process; and `du` of many versions.
 
-    python -m benchmarks.verifying hash DIR         reads all packs below DIR and hashes them, on all cores
+python -m benchmarks.verifying hash DIR         reads all packs below DIR and hashes them, on all cores
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ class Verified(NamedTuple):
 
 def measure(clock: Clock, work: Path, mlreg: str, size: int, files: int) -> list[Verified]:
     """Check weights, small files, and bytes that do not compress; the packs are in memory."""
-    noise = "import os, sys; file = open(sys.argv[1], 'wb'); [file.write(os.urandom(1 << 20)) for _ in range(int(sys.argv[2]))]"
+    noise = ["dd", "if=/dev/urandom", "of=data/noise", "bs=1M", f"count={size >> 20}"]
+    workload = [sys.executable, "-m", "benchmarks.workload"]
     made = {
-        f"one file of {size / 1e6:.0f} MB of weights": [sys.executable, "-m", "benchmarks.workload", "weights", "data", str(size)],
-        f"{files:,} files of 1 to 20 KB": [sys.executable, "-m", "benchmarks.workload", "files", "data", str(files)],
-        f"one file of {size / 1e6:.0f} MB of noise": [sys.executable, "-c", noise, "data/noise", str(size >> 20)],
+        f"one file of {size / 1e6:.0f} MB of weights": [*workload, "weights", "data", str(size)],
+        f"{files:,} files of 1 to 20 KB": [*workload, "files", "data", str(files)],
+        f"one file of {size / 1e6:.0f} MB of noise": noise,
     }
     return [_store(clock, work / str(number), mlreg, title, made[title]) for number, title in enumerate(made)]
 
@@ -54,7 +55,7 @@ def measure(clock: Clock, work: Path, mlreg: str, size: int, files: int) -> list
 def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str]) -> Verified:
     (place / "data").mkdir(parents=True)
     environment = {**clock.environment, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
-    subprocess.run(make, cwd=place, env=environment, check=True)
+    subprocess.run(make, cwd=place, env=environment, check=True, stderr=subprocess.DEVNULL)
     for words in (["init"], ["add", "data/set", "data", "--version", "2026.01.01"]):
         subprocess.run([mlreg, *words, "-q"], cwd=place, env=clock.environment, check=True, stdout=subprocess.DEVNULL)
     packs = place / ".mlreg" / "packs"
@@ -71,17 +72,19 @@ def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str
     return Verified(title, size_of(packs), plain, hashed, stored, full, clock.peak(f"{title}, full"))
 
 
-def disk_use(clock: Clock, work: Path, mlreg: str, versions: int) -> float:
-    """Return how many seconds `du` of a repository with many versions takes."""
-    place = many_versions(work, versions, 10)
+def disk_use(clock: Clock, work: Path, mlreg: str, versions: int) -> tuple[float, float]:
+    """Return how many seconds `du` of a repository with many versions takes: the first time, and later."""
+    place = work / "many"
+    many_versions(place, versions)
+    clock.run("du, the first time", [mlreg, "du"], place)
     for _ in range(ROUNDS):
         clock.run("du", [mlreg, "du"], place)
-    return clock.seconds("du")
+    return clock.seconds("du, the first time"), clock.seconds("du")
 
 
 def _hash(path: str) -> bytes:
     hasher = blake3()
-    with open(path, "rb", buffering=0) as file:
+    with Path(path).open("rb", buffering=0) as file:
         while data := file.read(AT_ONCE):
             hasher.update(data)
     return hasher.digest()

@@ -47,9 +47,7 @@ def verify(
     registry = open_registry().elsewhere(place) if place else open_registry()
     share, seconds, age = share_of(sample), seconds_of(limit) if limit else math.inf, seconds_of(older or "0")
     with out.progress("verify") as report:
-        result = verifying.verify(
-            registry.repository, share, report, decodes=not stored, older=age, limit=seconds
-        )
+        result = verifying.verify(registry.repository, share, report, decodes=not stored, older=age, limit=seconds)
     out.show("verify", result, view(result))
     result.refuse_problems()
 

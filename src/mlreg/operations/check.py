@@ -11,9 +11,10 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
-from mlreg.formats.annotation import FEATURE, SORT, fault_in
+from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.pack import TRAILER_SIZE, PackKind, Sort
 from mlreg.formats.paths import check_tree_paths
@@ -32,10 +33,10 @@ from mlreg.operations.history import (
     read_commit,
     versions_of,
 )
-from mlreg.operations.reading_all import DAMAGE, Reader
+from mlreg.operations.reading_all import DAMAGE, LOOKED_UP, Reader
 from mlreg.operations.reading_turns import Covered, How, Turns
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import DROPPED, REAPED
+from mlreg.repository.view import DROPPED, REAPED, Place
 
 Report = Callable[[int], None]
 
@@ -163,7 +164,7 @@ class _Check:
     def _statements(self, slot: Transaction) -> None:
         """Note what a slot states and no reader takes notice of, since a writer broke a rule."""
         faults = [fault for note in slot.notes if (fault := fault_in(note))]
-        if any(note.get("sort") == SORT for note in slot.notes) and FEATURE not in slot.requires:
+        if FEATURE not in slot.requires and any(map(known_annotation, slot.notes)):
             faults.append(f"it does not require {FEATURE!r}")
         for fault in faults:
             what = f"{slot_key(slot.number)} states something that is passed over"
@@ -268,19 +269,26 @@ class _Check:
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
                 raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
             for earlier in past(self._repository, [commit_id]):
-                for named in read_commit(self._repository, earlier).history():
-                    self._expect(shown, Sort.COMMIT, named)
-            for sort, object_id in needs_of(self._repository, commit):
-                self._expect(shown, sort, object_id)
+                history = read_commit(self._repository, earlier).history()
+                self._expect_all(shown, ((Sort.COMMIT, named) for named in history))
+            self._expect_all(shown, needs_of(self._repository, commit))
         except MlregError as error:
             self._note(error, shown)
             return
         for file in files:
             self._file(shown, file)
 
-    def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
-        """Note an object of which there is no good copy."""
-        places = self._repository.log.view.places(sort, object_id)
+    def _expect_all(self, shown: str, wanted: Iterable[Wanted]) -> None:
+        """Note objects of which there is no good copy; many are looked up at once."""
+        left = iter(wanted)
+        while some := list(islice(left, LOOKED_UP)):
+            for sort in {sort for sort, _ in some}:
+                ids = [object_id for one, object_id in some if one is sort]
+                places = self._repository.log.view.places_of(sort, ids)
+                for object_id in ids:
+                    self._expect(shown, sort, object_id, places.get(object_id, []))
+
+    def _expect(self, shown: str, sort: Sort, object_id: ObjectId, places: list[Place]) -> None:
         bad = self.bad.get((sort, object_id), {})
         if all(place.pack in bad for place in places):
             self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)

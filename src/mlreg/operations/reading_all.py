@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from blake3 import blake3
@@ -19,6 +20,7 @@ from mlreg.operations.history import Wanted
 from mlreg.repository.objects import REPAIR, damaged_block, pack_key
 from mlreg.repository.pool import Pool
 from mlreg.repository.repository import Repository
+from mlreg.repository.view import Place
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,6 +30,8 @@ AHEAD = 2 * THREADS
 """Tasks that are begun before their results are asked for."""
 AT_ONCE = 2 * 1024 * 1024
 """Stored bytes that are read in one go, about, if there are so many blocks in a row."""
+LOOKED_UP = 500
+"""Pieces that are looked for at once."""
 DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
 """What reading stored bytes may raise; a disk that answers with an error is damaged, too."""
 _Task = TypeVar("_Task")
@@ -41,17 +45,24 @@ class _Run(NamedTuple):
 
     pack: str
     numbers: range
-    size: int
     wrong: Wrong
-    plain: Buffer | None
-    """Of the last one."""
+    plain: dict[int, Buffer]
+    """The bytes of those that are whole, if they were asked for."""
 
 
-class _Piece(NamedTuple):
-    """A piece of a file, and the block that was read for it."""
+class _Stretch(NamedTuple):
+    """Pieces of a file that follow each other in blocks in a row."""
 
-    data: Buffer
-    run: _Run | None
+    pack: str
+    numbers: range
+    pieces: list[tuple[Part, Item]]
+
+
+class _Bytes(NamedTuple):
+    """The bytes of pieces, and what was read for them."""
+
+    pieces: list[Buffer]
+    run: _Run
 
 
 class Reader:
@@ -117,10 +128,11 @@ class Reader:
         """
         hasher = blake3()
         try:
-            for piece in self._ahead(self._read_part, self._repository.objects.parts_of(content, recipe.size)):
-                if piece.run:
-                    self._take(piece.run)
-                hasher.update(piece.data)
+            parts = self._repository.objects.parts_of(content, recipe.size)
+            for found in self._ahead(self._read_stretch, self._stretches(parts)):
+                self._take(found.run)
+                for data in found.pieces:
+                    hasher.update(data)
         except DAMAGE as error:
             return error if isinstance(error, IntegrityError) and error.code == "bad_recipe" else None
         if hasher.digest() == content:
@@ -153,14 +165,15 @@ class Reader:
 
     def _take(self, run: _Run) -> None:
         """Count what was read, once."""
-        done = self._begun(run.pack)
+        done, index = self._begun(run.pack), self._index(run.pack)
         new = [number for number in run.numbers if not done[number]]
+        size = sum(index.block(number).stored_size for number in new)
         for number in new:
             done[number] = 1
             self.objects += len(self._items_of(run.pack, number)) if self._decodes else 0
         if new:
-            self.size += run.size
-            self._report(run.size)
+            self.size += size
+            self._report(size)
             self._left[run.pack] -= len(new)
             self._finished += [] if self._left[run.pack] else [run.pack]
         for item, error in run.wrong:
@@ -170,7 +183,7 @@ class Reader:
 
     # In threads.
 
-    def _read_run(self, pack: str, numbers: range) -> _Run:
+    def _read_run(self, pack: str, numbers: range, *, keeps: bool = False) -> _Run:
         index = self._index(pack)
         blocks = [index.block(number) for number in numbers]
         first, size = blocks[0], sum(block.stored_size for block in blocks)
@@ -178,17 +191,19 @@ class Reader:
             data = memoryview(self._repository.store.read(pack_key(pack), first.offset, size))
         except DAMAGE as error:
             if len(numbers) == 1:
-                return _Run(pack, numbers, size, [(item, error) for item in self._items_of(pack, numbers[0])], None)
+                return _Run(pack, numbers, [(item, error) for item in self._items_of(pack, numbers[0])], {})
             # Perhaps only one of them cannot be read.
             parts = [self._read_run(pack, range(number, number + 1)) for number in numbers]
-            return _Run(pack, numbers, size, [one for part in parts for one in part.wrong], None)
+            return _Run(pack, numbers, [one for part in parts for one in part.wrong], {})
         wrong: Wrong = []
-        plain: Buffer | None = None
+        plain: dict[int, Buffer] = {}
         for number, block in zip(numbers, blocks, strict=True):
             stored = data[block.offset - first.offset :][: block.stored_size]
-            some, plain = self._compared(pack, number, block, stored)
+            some, decoded = self._compared(pack, number, block, stored)
             wrong += some
-        return _Run(pack, numbers, size, wrong, plain)
+            if keeps and decoded is not None:
+                plain[number] = decoded
+        return _Run(pack, numbers, wrong, plain)
 
     def _compared(self, pack: str, number: int, block: Block, stored: memoryview) -> tuple[Wrong, Buffer | None]:
         """Return what of a block is not as it was written, and its plain bytes if they are."""
@@ -211,18 +226,53 @@ class Reader:
         wrong = [item for item in self._items_of(pack, number) if not _is_right(item, plain, known)]
         return [(item, _other_bytes(pack, item)) for item in wrong], None if wrong else plain
 
-    def _read_part(self, part: Part) -> _Piece:
-        """Return the bytes of a piece, from a block of its own if there is one that was not read yet."""
-        objects = self._repository.objects
-        run = None
-        for place in objects.places(Sort.PIECE, part.id):
+    def _stretches(self, parts: Iterator[Part]) -> Iterator[_Stretch]:
+        """Yield the pieces of a file, those together that are read in one go."""
+        pieces: list[tuple[Part, Item]] = []
+        pack, size = "", 0
+        for part, place in self._placed(parts):
             item = self._index(place.pack).item(place.slot)
-            if self._begun(place.pack)[item.block] or len(self._items_of(place.pack, item.block)) > 1:
-                continue
-            run = self._read_run(place.pack, range(item.block, item.block + 1))
-            if run.plain is not None and len(run.plain) == part.end - part.start:
-                return _Piece(run.plain, run)
-        return _Piece(objects.read_part(part), run)
+            follows = place.pack == pack and 0 <= item.block - pieces[-1][1].block <= 1
+            if pieces and (not follows or size >= AT_ONCE):
+                yield _stretch(pack, pieces)
+                pieces, size = [], 0
+            pack = place.pack
+            pieces.append((part, item))
+            size += item.size
+        if pieces:
+            yield _stretch(pack, pieces)
+
+    def _placed(self, parts: Iterator[Part]) -> Iterator[tuple[Part, Place]]:
+        """Yield pieces with where they lie; many are looked up at once."""
+        while some := list(islice(parts, LOOKED_UP)):
+            found = self._repository.log.view.places_of(Sort.PIECE, [part.id for part in some])
+            for part in some:
+                if part.id not in found:
+                    raise self._repository.objects.lost(Sort.PIECE, part.id)
+                yield part, found[part.id][0]
+
+    def _read_stretch(self, stretch: _Stretch) -> _Bytes:
+        run = self._read_run(stretch.pack, stretch.numbers, keeps=True)
+        found: list[Buffer] = []
+        for block, some in groupby(stretch.pieces, key=lambda piece: piece[1].block):
+            pieces = list(some)
+            plain, start, end = run.plain.get(block), pieces[0][1], pieces[-1][1]
+            if plain is not None and _follow(pieces):
+                found.append(plain[start.start : end.start + end.size])
+            else:
+                # From another copy, if there is one; or the error that says what is wrong.
+                found += [self._repository.objects.read_part(part) for part, _ in pieces]
+        return _Bytes(found, run)
+
+
+def _follow(pieces: Sequence[tuple[Part, Item]]) -> bool:
+    """Tell whether pieces are as long as the recipe says, and stand behind each other in their block."""
+    sizes = all(item.size == part.end - part.start for part, item in pieces)
+    return sizes and all(one.start + one.size == other.start for (_, one), (_, other) in pairwise(pieces))
+
+
+def _stretch(pack: str, pieces: list[tuple[Part, Item]]) -> _Stretch:
+    return _Stretch(pack, range(pieces[0][1].block, pieces[-1][1].block + 1), pieces)
 
 
 def _is_right(item: Item, plain: Buffer, digest: bytes) -> bool:
