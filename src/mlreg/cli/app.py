@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "plotting": ("plot",),
     "reporting": ("report",),
     "importing": ("import",),
+    "importing_stores": ("import-store",),
     "data": ("data",),
     "exporting": ("export",),
     "comparing": ("diff", "compare", "blame"),
