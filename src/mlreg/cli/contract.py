@@ -229,6 +229,7 @@ COMMANDS: dict[str, Contract] = {
     "import trackio": Contract(("import",), WRITES),
     "import csv": Contract(("import",), WRITES),
     "import-store dvc": Contract(("import-store",), WRITES),
+    "import-store tree": Contract(("import-store",), WRITES),
     "export": Contract(("export",), (*READS, TaintedError)),
     "report": Contract(("report",), READS),
     "exp ls": Contract(("exp-ls",), READS),

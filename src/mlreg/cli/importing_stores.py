@@ -49,6 +49,27 @@ def dvc(
     _bring(out, importing_stores.dvc(directory, cache, kind), dry_run)
 
 
+@register(tree, "tree")
+def directories(
+    out: Printer,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="With models, data, or both in it.")],
+    kind: Kind = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Import models and data that are kept in directories: names say what is a version of what.
+
+    NAME/v1, NAME/1.2.0 and NAME/2024-05-01 are versions of NAME, and so is a file NAME_v1.pt; a link to one of them
+    is a tag. A directory in which nothing is named so is one version. Importing again adds what is new.
+
+    Examples:
+
+      mlreg import-store tree /srv/models -n
+
+      mlreg import-store tree /srv/models --kind model
+    """
+    _bring(out, importing_stores.directories(directory, kind), dry_run)
+
+
 def _bring(out: Printer, origin: importing_stores.Origin, dry_run: bool) -> None:
     with out.progress("import") as report:
         result = importing_stores.bring(open_registry(), origin, report, dry_run=dry_run)

@@ -85,12 +85,18 @@ class Entries:
         self._kind = kind
         self._names = {name: Names(name) for name in ("model", "data")}
 
-    def of(self, path: str) -> Entry:
-        """Return the entry for a path; other paths have other ones."""
+    def of(self, path: str, *, is_model: bool | None = None) -> Entry:
+        """Return the entry for a path; other paths have other ones.
+
+        Args:
+            path: with `/` between its parts.
+            is_model: what it is if none of its directories says so; by default how it ends tells it.
+        """
         words = PurePosixPath(path).parts
         kinds = [KIND_OF_WORD[word.lower()] for word in words[:-1] if word.lower() in KIND_OF_WORD]
-        by_suffix = "model" if PurePosixPath(path).suffix.lower() in MODEL_SUFFIXES else "data"
-        kind = self._kind or (kinds[0] if kinds else by_suffix)
+        if is_model is None:
+            is_model = PurePosixPath(path).suffix.lower() in MODEL_SUFFIXES
+        kind = self._kind or (kinds[0] if kinds else "model" if is_model else "data")
         # `models/net` is model/net, and not model/models/net.
         own = words[1:] if len(words) > 1 and KIND_OF_WORD.get(words[0].lower()) == kind else words
         return Entry(kind, self._names[kind].of("/".join(own)))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import MlregError, NoSpaceError, UnavailableError, UsageError
-from mlreg.formats.commit import Input
+from mlreg.formats.commit import Commit, Input
 from mlreg.formats.names import Entry, check_tag
 from mlreg.formats.versions import AUTO, VersionFormat, order
-from mlreg.ids import CommitId
+from mlreg.ids import CommitId, is_lower_hex
 from mlreg.importers.kept import SOURCE, KeptFiles, KeptVersion
 from mlreg.operations.history import files_of, newest_first, read_commit, tags_of
 from mlreg.operations.history import leaf_of as version_in
@@ -100,6 +100,24 @@ def _brought(registry: Registry, one: _Planned) -> Brought:
     return Brought(f"{shown}@{one.version}", kept.files, kept.size, kept.key, one.tags, one.known is None)
 
 
+class _Known(NamedTuple):
+    """A version that was imported before."""
+
+    version: str
+    id: CommitId
+    commit: Commit
+    is_removed: bool
+
+
+def _hindrance(known: _Known | None, kept: KeptVersion) -> str:
+    """Return why a version is not brought along; empty if nothing stands against it."""
+    if known and known.is_removed:
+        return "it was removed here"
+    if known and (known.commit.files, known.commit.size) != (kept.files, kept.size):
+        return f"its files have changed since it became {known.version}: mlreg add makes a version of them"
+    return ""
+
+
 class _Plan:
     """What each version will be called here, or is called already."""
 
@@ -108,8 +126,8 @@ class _Plan:
         self._view = registry.repository.log.refresh()
         self._names: dict[Entry, list[str]] = {}
         """Of each entry every version name that was ever used, the newest first."""
-        self._known: dict[tuple[Entry, str], tuple[str, CommitId, bool]] = {}
-        """What was imported before, by what it is called there; and whether it was removed."""
+        self._known: dict[tuple[Entry, str], _Known] = {}
+        """What was imported before, by what it is called there."""
         self._made: dict[tuple[Entry, str], tuple[str, CommitId]] = {}
         self.left_out: list[Skipped] = []
 
@@ -119,29 +137,38 @@ class _Plan:
             if entry not in self._names:
                 self._take_up(entry)
             known = self._known.get((entry, kept.key))
-            if known and known[2]:
-                self.left_out.append(Skipped(f"{kept.entry}, {kept.key[:12]}", "it was removed here"))
+            if why := _hindrance(known, kept):
+                self.left_out.append(Skipped(f"{kept.entry}, {_short(kept.key)}", why))
                 continue
-            version = known[0] if known else self._name_of(entry, kept)
+            version = known.version if known else self._name_of(entry, kept)
+            if not version:
+                why = f"{kept.version} is registered already, and came from elsewhere"
+                self.left_out.append(Skipped(f"{kept.entry}, {_short(kept.key)}", why))
+                continue
             if known:
-                self._made[entry, kept.key] = known[:2]
-            yield _Planned(kept, entry, version, known[1] if known else None, tuple(self._tags(entry, kept)))
+                self._made[entry, kept.key] = (version, known.id)
+            yield _Planned(kept, entry, version, known.id if known else None, tuple(self._tags(entry, kept)))
 
     def _take_up(self, entry: Entry) -> None:
+        """Read what the versions of an entry say of where they came from."""
         refs = list(newest_first(self._view, entry))
         self._names[entry] = [version_in(ref) for ref in refs]
         for ref in refs:
-            target = ref.target or ref.removed
-            with suppress(MlregError):
-                source = read_commit(self._registry.repository, target).metadata.get(SOURCE) if target else None
-                if target and isinstance(source, dict) and isinstance(source.get("key"), str):
-                    self._known[entry, source["key"]] = (version_in(ref), target, ref.target is None)
+            if target := ref.target or ref.removed:
+                with suppress(MlregError):
+                    commit = read_commit(self._registry.repository, target)
+                    source = commit.metadata.get(SOURCE)
+                    key = source.get("key") if isinstance(source, dict) else None
+                    if isinstance(key, str):
+                        self._known[entry, key] = _Known(version_in(ref), target, commit, ref.target is None)
 
     def _name_of(self, entry: Entry, kept: KeptVersion) -> str:
-        """Return what a version is to be called: as there, if it can be; or the next of its day, or in its order."""
+        """Return what a version is to be called: as there, or the next of its day, or in its order; empty if taken."""
         form, names = self._registry.format_of(entry), self._names[entry]
-        name = next((one for one in _spellings(kept.version) if one not in names and _is_version(form, one)), "")
-        name = name or form.next(names, "minor" if "minor" in form.parts else AUTO, kept.day)
+        own = next((one for one in _spellings(kept.version) if _is_version(form, one)), "")
+        if own in names:
+            return ""
+        name = own or form.next(names, "minor" if "minor" in form.parts else AUTO, kept.day)
         names.append(name)
         names.sort(key=order, reverse=True)
         return name
@@ -156,7 +183,7 @@ class _Plan:
                 continue
             if tag in there:
                 known = self._known.get((entry, kept.key))
-                if not known or there[tag].target != known[1]:
+                if not known or there[tag].target != known.id:
                     self.left_out.append(Skipped(f"tag {tag} of {kept.entry}", "it was put elsewhere here"))
                 continue
             yield tag
@@ -186,7 +213,7 @@ class _Plan:
         except (NoSpaceError, UnavailableError):
             raise
         except MlregError as error:
-            self.left_out.append(Skipped(f"{kept.entry}, {kept.key[:12]}", error.message))
+            self.left_out.append(Skipped(f"{kept.entry}, {_short(kept.key)}", error.message))
             return None
         self._made[one.entry, kept.key] = (one.version, recorded.commit_id)
         origin.learn(kept, files_of(repository, recorded.commit))
@@ -197,6 +224,11 @@ class _Plan:
         for one in planned:
             for tag in one.tags if one.known else ():
                 self._registry.tag(f"{called(self._view, one.entry)}@{one.version}", tag)
+
+
+def _short(key: str) -> str:
+    """Return as much of the id of a commit as people read; a path as it is."""
+    return key[:12] if is_lower_hex(key, len(key)) else key
 
 
 def _spellings(version: str) -> list[str]:
@@ -219,6 +251,13 @@ def dvc(directory: Path, cache: Path | None = None, kind: str = "") -> Origin:
     from mlreg.importers.dvc import DvcStore
 
     return DvcStore(directory, cache, _checked(kind))
+
+
+def directories(directory: Path, kind: str = "") -> Origin:
+    """Return the versions in a tree of directories; arguments and errors as `TreeStore`."""
+    from mlreg.importers.kept_tree import TreeStore
+
+    return TreeStore(directory, _checked(kind))
 
 
 def _checked(kind: str) -> str:
