@@ -234,11 +234,11 @@ class DvcStore:
             return [_Item(posixpath.basename(out.path), out.md5, out.mode)]
         data = self._found(out.md5).path.read_bytes()[: MAX_TEXT + 1]
         if hashlib.md5(data, usedforsecurity=False).hexdigest() != out.md5.removesuffix(_DIRECTORY):
-            raise _other_md5(out.md5)
+            raise _other_checksum(out.md5)
         try:
             items = [_Item(str(one["relpath"]), str(one["md5"]), _mode(one)) for one in json.loads(data)]
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise IntegrityError("other_md5", f"the list of files {out.md5} is none", why=str(error)) from error
+            raise IntegrityError("other_checksum", f"the list of files {out.md5} is none", why=str(error)) from error
         for item in items:
             check_path(item.path)
         return items
@@ -263,7 +263,7 @@ def _checked(path: Path, md5: str, *, is_old: bool) -> Iterator[Buffer]:
     """Yield what a file of the cache holds, and the end of it only if it has its md5.
 
     Raises:
-        IntegrityError: `other_md5`.
+        IntegrityError: `other_checksum`.
     """
     plain, unix = hashlib.md5(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
@@ -273,11 +273,11 @@ def _checked(path: Path, md5: str, *, is_old: bool) -> Iterator[Buffer]:
                 unix.update(data.replace(b"\r\n", b"\n"))
             yield data
     if md5 not in (plain.hexdigest(), unix.hexdigest() if is_old else ""):
-        raise _other_md5(md5)
+        raise _other_checksum(md5)
 
 
-def _other_md5(md5: str) -> IntegrityError:
-    return IntegrityError("other_md5", f"the cache holds other bytes than {md5}", fix="dvc fetch, from its remote")
+def _other_checksum(md5: str) -> IntegrityError:
+    return IntegrityError("other_checksum", f"the cache holds other bytes than {md5}", fix="dvc fetch, from its remote")
 
 
 def _tracked(directory: Path) -> Iterator[str]:
