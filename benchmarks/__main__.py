@@ -33,6 +33,7 @@ from benchmarks import (
     report,
     startup,
     tuned,
+    verifying,
     versions,
 )
 from benchmarks.timing import Clock
@@ -282,6 +283,27 @@ def _dataset(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     return f"A dataset of {files:,} files", [note, "", *_rows("| question | s | peak MB | MB read |", lines)]
 
 
+def _verify(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
+    rows = verifying.measure(clock, work, mlreg, int(1e9 * scale), max(200, int(20_000 * scale)))
+    lines = []
+    for row in rows:
+        seconds = f"{row.hashed:.2f} | {row.stored:.2f} | {row.full:.2f}"
+        shares = f"{100 * row.hashed / row.stored:.0f} | {100 * row.hashed / row.full:.0f}"
+        lines.append(f"| {row.title} | {row.size / 1e6:.0f} | {seconds} | {shares} | {row.peak:.0f} |")
+    versions = max(200, int(10_000 * scale))
+    first, later = verifying.disk_use(clock, work, mlreg, versions)
+    note = f"Whole processes, median of {verifying.ROUNDS}; what is read was read just before, and lies in memory."
+    answers = [f"| the first time | {first:.2f} |", f"| later | {later:.2f} |"]
+    head = "| packs of | MB | read and hash s | `--stored` s | `verify` s | `--stored` % | `verify` % | peak MB |"
+    return "`verify` and `du`", [
+        f"{note} The shares are of the speed at which one process reads and hashes the same packs.",
+        "",
+        *_rows(head, lines),
+        "",
+        *_rows(f"| `du` of {versions:,} versions | s |", answers),
+    ]
+
+
 def _report(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
     rows = report.measure(clock, work, mlreg, scale)
     lines = []
@@ -308,6 +330,7 @@ PARTS: dict[str, Callable[[Clock, Path, str, float], Table]] = {
     "log": _log,
     "registry": _registry,
     "experiments": _experiments,
+    "verify": _verify,
     "report": _report,
     "quality": _quality,
 }

@@ -73,6 +73,15 @@ def _mlflow(place: Path, count: int) -> dict[str, float]:
     return {"mlflow, one by one": found["register"], "mlflow, resolve an alias": found["resolve"]}
 
 
+def many_versions(place: Path, versions: int, entries: int = 10, at_once: int = 20) -> None:
+    """Make a repository of models with so many versions in all, some in each transaction."""
+    models = _models(place)
+    for start in range(0, versions, at_once):
+        with models.batch():
+            for number in range(start, min(start + at_once, versions)):
+                _register(models, f"net{number % entries}", number)
+
+
 def among_many(clock: Clock, work: Path, mlreg: str, versions: int, entries: int, rounds: int = 7) -> dict[str, float]:
     """Return seconds that commands take with many versions and entries, and in a repository with one; warm."""
     places = {"many": work / "many", "one": work / "one"}

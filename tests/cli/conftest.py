@@ -22,6 +22,7 @@ from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.stores.directory import TEMPORARY
 from tests.cli.calling import SRC, Call, Run
+from tests.foreign_stores import write_stores
 from tests.foreign_tools import write_all
 
 ANN = "Ann Lee <ann@example.org>"
@@ -58,6 +59,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.utime(half, (0, 0))
     leave_plan(root / "project")
     write_all(root / "project" / "foreign")
+    write_stores(root / "project" / "foreign" / "stores")
     for name, rows in (("before.csv", "aaaaabbbbb"), ("after.csv", "aaaaaabbbb")):
         (root / "project" / "foreign" / name).write_text("\n".join(["letter", *rows, ""]))
     rules = "rules:\n- {rule: regex, name: no b, column: letter, pattern: a}\n- {rule: not_null, column: letter}\n"

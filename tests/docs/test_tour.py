@@ -25,6 +25,7 @@ PAGES = (
     "docs/data-quality.md",
     "docs/data-tour.md",
     "docs/lineage-and-usage.md",
+    "docs/importing.md",
     "docs/retention.md",
     "docs/when-things-break.md",
 )

@@ -11,13 +11,15 @@ from mlreg.cli.options import Repo, enter
 from mlreg.cli.output import print_version
 
 COMMANDS: dict[str, tuple[str, ...]] = {
-    "upkeep": ("init", "status", "verify", "repair", "repack", "gc", "du", "why", "config"),
+    "verifying": ("verify",),
+    "upkeep": ("init", "status", "repair", "repack", "gc", "du", "why", "config"),
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "runs": ("run", "exp"),
     "plotting": ("plot",),
     "reporting": ("report",),
     "importing": ("import",),
+    "importing_stores": ("import-store",),
     "data": ("data",),
     "exporting": ("export",),
     "comparing": ("diff", "compare", "blame"),

@@ -1,4 +1,4 @@
-"""The repository itself: init, status, verify, config."""
+"""The repository itself: init, status, repair, repack, gc, du, why, config."""
 
 from __future__ import annotations
 
@@ -51,29 +51,6 @@ def status(out: Printer, exit_code: ExitCode = False) -> None:
     result = read_status(open_registry())
     out.show("status", result, views.status(result))
     answer(result.is_level or not exit_code)
-
-
-def verify(
-    out: Printer,
-    place: Place = "",
-    sample: Annotated[
-        str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
-    ] = "100%",
-) -> None:
-    """Prove that nothing is damaged: log, indexes, every block, every file of every version.
-
-    Exit code 6 if something is; the versions that it hurts are listed.
-
-    Examples:
-
-      mlreg verify
-
-      mlreg verify origin --sample 5%
-    """
-    with out.progress("verify") as report:
-        result = open_registry().verify(place, views.share_of(sample), report)
-    out.show("verify", result, views.verified(result))
-    result.refuse_problems()
 
 
 def repair(
@@ -264,6 +241,6 @@ def check_settings(out: Printer) -> None:
 
 def add_commands(app: typer.Typer) -> None:
     """Put the commands of this file into the tree."""
-    for command in (init, status, verify, repair, repack, gc, du, why):
+    for command in (init, status, repair, repack, gc, du, why):
         register(app)(command)
     app.add_typer(settings, name="config")

@@ -311,20 +311,6 @@ def repacked(result: results.Repacked) -> View:
     return View((), (), (), f"{_mark(result.dry_run)}{'; '.join(done)}")
 
 
-def verified(result: results.Verified) -> View:
-    """What `verify` found."""
-    looked = (
-        f"{count_of(result.transactions, 'transaction')}, {count_of(result.versions, 'version')}, "
-        f"{count_of(result.packs, 'pack')}, {count_of(result.objects, 'object')} read ({size_of(result.size)})"
-    )
-    hurt = sorted({ref for problem in result.problems for ref in problem.hurts})
-    if result.is_clean:
-        share = "" if result.share >= 1 else f"; {result.share:.0%} of the blocks were read"
-        return View((), (), (), f"clean: {looked}{share}")
-    rows = [(p.code, p.message, p.why, ",".join(p.hurts)) for p in result.problems]
-    return View((Column("PROBLEM"), Column("WHAT"), Column("WHY"), Column("HURTS")), rows, hurt)
-
-
 def setting(item: Setting, *, origin: bool) -> View:
     """The value of a setting; a table with its origin, if that is asked for."""
     if origin:

@@ -130,6 +130,15 @@ def known_annotation(note: Mapping[str, Any]) -> Annotation | None:
         return None
 
 
+def fault_in(note: Mapping[str, Any]) -> str:
+    """Return why an annotation cannot be read; empty if it can, or if a later release may have written it."""
+    try:
+        parse_annotation(note)
+    except IntegrityError as error:
+        return (error.why or error.message) if set(note) <= _FIELDS else ""
+    return ""
+
+
 def _check_about(about: str) -> None:
     if not about.startswith(ABOUT_ENTRY):
         text, _, content = about.rpartition("@")

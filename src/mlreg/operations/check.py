@@ -7,22 +7,24 @@ every name is followed to the last piece of its last file.
 
 from __future__ import annotations
 
-import os
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
+from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
 from mlreg.formats.names import parse_ref_name
-from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
+from mlreg.formats.pack import TRAILER_SIZE, PackKind, Sort
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.formats.snapshot import snapshot_key
-from mlreg.formats.transaction import DIGITS, PackEntry, slot_key
+from mlreg.formats.transaction import DIGITS, PackEntry, Transaction, slot_key
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.formats.tree import File
 from mlreg.ids import CommitId, ContentId, ObjectId
+from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.history import (
     Wanted,
     files_of,
@@ -32,12 +34,13 @@ from mlreg.operations.history import (
     versions_of,
 )
 from mlreg.operations.looking_again import ATTEMPTS, DAMAGE, live_packs
-from mlreg.repository.objects import pack_key
+from mlreg.operations.reading_all import LOOKED_UP, Reader
+from mlreg.operations.reading_turns import Covered, How, Turns
 from mlreg.repository.repository import Repository
+from mlreg.repository.view import DROPPED, REAPED, Place
 
 Report = Callable[[int], None]
 
-THREADS = min(8, os.cpu_count() or 1)
 LOG, NAMES = "log", "names"
 """Where a problem was found, if not in a pack."""
 
@@ -67,7 +70,12 @@ class Checked:
     versions: int = 0
     tags: int = 0
     orphans: int = 0
-    """Packs that no transaction names: left by an attempt that was cut; harmless."""
+    """Packs that no transaction names, or that were given up: left by who was stopped; harmless."""
+    dropped: int = 0
+    """Packs that are not read any more, and wait for the end of their grace."""
+    total: int = 0
+    """Stored bytes of all live packs."""
+    covered: Covered = field(default_factory=Covered)
     problems: list[Problem] = field(default_factory=list)
     is_log_whole: bool = True
     bad: dict[Wanted, set[str]] = field(default_factory=dict)
@@ -80,7 +88,9 @@ class Checked:
     """Keys."""
 
 
-def check(repository: Repository, share: float, report: Report) -> Checked:
+def check(
+    repository: Repository, share: float, report: Report, how: How | None = None, notes: FoundWhole | None = None
+) -> Checked:
     """Check a repository.
 
     Args:
@@ -88,19 +98,23 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
         share: of the blocks whose bytes are read, 0.0 to 1.0, chosen at random; log, indexes and names
             are always checked completely.
         report: told how many more stored bytes were read.
+        how: it is read, if all blocks may be.
+        notes: on what was found whole before: they decide what is read first, and nothing else.
 
     Raises:
         UnsupportedError: a newer mlreg is needed to check this repository.
     """
-    fresh = Repository(repository.store, cache=None)
-    run = _Check(fresh, share, report)
-    run.log()
-    run.packs()
-    run.names()
-    for _ in range(ATTEMPTS):
-        if not run.is_overtaken():
-            break
-        run.look_again()
+    fresh, asked = Repository(repository.store, cache=None), how or How(now=time.time())
+    turns = Turns(fresh, notes or FoundWhole(None), asked)
+    with Reader(fresh, decodes=asked.decodes, report=report) as reader:
+        run = _Check(fresh, share, reader, turns)
+        run.log()
+        run.look()
+        for _ in range(ATTEMPTS):
+            if not run.is_overtaken():
+                break
+            run.look_again()
+    run.sum_up()
     fresh.close()
     run.result.problems = run.problems()
     run.result.bad = {wanted: set(packs) for wanted, packs in run.bad.items()}
@@ -108,18 +122,19 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
 
 
 class _Check:
-    def __init__(self, repository: Repository, share: float, report: Report) -> None:
+    def __init__(self, repository: Repository, share: float, reader: Reader, turns: Turns) -> None:
         self._repository = repository
         self._share = share
-        self._report = report
-        self.bad: dict[Wanted, dict[str, MlregError]] = {}
+        self._reader = reader
+        self._turns = turns
+        self.bad = reader.bad
         """In which packs an object's copy is damaged, and how."""
-        self._whole: set[ObjectId] = set()
-        """Large files that were read from beginning to end."""
-        self._found: dict[str, dict[tuple[str, str, str], list[str]]] = {}
-        """The versions hurt by each problem, code, message and why; by pack, and for log and names."""
         self._looked_at: set[str] = set()
         """Packs."""
+        self._sound: list[PackEntry] = []
+        """Those whose index is right."""
+        self._found: dict[str, dict[tuple[str, str, str], list[str]]] = {}
+        """The versions hurt by each problem, code, message and why; by pack, and for log and names."""
         self.result = Checked()
 
     def _note(self, where: str, error: MlregError, hurts: str = "") -> None:
@@ -136,6 +151,20 @@ class _Check:
             for problem, hurt in some.items():
                 found.setdefault(problem, {}).update(dict.fromkeys(hurt))
         return [Problem(*problem, hurts=tuple(hurt)) for problem, hurt in found.items()]
+
+    def sum_up(self) -> None:
+        """Put together what was found."""
+        self._turns.summarize(self._repository.log.view.live_packs())
+        result, reader = self.result, self._reader
+        result.covered, result.objects, result.size = self._turns.covered, reader.objects, reader.size
+        result.packs = len(self._looked_at)
+        result.problems = self.problems()
+        result.bad = {wanted: set(packs) for wanted, packs in self.bad.items()}
+
+    def look(self) -> None:
+        """Look at the packs that were not looked at yet, and follow all names."""
+        self._read(self._packs())
+        self._names()
 
     # Others, who go on meanwhile.
 
@@ -158,16 +187,14 @@ class _Check:
         for where in (*gone, NAMES):
             self._found.pop(where, None)
             self.result.unreadable.pop(where, None)
-        self.bad = {
-            wanted: left
-            for wanted, packs in self.bad.items()
-            if (left := {pack: error for pack, error in packs.items() if pack not in gone})
-        }
+        for wanted, packs in list(self.bad.items()):
+            left = {pack: error for pack, error in packs.items() if pack not in gone}
+            self.bad.pop(wanted)
+            self.bad.update({wanted: left} if left else {})
         self._looked_at &= live
-        self._whole.clear()
+        self._sound = [pack for pack in self._sound if pack.id in live]
         self.result.versions = self.result.tags = 0
-        self.packs()
-        self.names()
+        self.look()
 
     # The log.
 
@@ -176,9 +203,11 @@ class _Check:
         log, store = self._repository.log, self._repository.store
         pending = set(store.list(SNAPSHOTS))
         try:
-            for number in log.replay(set(_numbers(pending, SNAPSHOTS))):
-                pending.discard(snapshot_key(number))
-                self._snapshot(snapshot_key(number))
+            for slot in log.replay():
+                if (key := snapshot_key(slot.number)) in pending:
+                    pending.discard(key)
+                    self._snapshot(key)
+                self._statements(slot)
         except IntegrityError as error:
             self.result.is_log_whole = False
             self._note(LOG, error)
@@ -188,6 +217,15 @@ class _Check:
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
             self._note(LOG, IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
+
+    def _statements(self, slot: Transaction) -> None:
+        """Note what a slot states and no reader takes notice of, since a writer broke a rule."""
+        faults = [fault for note in slot.notes if (fault := fault_in(note))]
+        if FEATURE not in slot.requires and any(map(known_annotation, slot.notes)):
+            faults.append(f"it does not require {FEATURE!r}")
+        for fault in faults:
+            what = f"{slot_key(slot.number)} states something that is passed over"
+            self._note(LOG, IntegrityError("bad_annotation", what, why=fault))
 
     def _later_slots(self, last: int) -> None:
         """Note slots behind a hole, which no reader comes to, and which the next writers would run into."""
@@ -210,59 +248,67 @@ class _Check:
 
     # The packs.
 
-    def packs(self) -> None:
-        """Check the index of every live pack, and the share of their blocks that was asked for."""
-        live = self._repository.log.view.live_packs()
-        new = [pack for pack in live if pack.id not in self._looked_at]
-        self._looked_at.update(pack.id for pack in new)
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-check") as pool:
-            for pack in new:
-                self.result.packs += 1
-                try:
-                    index = self._repository.objects.fetch_index(pack)
-                except DAMAGE as error:
-                    self.result.unreadable[pack.id] = error
-                    self._note(pack.id, error)
-                    continue
-                self._repository.log.view.add_index(pack.id, index)
-                self._blocks(pool, pack, index)
-        known = {pack_key(pack.id) for pack in live}
-        self.result.orphans = sum(1 for key in self._repository.store.list("packs/") if key not in known)
+    def _packs(self) -> list[PackEntry]:
+        """Check the index of every new pack, and which files lie beside them; return those that are right."""
+        live, sound = self._repository.log.view.live_packs(), []
+        for pack in live:
+            if pack.id not in self._looked_at and self._has_index(pack):
+                sound.append(pack)
+            self._looked_at.add(pack.id)
+        self._sound += sound
+        self.result.total = sum(pack.size - pack.index_size - TRAILER_SIZE for pack in live)
+        self._count_others()
+        return sound
 
-    def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex) -> None:
-        chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]  # noqa: S311 - no secret
-        items = index.items_by_block()
-
-        def read(number: int) -> list[tuple[Item, MlregError]]:
-            return list(self._read_block(pack, index, number, items.get(number, [])))
-
-        for number, bad in zip(chosen, pool.map(read, chosen), strict=True):
-            self.result.objects += len(items.get(number, []))
-            self.result.size += index.block(number).stored_size
-            self._report(index.block(number).stored_size)
-            for item, error in bad:
-                self._note(pack.id, error)
-                self.bad.setdefault((item.sort, item.id), {})[pack.id] = error
-
-    def _read_block(
-        self, pack: PackEntry, index: PackIndex, number: int, items: list[Item]
-    ) -> Iterator[tuple[Item, MlregError]]:
-        """Yield the objects of a block whose bytes are not theirs."""
-        block = index.block(number)
+    def _has_index(self, pack: PackEntry) -> bool:
         try:
-            stored = self._repository.objects.stored_block(pack.id, block)
-            plain = memoryview(self._repository.objects.decoded(block, stored))
+            index = self._repository.objects.fetch_index(pack)
         except DAMAGE as error:
-            yield from ((item, error) for item in items)
-            return
-        for item in items:
-            data = plain[item.start : item.start + item.size]
-            if item.sort in ID_OF and ID_OF[item.sort].of(data) != item.id:
-                yield item, IntegrityError("object_damaged", f"{pack_key(pack.id)} holds other bytes than {item.id}")
+            self.result.unreadable[pack.id] = error
+            self._note(pack.id, error)
+            return False
+        self._repository.log.view.add_index(pack.id, index)
+        return True
+
+    def _count_others(self) -> None:
+        """Count files of packs that are not live."""
+        view, store = self._repository.log.view, self._repository.store
+        states = [view.pack_state(key.rpartition("/")[2].removesuffix(".pack")) for key in store.list("packs/")]
+        self.result.orphans = sum(state in (None, REAPED) for state in states)
+        self.result.dropped = states.count(DROPPED)
+
+    def _read(self, packs: list[PackEntry]) -> None:
+        """Read of packs and the large files in them what was asked for."""
+        if self._share < 1:
+            self._turns.covered.is_complete = False
+            for pack in packs:
+                self._reader.read_pack(pack.id, lambda: random.random() < self._share)  # noqa: S311 - no secret
+        else:
+            self._turns.take(self._reader, packs, list(self._large(packs)))
+        for places in self.bad.values():
+            for where, error in places.items():
+                self._note(where, error)
+        if not self._reader.decodes:
+            self._bases()
+
+    def _large(self, packs: Iterable[PackEntry]) -> Iterator[ContentId]:
+        """Yield the files that are stored in pieces."""
+        for pack in packs:
+            if pack.kind is PackKind.META:
+                items = self._repository.objects.index(pack.id).items()
+                yield from (ContentId(item.id) for item in items if item.sort is Sort.RECIPE)
+
+    def _bases(self) -> None:
+        """Note pieces that others differ from and that are nowhere: who decodes comes upon them."""
+        objects = self._repository.objects
+        for pack in self._sound:
+            for base in objects.index(pack.id).bases:
+                if not objects.has(Sort.PIECE, base):
+                    self._note(NAMES, objects.lost(Sort.PIECE, base))
 
     # The names.
 
-    def names(self) -> None:
+    def _names(self) -> None:
         """Follow every name to what it needs."""
         view = self._repository.log.view
         for ref in view.refs(""):
@@ -292,37 +338,39 @@ class _Check:
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
                 raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
             for earlier in past(self._repository, [commit_id]):
-                for named in read_commit(self._repository, earlier).history():
-                    self._expect(shown, Sort.COMMIT, named)
-            for sort, object_id in needs_of(self._repository, commit):
-                self._expect(shown, sort, object_id)
+                history = read_commit(self._repository, earlier).history()
+                self._expect_all(shown, ((Sort.COMMIT, named) for named in history))
+            self._expect_all(shown, needs_of(self._repository, commit))
         except MlregError as error:
             self._note(NAMES, error, shown)
             return
         for file in files:
-            self._recipe(shown, file)
+            self._file(shown, file)
 
-    def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
-        """Note an object of which there is no good copy."""
-        places = self._repository.log.view.places(sort, object_id)
+    def _expect_all(self, shown: str, wanted: Iterable[Wanted]) -> None:
+        """Note objects of which there is no good copy; many are looked up at once."""
+        left = iter(wanted)
+        while some := list(islice(left, LOOKED_UP)):
+            for sort in {sort for sort, _ in some}:
+                ids = [object_id for one, object_id in some if one is sort]
+                places = self._repository.log.view.places_of(sort, ids)
+                for object_id in ids:
+                    self._expect(shown, sort, object_id, places.get(object_id, []))
+
+    def _expect(self, shown: str, sort: Sort, object_id: ObjectId, places: list[Place]) -> None:
         bad = self.bad.get((sort, object_id), {})
         if all(place.pack in bad for place in places):
             error = self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None)
             self._note(NAMES, error, shown)
 
-    def _recipe(self, shown: str, file: File) -> None:
-        """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
-        has = self._repository.objects.has
-        is_in_pieces = file.size and not has(Sort.PIECE, file.id) and has(Sort.RECIPE, file.id)
-        if self._share < 1 or file.id in self._whole or not is_in_pieces:
-            return
-        self._whole.add(file.id)
-        try:
-            for _ in self._repository.objects.read_whole(file.id, file.size):
-                pass
-        except DAMAGE as error:
-            if error.code in ("content_mismatch", "bad_recipe"):
-                self.result.wrong_recipes.add(file.id)
+    def _file(self, shown: str, file: File) -> None:
+        """Note a large file that its pieces do not add up to: a recipe is not covered by the id of the file."""
+        covered = self._turns.covered
+        error = covered.wrong.get(file.id)
+        if error is None and covered.sizes.get(file.id, file.size) != file.size:
+            error = IntegrityError("bad_recipe", f"the recipe of {file.id} makes other bytes than {file.size}")
+        if error and not self._repository.objects.has(Sort.PIECE, file.id):
+            self.result.wrong_recipes.add(file.id)
             self._note(NAMES, error, shown)
 
 

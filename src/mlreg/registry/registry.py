@@ -834,6 +834,4 @@ class Registry:
         """
         from mlreg.registry.verifying import verify
 
-        return verify(
-            Repository(open_store(full_url(self._url_of(place)))) if place else self.repository, share, report
-        )
+        return verify((self.elsewhere(place) if place else self).repository, share, report)

@@ -456,8 +456,20 @@ class Verified(NamedTuple):
     size: int
     """Stored bytes read."""
     orphans: int
-    """Packs that no transaction names; harmless."""
+    """Packs that no transaction names, or that were given up; harmless."""
     problems: tuple[ProblemInfo, ...]
+    total: int
+    """Stored bytes of all packs that are read."""
+    decoded: bool
+    """Whether ids were computed again; otherwise stored bytes were compared with their sums."""
+    complete: bool
+    """Whether all that is stored was read now."""
+    never: int
+    """Packs that were never found whole, by this computer."""
+    oldest: str
+    """When that of the others was found whole which was not for the longest time; empty if there is none."""
+    dropped: int
+    """Packs that are not read any more, and wait for `gc`."""
 
     @property
     def is_clean(self) -> bool:

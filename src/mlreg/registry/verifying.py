@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 
-from mlreg.operations.check import check
+from mlreg.errors import UsageError
+from mlreg.operations.check import Checked, check
+from mlreg.operations.found_whole import FoundWhole
+from mlreg.operations.reading_turns import How
 from mlreg.registry import results
 from mlreg.repository.repository import Repository
 
 
-def verify(repository: Repository, share: float, report: Callable[[int], None]) -> results.Verified:
+def verify(
+    repository: Repository,
+    share: float,
+    report: Callable[[int], None],
+    *,
+    decodes: bool = True,
+    older: float = 0.0,
+    limit: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> results.Verified:
     """Check a repository, and say what is damaged.
 
     Args:
-        repository: it is only read.
+        repository: it is only read. What was found whole is noted in its cache.
         share: of the stored blocks that are read, 0.0 to 1.0.
         report: told about progress.
+        decodes: whether the id of every object is computed again; otherwise stored bytes are compared with their sums.
+        older: seconds; only what was not found whole for so long is read.
+        limit: seconds after which no further pack is read.
+        clock: seconds, from any beginning.
+
+    Raises:
+        UsageError: `bad_share`, of blocks by chance, and at once of what was not read for long.
     """
-    found = check(repository, share, report)
+    if share < 1 and (older or limit < math.inf):
+        why = "--sample reads blocks by chance, --for and --older what was not read for long"
+        raise UsageError("bad_share", "--sample does not go with --for or --older", why=why, fix="leave --sample out")
+    end, now = clock() + limit, time.time()
+    how = How(decodes, now, now - older if older else math.inf, lambda: clock() >= end)
+    with closing(FoundWhole.of(repository)) as notes:
+        return _result(repository.url, share, decodes, check(repository, share, report, how, notes))
+
+
+def _result(url: str, share: float, decodes: bool, found: Checked) -> results.Verified:
+    oldest = found.covered.oldest
     return results.Verified(
-        url=repository.url,
+        url=url,
         share=share,
         transactions=found.slots,
         snapshots=found.snapshots,
@@ -30,4 +63,10 @@ def verify(repository: Repository, share: float, report: Callable[[int], None]) 
         size=found.size,
         orphans=found.orphans,
         problems=tuple(results.ProblemInfo(p.code, p.message, p.why, p.hurts) for p in found.problems),
+        total=found.total,
+        decoded=decodes,
+        complete=found.covered.is_complete,
+        never=found.covered.never,
+        oldest="" if oldest is None else datetime.fromtimestamp(oldest, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        dropped=found.dropped,
     )

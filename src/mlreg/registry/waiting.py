@@ -12,7 +12,7 @@ from mlreg.formats.ref import parse_ref
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import Target
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 LONGEST_SLEEP = 86_400.0
 """Seconds between two looks at most: no system sleeps for thousands of years."""
 _COMES_LATER = {"ref_not_found", "version_removed"}
@@ -20,14 +20,14 @@ _COMES_LATER = {"ref_not_found", "version_removed"}
 
 
 def seconds_of(text: str) -> float:
-    """Return how many seconds a duration has: `90s`, `10m`, `2h`, `1.5`; up to nine digits before a point.
+    """Return how many seconds a duration has: `90s`, `10m`, `2h`, `7d`, `1.5`; up to nine digits before a point.
 
     Raises:
         UsageError: `bad_duration`.
     """
-    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smh]?)", text)
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text)
     if not found:
-        raise UsageError("bad_duration", f"{text!r:.80} is no duration", fix="write it like 90s, 10m, 2h or 1.5")
+        raise UsageError("bad_duration", f"{text!r:.80} is no duration", fix="write it like 90s, 10m, 2h, 7d or 1.5")
     return float(found[1]) * _SECONDS[found[2]]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
@@ -205,16 +205,15 @@ class Log:
             self.view.complete_history()
         return self.view
 
-    def replay(self, stops: Container[int]) -> Iterator[int]:
-        """Fold the log from its first slot, trusting no snapshot, and yield the numbers in `stops` on the way.
+    def replay(self) -> Iterator[Transaction]:
+        """Fold the log from its first slot, trusting no snapshot, and yield every slot.
 
-        While a number is yielded the view stands at that slot. For a view that is empty.
+        While a slot is yielded the view stands at it. For a view that is empty.
         """
         self._started = self.view.incarnation
         for slot, slot_hash in self.slots(1, self._identity.origin):
             self.view.apply([(slot, slot_hash)])
-            if slot.number in stops:
-                yield slot.number
+            yield slot
 
     def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Add one transaction: all of it is durable when this returns.

@@ -393,12 +393,7 @@ class Objects:
         """
         stored = self._raw_block(pack_id, block)
         if len(stored) != block.stored_size or block_sum(stored) != block.sum:
-            raise IntegrityError(
-                "block_damaged",
-                f"{pack_key(pack_id)} is damaged",
-                why=f"the {block.stored_size} bytes from byte {block.offset} on are not those that were written",
-                fix=REPAIR,
-            )
+            raise damaged_block(pack_id, block)
         return stored
 
     def decoded(self, block: Block, stored: Buffer) -> Buffer:
@@ -445,6 +440,12 @@ class Objects:
             if len(plain) <= 1 << 20:
                 _keep(self._blocks, key, plain, BLOCKS_KEPT)
         return plain
+
+
+def damaged_block(pack_id: str, block: Block) -> IntegrityError:
+    """Return the error for a block whose stored bytes are not those that were written."""
+    why = f"the {block.stored_size} bytes from byte {block.offset} on are not those that were written"
+    return IntegrityError("block_damaged", f"{pack_key(pack_id)} is damaged", why=why, fix=REPAIR)
 
 
 def _describe(pack_id: str, size: int, index: PackIndex) -> PackEntry:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mlreg.errors import UnsupportedError
+from mlreg.formats.annotation import Annotation
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, tag_ref, version_ref
 from mlreg.formats.pack import PackKind, Sort
@@ -104,7 +106,9 @@ def test_a_clean_repository_has_no_problem_and_all_of_it_was_looked_at(scene: Sc
     found = check(scene.repository, 1.0, told.append)
 
     # Three pieces, two trees, two commits.
-    assert found == Checked(slots=2, snapshots=1, packs=4, objects=7, size=found.size, versions=2, tags=1)
+    counts = Checked(slots=2, snapshots=1, packs=4, objects=7, size=found.size, total=found.size, versions=2, tags=1)
+    assert found == replace(counts, covered=found.covered)
+    assert (found.covered.is_complete, found.covered.never) == (True, 0)
     assert sum(told) == found.size > 0
 
 
@@ -324,6 +328,44 @@ def test_a_snapshot_of_a_slot_that_does_not_exist_is_named(scene: Scene) -> None
     problem = scene.problem()
 
     assert (problem.code, snapshot_key(9) in problem.message) == ("bad_snapshot", True)
+
+
+def test_a_statement_that_no_reader_takes_notice_of_is_named(scene: Scene) -> None:
+    forged = {"about": "entry/model/net", "after": [], "author": "Eve", "id": "no id", "message": "", "patch": {}}
+    note = {**forged, "sort": "annotation", "time": "2026-01-01T00:00:00Z"}
+    force_slot(scene.repository, Draft("Eve", notes=(note,)))
+
+    problem = scene.problem()
+
+    assert (problem.code, slot_key(3) in problem.message, problem.why) == ("bad_annotation", True, "an id is not an id")
+
+
+def test_a_statement_in_a_slot_that_does_not_say_so_is_named(scene: Scene) -> None:
+    about, time = "entry/model/net", "2026-01-01T00:00:00Z"
+    note = Annotation("0" * 32, about, {"labels": {"a": "b"}}, (), "Eve", time, "").note()
+    force_slot(scene.repository, Draft("Eve", notes=(note,)))
+
+    assert scene.problem().why == "it does not require 'annotations'"
+
+
+@pytest.mark.parametrize("note", [{"sort": "of a later release"}, {"sort": "annotation", "new": "field"}])
+def test_what_a_later_release_states_is_no_problem(note: dict[str, str], scene: Scene) -> None:
+    force_slot(scene.repository, Draft("Eve", notes=(note,)))
+
+    assert scene.problems() == []
+
+
+def test_a_pack_that_was_given_up_and_one_that_waits_are_counted_and_no_problem(scene: Scene) -> None:
+    remove(scene.repository, {NET: ["1.0.0"]}, "Ann", "")
+    for number in (1, 2):
+        put(scene.repository, [(Sort.PIECE, b"more %d" % number)])
+    live = [pack.id for pack in scene.repository.log.refresh().live_packs()][-2:]
+    scene.repository.log.append(lambda view: Draft("gc", drop=tuple(live), is_lossy=True))
+    scene.repository.log.append(lambda view: Draft("gc", reap=(live[0],)))
+
+    found = scene.check()
+
+    assert (found.problems, found.orphans, found.dropped, found.packs) == ([], 1, 1, 4)
 
 
 # Names, commits and files.

@@ -69,10 +69,10 @@ def live(repository: Repository) -> dict[str, CommitId]:
     return {name: ref.target for name, ref in found.items() if ref.target}
 
 
-def check_whole(repository: Repository, orphans: int = 0) -> None:
-    """Check that nothing is damaged, and how many packs no transaction names."""
+def check_whole(repository: Repository, dropped: int = 0) -> None:
+    """Check that nothing is damaged, that each pack is named, and how many are not read any more."""
     found = check(repository, 1.0, lambda size: None)
-    assert (found.problems, found.orphans) == ([], orphans)
+    assert (found.problems, found.orphans, found.dropped) == ([], 0, dropped)
 
 
 # Adding.
@@ -250,7 +250,7 @@ def test_what_was_collected_meanwhile_is_stored_again(when: str, repository: Rep
     recorded = register_against(store, lambda: lose_data(repository), new(), when)
 
     assert recorded.is_changed
-    check_whole(repository, orphans=1)
+    check_whole(repository, dropped=1)
 
 
 def test_a_lost_reply_leaves_the_packs_because_the_version_may_be_there(store: MemoryStore) -> None:

@@ -1,0 +1,96 @@
+"""`verify`, beside reading and hashing the same packs in one process; and `du` of many versions.
+
+python -m benchmarks.verifying hash DIR         reads all packs below DIR and hashes them, on all cores
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from blake3 import blake3
+
+from benchmarks.registry_speed import many_versions
+from benchmarks.timing import Clock, size_of
+
+ROUNDS = 5
+AT_ONCE = 1024 * 1024
+
+
+class Verified(NamedTuple):
+    """How fast a store was checked."""
+
+    title: str
+    size: int
+    """Bytes of its packs."""
+    plain: int
+    """Bytes of its files."""
+    hashed: float
+    """Seconds that reading and hashing took."""
+    stored: float
+    """Seconds of `verify --stored`."""
+    full: float
+    """Seconds of `verify`, which decodes everything and computes every id."""
+    peak: float
+    """MB of memory of `verify`."""
+
+
+def measure(clock: Clock, work: Path, mlreg: str, size: int, files: int) -> list[Verified]:
+    """Check weights, small files, and bytes that do not compress; the packs are in memory."""
+    noise = ["dd", "if=/dev/urandom", "of=data/noise", "bs=1M", f"count={size >> 20}"]
+    workload = [sys.executable, "-m", "benchmarks.workload"]
+    made = {
+        f"one file of {size / 1e6:.0f} MB of weights": [*workload, "weights", "data", str(size)],
+        f"{files:,} files of 1 to 20 KB": [*workload, "files", "data", str(files)],
+        f"one file of {size / 1e6:.0f} MB of noise": noise,
+    }
+    return [_store(clock, work / str(number), mlreg, title, made[title]) for number, title in enumerate(made)]
+
+
+def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str]) -> Verified:
+    (place / "data").mkdir(parents=True)
+    environment = {**clock.environment, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+    subprocess.run(make, cwd=place, env=environment, check=True, stderr=subprocess.DEVNULL)
+    for words in (["init"], ["add", "data/set", "data", "--version", "2026.01.01"]):
+        subprocess.run([mlreg, *words, "-q"], cwd=place, env=clock.environment, check=True, stdout=subprocess.DEVNULL)
+    packs = place / ".mlreg" / "packs"
+    calls = {
+        "hash": [sys.executable, str(Path(__file__)), str(packs)],
+        "stored": [mlreg, "verify", "--stored"],
+        "full": [mlreg, "verify"],
+    }
+    for _ in range(ROUNDS):
+        for call, command in calls.items():
+            clock.run(f"{title}, {call}", command, place)
+    hashed, stored, full = (clock.seconds(f"{title}, {call}") for call in calls)
+    plain = size_of(place / "data")
+    return Verified(title, size_of(packs), plain, hashed, stored, full, clock.peak(f"{title}, full"))
+
+
+def disk_use(clock: Clock, work: Path, mlreg: str, versions: int) -> tuple[float, float]:
+    """Return how many seconds `du` of a repository with many versions takes: the first time, and later."""
+    place = work / "many"
+    many_versions(place, versions)
+    clock.run("du, the first time", [mlreg, "du"], place)
+    for _ in range(ROUNDS):
+        clock.run("du", [mlreg, "du"], place)
+    return clock.seconds("du, the first time"), clock.seconds("du")
+
+
+def _hash(path: str) -> bytes:
+    hasher = blake3()
+    with Path(path).open("rb", buffering=0) as file:
+        while data := file.read(AT_ONCE):
+            hasher.update(data)
+    return hasher.digest()
+
+
+if __name__ == "__main__":
+    paths = [f"{directory}/{name}" for directory, _, names in os.walk(sys.argv[1]) for name in names]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(_hash, paths))
