@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "usage": ("usage",),
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
+    "backups": ("backup",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),
 }

@@ -29,6 +29,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.registry import (
+    backups,
     checking_data,
     collecting,
     comparisons,
@@ -73,6 +74,9 @@ def _many(*types: type) -> Schema:
 
 SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
+    "backup": _one(backups.BackedUp),
+    "backup-ls": _many(backups.BackupInfo),
+    "backup-restore": _one(backups.Restored),
     "blame": _one(comparisons.Blame),
     "cat": _one(results.Content),
     "completion": _one(Completion),
@@ -254,6 +258,10 @@ COMMANDS: dict[str, Contract] = {
     "policy explain": Contract(("policy-explain",), READS),
     "freeze": Contract(("meta",), WRITES),
     "unfreeze": Contract(("meta",), WRITES),
+    "backup create": Contract(("backup",), WRITES),
+    "backup ls": Contract(("backup-ls",), (NotFoundError, IntegrityError)),
+    "backup verify": Contract(("verify",), (NotFoundError, IntegrityError)),
+    "backup restore": Contract(("backup-restore",), (NotFoundError, IntegrityError, RefusedError)),
     "remote add": Contract(("remote",), (ConflictError, NoRepositoryError)),
     "remote ls": Contract(("remote-ls",)),
     "remote rm": Contract(("remote",), READS),

@@ -24,6 +24,7 @@ from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, needs_of, past, read_commit, tree_nodes
+from mlreg.operations.rewriting import copy_pack
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
@@ -235,10 +236,7 @@ class _Copying:
 
         def write(pack_id: str) -> PackEntry:
             with self._target.store.upload(pack_key(pack_id)) as upload:
-                for block in index.blocks():
-                    upload.write(self._source.objects.stored_block(pack.id, block))
-                    self._report(block.stored_size)
-                upload.write(index.with_trailer())
+                copy_pack(self._source.objects, pack, index, upload, self._report)
             return pack._replace(id=pack_id)
 
         return self._keep(pack.id, write, lambda found, _: found == pack._replace(id=found.id))

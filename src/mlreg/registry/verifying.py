@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mlreg.operations.check import check
+from mlreg.operations.check import Checked, check
 from mlreg.registry import results
 from mlreg.repository.repository import Repository
 
@@ -17,9 +17,13 @@ def verify(repository: Repository, share: float, report: Callable[[int], None]) 
         share: of the stored blocks that are read, 0.0 to 1.0.
         report: told about progress.
     """
-    found = check(repository, share, report)
+    return told(repository.url, share, check(repository, share, report))
+
+
+def told(url: str, share: float, found: Checked) -> results.Verified:
+    """Return what a check of a place found."""
     return results.Verified(
-        url=repository.url,
+        url=url,
         share=share,
         transactions=found.slots,
         snapshots=found.snapshots,
