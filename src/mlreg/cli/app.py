@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
     "backups": ("backup",),
+    "bundles": ("bundle",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),
 }

@@ -1,4 +1,4 @@
-"""How backups look."""
+"""How backups and bundles look."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mlreg.cli.output import Column, Style, View, count_of, size_of
 from mlreg.registry.backups import BackedUp, BackupInfo, Restored
+from mlreg.registry.bundles import BundleInfo
 
 _MARK = {True: "dry run: ", False: ""}
 
@@ -72,3 +73,18 @@ def restored(result: Restored) -> View:
     proven = "" if result.dry_run else "; all of it was read and compared"
     said = f"{_MARK[result.dry_run]}restored backup {backup.number} of {backup.time} to {result.path}: {what}{proven}"
     return View((), (), [], said)
+
+
+def bundled(result: BundleInfo) -> View:
+    """After `bundle create`."""
+    what = f"{count_of(len(result.versions), 'version')}, {size_of(result.size)}"
+    needs = f"; it needs {', '.join(result.needs)}" if result.needs else ""
+    return View((), (), result.refs, f"wrote {result.path}: {what}{needs}")
+
+
+def bundle(result: BundleInfo) -> View:
+    """What is in a bundle; the versions that it needs stand behind the others."""
+    columns = (Column("REF", Style.NAME), Column("FILES", Style.COUNT), Column("SIZE", Style.SIZE), Column("TAGS"))
+    rows: list[tuple[object, ...]] = [(one.ref, one.files, one.size, ",".join(one.tags)) for one in result.versions]
+    rows.extend((f"needs {ref}", "", "", "") for ref in result.needs)
+    return View(columns, rows, result.refs)

@@ -30,6 +30,7 @@ from mlreg.errors import (
 )
 from mlreg.registry import (
     backups,
+    bundles,
     checking_data,
     collecting,
     comparisons,
@@ -78,6 +79,8 @@ SCHEMAS: dict[str, Schema] = {
     "backup-ls": _many(backups.BackupInfo),
     "backup-restore": _one(backups.Restored),
     "blame": _one(comparisons.Blame),
+    "bundle": _one(bundles.BundleInfo),
+    "bundle-apply": _one(results.Synced),
     "cat": _one(results.Content),
     "completion": _one(Completion),
     "compare": _one(comparisons.Comparison),
@@ -262,6 +265,10 @@ COMMANDS: dict[str, Contract] = {
     "backup ls": Contract(("backup-ls",), (NotFoundError, IntegrityError)),
     "backup verify": Contract(("verify",), (NotFoundError, IntegrityError)),
     "backup restore": Contract(("backup-restore",), (NotFoundError, IntegrityError, RefusedError)),
+    "bundle create": Contract(("bundle",), WRITES),
+    "bundle ls": Contract(("bundle",), (NotFoundError, IntegrityError)),
+    "bundle verify": Contract(("verify",), (NotFoundError, IntegrityError)),
+    "bundle apply": Contract(("bundle-apply",), MOVES),
     "remote add": Contract(("remote",), (ConflictError, NoRepositoryError)),
     "remote ls": Contract(("remote-ls",)),
     "remote rm": Contract(("remote",), READS),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, groupby
@@ -33,6 +34,8 @@ from mlreg.repository.view import LIVE, Place, View
 
 Report = Callable[[int], None]
 """Told how many more bytes were copied."""
+Lacking = Callable[[Repository, Repository, Iterable[CommitId]], list[Wanted]]
+"""Says what a target lacks of versions of a source."""
 MOVES = 8000
 """Names that one transaction sets, so that it fits a slot of the log with the packs that they need."""
 
@@ -78,6 +81,20 @@ class Transferred:
         return Transferred(moves, notes, self.packs + step.packs, self.size + step.size)
 
 
+def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
+    """Return what the target lacks of these versions: their files, and the commits of their past.
+
+    The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
+    """
+    wanted: dict[Wanted, None] = {}
+    tips = [commit_id for commit_id in dict.fromkeys(tips) if not _is_version(target, commit_id)]
+    for commit_id in tips:
+        commit = read_commit(source, commit_id)
+        wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
+    wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
+    return target.objects.missing(wanted)
+
+
 def transfer(
     source: Repository,
     target: Repository,
@@ -85,6 +102,8 @@ def transfer(
     author: str,
     message: str,
     report: Report,
+    *,
+    lacking: Lacking = missing_at,
 ) -> Transferred:
     """Copy what names need, then set the names; in one transaction of the target, unless there are too many.
 
@@ -96,6 +115,7 @@ def transfer(
         author: of the transaction.
         message: of the transaction.
         report: told about progress.
+        lacking: says what is to be copied.
 
     Raises:
         ConflictError: from `plan`.
@@ -104,7 +124,7 @@ def transfer(
     done, limit = Transferred((), 0, 0, 0), MOVES
     while True:
         try:
-            step = _transfer(source, target, partial(_first, plan, limit), author, message, report)
+            step = _transfer(source, target, partial(_first, plan, limit), author, message, report, lacking=lacking)
         except ConflictError as error:
             # Objects were collected from the target meanwhile: look again at what it lacks.
             if error.code not in ("pack_reaped", "objects_collected"):
@@ -130,6 +150,8 @@ def _transfer(
     author: str,
     message: str,
     report: Report,
+    *,
+    lacking: Lacking,
 ) -> Transferred:
     view = target.log.refresh()
     generation = view.generation
@@ -138,7 +160,7 @@ def _transfer(
     if not moves and not planned.notes:
         return Transferred((), 0, 0, 0)
     copying = _Copying(source, target, report)
-    copying.copy(missing_at(source, target, [move.new for move in moves]))
+    copying.copy(lacking(source, target, [move.new for move in moves]))
     done = Sending(())
 
     def build(view: View) -> Draft:
@@ -173,26 +195,14 @@ def _is_named(view: View, pack: PackEntry) -> bool:
     return True
 
 
-def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
-    """Return what the target lacks of these versions: their files, and the commits of their past.
-
-    The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
-    """
-    wanted: dict[Wanted, None] = {}
-    tips = [commit_id for commit_id in dict.fromkeys(tips) if not _is_version(target, commit_id)]
-    for commit_id in tips:
-        commit = read_commit(source, commit_id)
-        wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
-    wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
-    return target.objects.missing(wanted)
-
-
 def _known_nodes(source: Repository, target: Repository, parents: Sequence[CommitId]) -> frozenset[ObjectId]:
     """Return the tree nodes of the versions before that are versions at the target too: it has all below them."""
     known: set[ObjectId] = set()
     for parent in parents:
-        if _is_version(target, parent):
-            known |= tree_nodes(source, read_commit(source, parent).tree)
+        # A source may have the commit of an earlier version, and not its files.
+        with suppress(IntegrityError):
+            if _is_version(target, parent):
+                known |= tree_nodes(source, read_commit(source, parent).tree)
     return frozenset(known)
 
 
