@@ -72,7 +72,7 @@ def restored(result: Restored) -> View:
     what = f"{count_of(result.versions, 'version')}, {count_of(result.tags, 'tag')}, {size_of(result.size)}"
     proven = "" if result.dry_run else "; all of it was read and compared"
     said = f"{_MARK[result.dry_run]}restored backup {backup.number} of {backup.time} to {result.path}: {what}{proven}"
-    return View((), (), [], said)
+    return View((), (), [result.path], said)
 
 
 def bundled(result: BundleInfo) -> View:

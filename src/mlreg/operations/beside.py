@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import ConflictError, IntegrityError, RefusedError, explain
+from mlreg.errors import ConflictError, RefusedError, explain
 from mlreg.formats.backup import PLACES, BesideFile, bad_backup, beside_key, decode_list, encode_list
 from mlreg.formats.paths import check_path
 from mlreg.ids import ContentId
@@ -28,6 +28,10 @@ ATTEMPTS = 3
 """How often a file is read that changes meanwhile."""
 
 Report = Callable[[int], None]
+
+
+class _ChangedError(Exception):
+    """A file had other bytes when it was read once more."""
 
 
 class Kept(NamedTuple):
@@ -59,7 +63,7 @@ def keep(root: Path, target: Store, report: Report) -> Kept:
                 file, is_new = found
                 files.append(file)
                 copied += file.size if is_new else 0
-        except RefusedError:
+        except (RefusedError, _ChangedError):
             left_out.append(path)
     return _listed(target, files, copied, tuple(left_out))
 
@@ -103,7 +107,7 @@ def _walk(root: Path, place: str) -> Iterator[str]:
 
 
 def _copy(file: Path, path: str, target: Store, report: Report) -> tuple[BesideFile, bool] | None:
-    """Copy a file; None if it is gone. RefusedError for one that changes while it is read, every time."""
+    """Copy a file; None if it is gone. _ChangedError for one that changes while it is read, every time."""
     for _ in range(ATTEMPTS):
         try:
             fd = os.open(file, _READ)
@@ -119,12 +123,12 @@ def _copy(file: Path, path: str, target: Store, report: Report) -> tuple[BesideF
             content = ContentId(hasher.digest())
             if target.size(beside_key(content)) is not None:
                 return BesideFile(path, size, content), False
-            with suppress(IntegrityError):
+            with suppress(_ChangedError):
                 _upload(fd, size, content, path, target, report)
                 return BesideFile(path, size, content), True
         finally:
             os.close(fd)
-    raise RefusedError("file_changed", f"{path} changes while it is read")
+    raise _ChangedError
 
 
 def _upload(fd: int, size: int, content: ContentId, path: str, target: Store, report: Report) -> None:
@@ -135,7 +139,7 @@ def _upload(fd: int, size: int, content: ContentId, path: str, target: Store, re
             upload.write(data)
             report(len(data))
         if hasher.digest() != content:
-            raise IntegrityError("file_changed", f"{path} changed while it was read")
+            raise _ChangedError
 
 
 def _parts(fd: int, size: int, path: str) -> Iterator[bytes]:
