@@ -33,7 +33,8 @@ def left_out(result: BackedUp) -> str:
     if not result.left_out:
         return ""
     more = f" and {len(result.left_out) - 1} more" if len(result.left_out) > 1 else ""
-    return f"not kept, because of its name or because it changed all the time: {result.left_out[0]}{more}"
+    why = "it is a link, changed all the time, or has a name that no version may have"
+    return f"not kept is {result.left_out[0]}{more}: {why}"
 
 
 def listed(items: Sequence[BackupInfo]) -> View:

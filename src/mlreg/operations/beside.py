@@ -42,7 +42,7 @@ class Kept(NamedTuple):
     copied: int
     """Bytes that were not there before."""
     left_out: tuple[str, ...]
-    """Paths of files that changed all the time, or have names that no version may have."""
+    """Paths of files that changed all the time, have names that no version may have, or are links."""
 
 
 def keep(root: Path, target: Store, report: Report) -> Kept:
@@ -54,7 +54,8 @@ def keep(root: Path, target: Store, report: Report) -> Kept:
         report: told about bytes that were copied.
     """
     files: list[BesideFile] = []
-    left_out: list[str] = []
+    # What a link leads to lies elsewhere, and is not of this repository.
+    left_out = [place for place in PLACES if (root / place).is_symlink()]
     copied = 0
     for path in paths_in(root):
         try:
@@ -85,6 +86,8 @@ def _listed(target: Store, files: list[BesideFile], copied: int, left_out: tuple
 def paths_in(root: Path) -> Iterator[str]:
     """Yield the paths of the files that are kept, below the directory of a repository; links are none."""
     for place in PLACES:
+        if (root / place).is_symlink():
+            continue
         if place == PLACES[0]:
             yield from [place] if (root / place).is_file() else []
         else:

@@ -71,7 +71,7 @@ class BackedUp(NamedTuple):
     files: int
     """Files beside the repository that are kept: settings, open runs, counts of reads and the like."""
     left_out: tuple[str, ...]
-    """Paths of those that changed all the time, or have names that no version may have."""
+    """Paths of those that changed all the time, have names that no version may have, or are links."""
     deleted: tuple[DeletedFile, ...]
     """What only backups needed that were let go."""
     dry_run: bool = False
