@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,9 +156,9 @@ def test_an_empty_repository_is_backed_up_too(project: Project, tmp_path: Path) 
 class Meddler(FaultyStore):
     """A store on which others act right before some calls."""
 
-    def __init__(self, inner: Store, acts: dict[tuple[str, str], Callable[[], None]]) -> None:
+    def __init__(self, inner: Store, acts: Mapping[tuple[str, str], Callable[[], object]]) -> None:
         super().__init__(inner)
-        self._acts = acts
+        self._acts = dict(acts)
 
     @contextmanager
     def _call(self, verb: str, key: str) -> Iterator[None]:
@@ -188,7 +188,7 @@ def test_a_pack_that_is_collected_meanwhile_makes_the_backup_one_of_a_newer_mome
 def test_what_is_added_meanwhile_is_in_the_next_backup(project: Project) -> None:
     project.add()
     target = MemoryStore()
-    source = Meddler(project.store, {("read", "packs"): lambda: print(project.add(), end="")})
+    source = Meddler(project.store, {("read", "packs"): project.add})
 
     first = project.back_up(target, source)
 
@@ -541,7 +541,7 @@ def test_a_copy_that_is_there_is_not_copied_again(project: Project) -> None:
 def test_of_two_backups_at_once_both_are_whole(project: Project) -> None:
     project.add()
     target = MemoryStore()
-    meanwhile = Meddler(target, {("upload", "packs"): lambda: print(project.back_up(target), end="")})
+    meanwhile = Meddler(target, {("upload", "packs"): lambda: project.back_up(target)})
 
     second = project.back_up(meanwhile)
 
