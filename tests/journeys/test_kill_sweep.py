@@ -18,14 +18,29 @@ from typing import Any
 import pytest
 
 from mlreg.errors import MlregError
-from mlreg.operations import checkout
+from mlreg.operations import beside, checkout
 from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.sync import Sync
-from mlreg.stores import directory
+from mlreg.stores import archive, directory
 
-CALLS = {"open", "write", "fsync", "link", "replace", "unlink", "mkdir", "close", "pread", "lstat"}
+CALLS = {
+    "open",
+    "write",
+    "fsync",
+    "link",
+    "replace",
+    "unlink",
+    "mkdir",
+    "close",
+    "pread",
+    "pwrite",
+    "ftruncate",
+    "lstat",
+}
+WORKERS = (archive, beside, checkout, directory)
+"""Modules that call the operating system."""
 MOST = 400
 
 
@@ -146,7 +161,8 @@ def run_in_child(operation: Callable[[Path], None], root: Path, k: int, act: Cal
     child = os.fork()
     if child == 0:
         counted = Counted(k, act)
-        vars(directory)["os"] = vars(checkout)["os"] = counted
+        for module in WORKERS:
+            vars(module)["os"] = counted
         try:
             operation(root)
         except MlregError:

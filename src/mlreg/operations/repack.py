@@ -8,6 +8,7 @@ reads at most; a piece that has moved too far from its base stays whole, and tho
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -127,8 +128,10 @@ class _Choice:
     def bases(self) -> dict[ContentId, ContentId]:
         """Return the base of each piece that should be a difference."""
         for before, after in self._files():
-            for piece, base in self._pairs(before, after):
-                self._consider(piece, base)
+            # What a version was made from may be removed, and collected.
+            with suppress(IntegrityError):
+                for piece, base in self._pairs(before, after):
+                    self._consider(piece, base)
         return self._bases
 
     def _files(self) -> Iterator[tuple[File, File]]:
@@ -141,9 +144,11 @@ class _Choice:
             commit = commits[commit_id]
             origins: list[CommitId] = [*commit.parents, *(one.commit for one in commit.inputs)]
             for origin in present_commits(self._repository, origins).values():
-                for changed in differences(origin.tree, commit.tree, load, load):
-                    if changed.before and changed.after and min(changed.before.size, changed.after.size) >= SMALLEST:
-                        yield changed.before, changed.after
+                with suppress(IntegrityError):
+                    for changed in differences(origin.tree, commit.tree, load, load):
+                        old, new = changed.before, changed.after
+                        if old and new and min(old.size, new.size) >= SMALLEST:
+                            yield old, new
 
     def _pairs(self, before: File, after: File) -> Iterator[tuple[ContentId, ContentId]]:
         """Yield pieces of two files that have the same place, and the same size, in both."""
