@@ -83,6 +83,7 @@ SEEN_BY_FACES = (
 )
 
 MAY_DELETE_FROM_A_STORE = {
+    "operations/backing_up.py": "lets go of the backups that are not to be kept, and of what only they need",
     "operations/collect.py": "the only deleter: what a dry run listed",
     "operations/mending.py": "takes away a snapshot that is damaged, which is never needed",
     "operations/usage_files.py": "takes away sums of reads that a later sum of the same holds whole",
@@ -93,6 +94,9 @@ MAY_CHANGE_DIRECTORIES = {
     "registry/staging.py": "takes away what waited and is registered now",
     "registry/plans.py": "forgets plans, the oldest first",
     "registry/pins.py": "forgets what was noted of a remote",
+    "operations/beside.py": "writes files that lay beside a repository where it is restored, durably",
+    "operations/restoring.py": "puts a restored repository into its place, or takes away what is half restored",
+    "stores/archive.py": "a repository in one file: complete or absent, and durable",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
     "operations/journaling.py": "flushes the journal of a run, and writes one anew that was taken away",

@@ -15,11 +15,11 @@ from mlreg.config import PROJECT_FILE, Config
 from mlreg.formats.journal import line_of
 from mlreg.formats.run import began
 from mlreg.operations.processes import began_of
-from mlreg.registry import noting, policies
+from mlreg.registry import backups, bundles, noting, policies
 from mlreg.registry.annotating import Subject
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry
+from mlreg.registry.registry import Registry, silent
 from mlreg.stores.directory import TEMPORARY
 from tests.cli.calling import SRC, Call, Run
 from tests.foreign_stores import write_stores
@@ -66,7 +66,23 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "project" / "foreign" / "strict.yaml").write_text(rules)
     (root / "project" / "foreign" / "rules.yaml").write_text(rules.replace("pattern: a", "pattern: '[ab]'"))
     (root / "project" / "foreign" / "few.yaml").write_text("rules: [{rule: row_count, max: 5}]")
+    leave_archives(root)
     return root
+
+
+def leave_archives(root: Path) -> None:
+    """Leave a backup of the project, as a directory and as a file, a bundle that fits it, and one that does not."""
+    foreign = root / "project" / "foreign"
+    here = Registry(root / "project" / ".mlreg", ANN)
+    for kept in ("kept/", "kept.tar"):
+        backups.create(here, f"{foreign}/{kept}", report=silent)
+    for name, entry in (("far", "model/far"), ("other", "model/net")):
+        place, _ = init(root / name, shared=True)
+        file = root / name / "weights"
+        file.write_text(name)
+        other = Registry(place, ANN)
+        other.add(entry, [file], version="1.0.0")
+        bundles.create(other, str(foreign / f"{name}.bundle"), [], report=silent)
 
 
 POLICIES = """\

@@ -56,6 +56,62 @@ def test_a_full_disk_gets_its_space_back_and_works_when_there_is_room(disk: Path
     assert mlreg(disk, "verify").returncode == 0
 
 
+def test_a_backup_and_a_restore_on_a_full_disk_leave_nothing_and_work_when_there_is_room(
+    disk: Path, tmp_path: Path
+) -> None:
+    project, large, small = tmp_path / "project", tmp_path / "large", tmp_path / "small"
+    project.mkdir()
+    large.write_bytes(os.urandom(20 << 20))
+    small.write_bytes(os.urandom(1 << 20))
+    assert mlreg(project, "init").returncode == 0
+    assert mlreg(project, "add", "model/net", str(small), "--version", "1.0.0").returncode == 0
+    assert mlreg(project, "backup", "create", f"{disk}/kept/").returncode == 0
+    assert mlreg(project, "backup", "create", "elsewhere/").returncode == 0
+    assert mlreg(project, "add", "model/net", str(large), "--version", "1.1.0").returncode == 0
+    assert mlreg(project, "backup", "create", "elsewhere/").returncode == 0
+    before = used(disk)
+
+    for words in (
+        ("create", f"{disk}/kept/"),
+        ("create", f"{disk}/file.tar"),
+        ("restore", "elsewhere", f"{disk}/again"),
+    ):
+        full = mlreg(project, "backup", *words)
+        assert (full.returncode, full.stderr.startswith("error[no_space]: ")) == (14, True), full.stderr
+        assert used(disk) - before < 1 << 20
+    assert [path.name for path in disk.iterdir()] == ["kept"]
+    assert mlreg(project, "backup", "ls", f"{disk}/kept", "-q").stdout == "1\n"
+    assert mlreg(project, "backup", "verify", f"{disk}/kept").returncode == 0
+    assert mlreg(project, "rm", "model/net@1.1.0").returncode == 0
+    assert mlreg(project, "gc").returncode == 0
+    assert mlreg(project, "backup", "create", f"{disk}/kept/").returncode == 0
+    assert mlreg(project, "backup", "verify", f"{disk}/kept").returncode == 0
+    assert mlreg(project, "backup", "restore", "elsewhere", f"{disk}/again", "--at", "1").returncode == 0
+
+
+def test_a_backup_on_a_disk_that_may_only_be_read_is_read_and_not_written(disk: Path, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "weights").write_bytes(b"weights")
+    assert mlreg(project, "init").returncode == 0
+    assert mlreg(project, "add", "model/net", "weights", "--version", "1.0.0").returncode == 0
+    for place in ("kept/", "file.tar"):
+        assert mlreg(project, "backup", "create", f"{disk}/{place}").returncode == 0
+    assert mlreg(project, "bundle", "create", f"{disk}/net.bundle").returncode == 0
+    assert mlreg(project, "tag", "model/net@latest", "production").returncode == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    for place in ("kept", "file.tar"):
+        assert mlreg(project, "backup", "verify", f"{disk}/{place}").returncode == 0
+        assert mlreg(project, "backup", "restore", f"{disk}/{place}", f"from {place}").returncode == 0
+    assert mlreg(project, "bundle", "verify", f"{disk}/net.bundle").returncode == 0
+    assert mlreg(project, "bundle", "apply", f"{disk}/net.bundle").returncode == 0
+    for place in ("kept/", "other/", "other.tar"):
+        refused = mlreg(project, "backup", "create", f"{disk}/{place}")
+        assert (refused.returncode, refused.stdout) == (7, ""), place
+        assert refused.stderr.startswith("error[access_denied]: ")
+
+
 def test_a_disk_that_may_only_be_read_is_read_and_not_written(disk: Path, tmp_path: Path) -> None:
     file = tmp_path / "weights"
     file.write_bytes(b"weights")

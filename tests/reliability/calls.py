@@ -13,13 +13,13 @@ from types import ModuleType
 from typing import Any
 
 from mlreg.errors import MlregError
-from mlreg.operations import checkout, journaling, logged_files, placing
-from mlreg.stores import directory
+from mlreg.operations import beside, checkout, journaling, logged_files, placing
+from mlreg.stores import archive, directory
 
-WRITES = {"write", "fsync", "link", "replace", "rename", "unlink", "mkdir"}
+WRITES = {"write", "pwrite", "ftruncate", "fsync", "link", "replace", "rename", "unlink", "mkdir"}
 READS = {"open", "pread", "read", "lstat"}
 CALLS = WRITES | READS | {"close"}
-MODULES = (directory, checkout, placing, journaling, logged_files)
+MODULES = (archive, directory, beside, checkout, placing, journaling, logged_files)
 """Those that read and write what lasts."""
 
 Act = Callable[[], None]

@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "usage": ("usage",),
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
+    "backups": ("backup",),
+    "bundles": ("bundle",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),
     "explaining": ("help", "schema", "completion"),
 }

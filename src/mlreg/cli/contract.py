@@ -29,6 +29,8 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.registry import (
+    backups,
+    bundles,
     checking_data,
     collecting,
     comparisons,
@@ -74,7 +76,12 @@ def _many(*types: type) -> Schema:
 
 SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
+    "backup": _one(backups.BackedUp),
+    "backup-ls": _many(backups.BackupInfo),
+    "backup-restore": _one(backups.Restored),
     "blame": _one(comparisons.Blame),
+    "bundle": _one(bundles.BundleInfo),
+    "bundle-apply": _one(results.Synced),
     "cat": _one(results.Content),
     "completion": _one(Completion),
     "compare": _one(comparisons.Comparison),
@@ -258,6 +265,14 @@ COMMANDS: dict[str, Contract] = {
     "policy explain": Contract(("policy-explain",), READS),
     "freeze": Contract(("meta",), WRITES),
     "unfreeze": Contract(("meta",), WRITES),
+    "backup create": Contract(("backup",), WRITES),
+    "backup ls": Contract(("backup-ls",), (NotFoundError, IntegrityError)),
+    "backup verify": Contract(("verify",), (NotFoundError, IntegrityError)),
+    "backup restore": Contract(("backup-restore",), (NotFoundError, IntegrityError, RefusedError)),
+    "bundle create": Contract(("bundle",), WRITES),
+    "bundle ls": Contract(("bundle",), (NotFoundError, IntegrityError)),
+    "bundle verify": Contract(("verify",), (NotFoundError, IntegrityError)),
+    "bundle apply": Contract(("bundle-apply",), MOVES),
     "remote add": Contract(("remote",), (ConflictError, NoRepositoryError)),
     "remote ls": Contract(("remote-ls",)),
     "remote rm": Contract(("remote",), READS),

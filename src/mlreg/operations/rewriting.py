@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes
-from mlreg.formats.pack import Block, Item
+from mlreg.formats.pack import Block, Item, PackIndex
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import ContentId
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PackWriter
+from mlreg.stores.store import Upload
 
 FULL = 64 * 1024
 """Plain bytes of a block that is worth keeping; what is in smaller ones is put together with others like it."""
@@ -56,3 +57,24 @@ def copy_block(objects: Objects, writer: PackWriter, pack: PackEntry, block: Blo
         writer.add_difference(ContentId(items[0].id), block.plain_size, stored)
     else:
         writer.add_block(pack.kind, stored, block, items)
+
+
+def copy_pack(
+    objects: Objects, pack: PackEntry, index: PackIndex, upload: Upload, report: Callable[[int], None]
+) -> None:
+    """Write a whole pack as it is, every block verified by its sum on the way.
+
+    Args:
+        objects: where it is read.
+        pack: as the log names it.
+        index: of it, verified.
+        upload: takes its bytes.
+        report: told about bytes that were written.
+
+    Raises:
+        IntegrityError: `block_damaged`. NotFoundError: `key_missing`, the pack is gone.
+    """
+    for block in index.blocks():
+        upload.write(objects.stored_block(pack.id, block))
+        report(block.stored_size)
+    upload.write(index.with_trailer())

@@ -25,7 +25,7 @@ from mlreg.operations.looking_again import DAMAGE, again_if_collected
 from mlreg.operations.marking import Marks
 from mlreg.operations.rewriting import copy_objects
 from mlreg.repository.log import Draft, Settled
-from mlreg.repository.objects import Objects
+from mlreg.repository.objects import Objects, pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import LIVE, REAPED, View
@@ -385,7 +385,8 @@ def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, .
 
     def build(view: View) -> Draft:
         dropped = [pack_id for pack_id in _dropped_by(repository, number) if view.pack_state(pack_id) != LIVE]
-        if any(view.pack_state(pack_id) == REAPED for pack_id in dropped):
+        # A copy of a repository, such as a restored backup, need not have the files of dropped packs.
+        if any(view.pack_state(one) == REAPED or not _has_file(repository, view.pack(one)) for one in dropped):
             raise NotFoundError(
                 "packs_deleted",
                 f"the files of what transaction {number} dropped are deleted",
@@ -400,6 +401,10 @@ def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, .
         repository.log.append(build)
         repository.log.view.note_swept(0)
     return tuple(back)
+
+
+def _has_file(repository: Repository, pack: PackEntry) -> bool:
+    return repository.store.size(pack_key(pack.id)) == pack.size
 
 
 def _dropped_by(repository: Repository, number: int) -> tuple[str, ...]:

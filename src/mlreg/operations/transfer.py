@@ -26,6 +26,7 @@ from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, is_version, needs_of, past, read_commit, tree_nodes
 from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.merging import keep_few
+from mlreg.operations.rewriting import copy_pack
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
@@ -34,6 +35,8 @@ from mlreg.repository.view import LIVE, Place, View
 
 Report = Callable[[int], None]
 """Told how many more bytes were copied."""
+Lacking = Callable[[Repository, Repository, Iterable[CommitId]], list[Wanted]]
+"""Says what a target lacks of versions of a source."""
 MOVES = 8000
 """Names that one transaction sets, so that it fits a slot of the log with the packs that they need."""
 
@@ -79,6 +82,20 @@ class Transferred:
         return Transferred(moves, notes, self.packs + step.packs, self.size + step.size)
 
 
+def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
+    """Return what the target lacks of these versions: their files, and the commits of their past.
+
+    The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
+    """
+    wanted: dict[Wanted, None] = {}
+    tips = [commit_id for commit_id in dict.fromkeys(tips) if not is_version(target, commit_id)]
+    for commit_id in tips:
+        commit = read_commit(source, commit_id)
+        wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
+    wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
+    return target.objects.missing(wanted)
+
+
 def transfer(
     source: Repository,
     target: Repository,
@@ -86,6 +103,8 @@ def transfer(
     author: str,
     message: str,
     report: Report,
+    *,
+    lacking: Lacking = missing_at,
 ) -> Transferred:
     """Copy what names need, then set the names; in one transaction of the target, unless there are too many.
 
@@ -97,6 +116,7 @@ def transfer(
         author: of the transaction.
         message: of the transaction.
         report: told about progress.
+        lacking: says what is to be copied.
 
     Raises:
         ConflictError: from `plan`.
@@ -105,7 +125,8 @@ def transfer(
     done, limit = Transferred((), 0, 0, 0), MOVES
     while True:
         try:
-            copy = partial(_transfer, source, target, partial(_first, plan, limit), author, message, report)
+            first = partial(_first, plan, limit)
+            copy = partial(_transfer, source, target, first, author, message, report, lacking=lacking)
             step = again_if_collected(source, copy)
         except ConflictError as error:
             # Objects were collected from the target meanwhile: look again at what it lacks.
@@ -132,6 +153,8 @@ def _transfer(
     author: str,
     message: str,
     report: Report,
+    *,
+    lacking: Lacking,
 ) -> Transferred:
     view = target.log.refresh()
     generation = view.generation
@@ -140,7 +163,7 @@ def _transfer(
     if not moves and not planned.notes:
         return Transferred((), 0, 0, 0)
     copying = _Copying(source, target, report)
-    copying.copy(missing_at(source, target, [move.new for move in moves]))
+    copying.copy(lacking(source, target, [move.new for move in moves]))
     done = Sending(())
 
     def build(view: View) -> Draft:
@@ -174,20 +197,6 @@ def _is_named(view: View, pack: PackEntry) -> bool:
     if view.pack(pack.id) != pack:
         raise ConflictError("objects_collected", f"pack {pack.id} was written by someone else", fix="try again")
     return True
-
-
-def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
-    """Return what the target lacks of these versions: their files, and the commits of their past.
-
-    The files of earlier versions and of inputs are not among it: they travel when they are sent themselves.
-    """
-    wanted: dict[Wanted, None] = {}
-    tips = [commit_id for commit_id in dict.fromkeys(tips) if not is_version(target, commit_id)]
-    for commit_id in tips:
-        commit = read_commit(source, commit_id)
-        wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
-    wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
-    return target.objects.missing(wanted)
 
 
 def _known_nodes(source: Repository, target: Repository, parents: Sequence[CommitId]) -> frozenset[ObjectId]:
@@ -237,10 +246,7 @@ class _Copying:
 
         def write(pack_id: str) -> PackEntry:
             with self._target.store.upload(pack_key(pack_id)) as upload:
-                for block in index.blocks():
-                    upload.write(self._source.objects.stored_block(pack.id, block))
-                    self._report(block.stored_size)
-                upload.write(index.with_trailer())
+                copy_pack(self._source.objects, pack, index, upload, self._report)
             return pack._replace(id=pack_id)
 
         return self._keep(pack.id, write, lambda found, _: found == pack._replace(id=found.id))

@@ -83,8 +83,12 @@ def remember(here: str, remote: str, there: Repository) -> None:
     pin = read(here, remote)
     if head is None or (pin is not None and pin.number == number):
         return
-    fields = {"repository": there.identity.repository, "number": number, "head": str(head)}
-    replace_file(_path(here, remote), canonical.encode(fields))
+    write(here, remote, Pin(there.identity.repository, number, head))
+
+
+def write(here: str, remote: str, pin: Pin) -> None:
+    """Note a slot of the log of a remote."""
+    replace_file(_path(here, remote), canonical.encode({**pin._asdict(), "head": str(pin.head)}))
 
 
 def forget(here: str, remote: str) -> bool:

@@ -66,6 +66,25 @@ class Chosen(NamedTuple):
         return self.names is not None
 
 
+class Ways(NamedTuple):
+    """Commands that settle a conflict with another repository, and the words that stand for it."""
+
+    place: str
+    """What refs there begin with."""
+    take: str
+    """Brings what is there."""
+    take_tags: str
+    keep_tags: str
+    send: str
+    """Follows the first, so that both sides have all."""
+
+    @classmethod
+    def of_remote(cls, name: str) -> Ways:
+        """Return those for a remote."""
+        pull, push = f"mlreg pull {name}", f"mlreg push {name}"
+        return cls(name, pull, f"{pull} --force-tags", f"{push} --force-tags", f" && {push}")
+
+
 class Sync:
     """A registry and one of its remotes."""
 
@@ -134,18 +153,18 @@ class Sync:
             refs: entries or versions; all if empty.
         """
         there = self._meet()
-        chosen, shown = _choose(self._here, refs), Shown(self._here.log.view)
+        chosen, shown = choose(self._here, refs), Shown(self._here.log.view)
         names = [name for name in _live(self._here.log.view) if chosen.has(name)]
         targets = {name: _target(there.log.view, name) for name in names}
         parsed = [(parse_ref_name(name), target) for name, target in targets.items() if target]
         return sorted(results.Resolved(shown.ref(name.entry, name.leaf), str(target)) for name, target in parsed)
 
     def _push_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
-        chosen = _choose(self._here, refs)
+        chosen = choose(self._here, refs)
         agreed = self._agreed(self._here.log.view)
 
         def plan(view: View) -> Sending:
-            united = _Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
+            united = Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
             return Sending([*united.versions, *united.tags(agreed, force=force_tags)], united.notes())
 
         return plan
@@ -232,7 +251,7 @@ class Sync:
         return self._previewed(self._here, self._fetch_plan(self._meet(), refs))
 
     def _pull_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
-        chosen = _choose(there, refs)
+        chosen = choose(there, refs)
 
         def plan(view: View) -> Sending:
             united = self._united(there, view, chosen)
@@ -243,7 +262,7 @@ class Sync:
         return plan
 
     def _fetch_plan(self, there: Repository, refs: Sequence[str]) -> Plan:
-        chosen = _choose(there, refs)
+        chosen = choose(there, refs)
 
         def plan(view: View) -> Sending:
             united = self._united(there, view, chosen)
@@ -251,8 +270,8 @@ class Sync:
 
         return plan
 
-    def _united(self, there: Repository, view: View, chosen: Chosen) -> _Union:
-        return _Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
+    def _united(self, there: Repository, view: View, chosen: Chosen) -> Union:
+        return Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
 
     def _bring(self, there: Repository, plan: Plan, word: str, report: Report) -> results.Synced:
         done = transfer(there, self._here, plan, self._registry.author, f"{word} from {self.name}", report)
@@ -279,21 +298,26 @@ class Sync:
                 copy_usage(there.store, self._here.store)
 
     def _synced(self, receiver: Repository, done: Transferred) -> results.Synced:
-        moved = [(parse_ref_name(move.name), move) for move in done.moves]
-        own = [(name, move) for name, move in moved if name.remote is None]
-        shown = Shown(self._here.log.view)
-        return results.Synced(
-            remote=self.name,
-            url=receiver.url if receiver is not self._here else self.url,
-            versions=tuple(shown.ref(n.entry, n.leaf) for n, _ in own if n.sort == "version"),
-            tags=tuple(shown.ref(n.entry, n.leaf) for n, _ in own if n.sort == "tag"),
-            notes=done.notes,
-            packs=done.packs,
-            size=done.size,
-        )
+        url = receiver.url if receiver is not self._here else self.url
+        return synced(self._here.log.view, self.name, url, done)
 
 
-class _Union:
+def synced(here: View, remote: str, url: str, done: Transferred) -> results.Synced:
+    """Return what a transfer did, in the names that are used here."""
+    own = [name for name in (parse_ref_name(move.name) for move in done.moves) if name.remote is None]
+    shown = Shown(here)
+    return results.Synced(
+        remote=remote,
+        url=url,
+        versions=tuple(shown.ref(name.entry, name.leaf) for name in own if name.sort == "version"),
+        tags=tuple(shown.ref(name.entry, name.leaf) for name in own if name.sort == "tag"),
+        notes=done.notes,
+        packs=done.packs,
+        size=done.size,
+    )
+
+
+class Union:
     """The names of a sender, compared with those of a receiver in its newest state."""
 
     def __init__(
@@ -306,7 +330,9 @@ class _Union:
         format_of: Callable[[Entry], VersionFormat],
         *,
         is_push: bool,
+        ways: Ways | None = None,
     ) -> None:
+        self._ways = ways or Ways.of_remote(remote)
         self._sender = sender
         self._receiver = receiver
         self._view = view
@@ -370,10 +396,10 @@ class _Union:
         shown = f"{mine.entry}@{mine.version}"
         raise ConflictError(
             "version_conflict",
-            f"{shown} has other content here than in {self._remote}",
+            f"{shown} has other content here than in {self._ways.place}",
             why=f"{mine.author} registered it here, {mine.time}; {other.author} there, {other.time}",
             fix=(
-                f"mlreg show {self._remote}::{shown}",
+                f"mlreg show {self._ways.place}::{shown}",
                 f"keep yours under a free name, and take the remote's: {self._steps_out(ref, mine)}",
             ),
         )
@@ -391,7 +417,7 @@ class _Union:
         )
         shown = f"{name.entry}@{name.leaf}"
         copy = f"mlreg copy {shown} --version {free}{tags}"
-        return f"{copy} && mlreg rm {shown} && mlreg pull {self._remote} && mlreg push {self._remote}"
+        return f"{copy} && mlreg rm {shown} && {self._ways.take}{self._ways.send}"
 
     def _free(self, name: RefName, taken: Sequence[str], mine: Commit) -> str:
         """Return a name that a version may get: taken are the ones of its entry, the newest last."""
@@ -509,8 +535,8 @@ class _Union:
             f" {other.version if other else 'nothing'} in {self._receiver.url}",
             why="the last to write would silently undo the other",
             fix=(
-                f"let the remote's stand: mlreg pull {self._remote} --force-tags",
-                f"let yours stand: mlreg push {self._remote} --force-tags",
+                f"let the remote's stand: {self._ways.take_tags}",
+                f"let yours stand: {self._ways.keep_tags}",
                 f"mlreg tag log {shown}",
             ),
         )
@@ -534,7 +560,8 @@ def _default(registry: Registry) -> str:
     return next(iter(registry.remotes)) if len(registry.remotes) == 1 else "origin"
 
 
-def _choose(sender: Repository, refs: Sequence[str]) -> Chosen:
+def choose(sender: Repository, refs: Sequence[str]) -> Chosen:
+    """Return the names that refs stand for: an entry for all of its versions and tags; none for everything."""
     if not refs:
         return Chosen(None)
     view = sender.log.view

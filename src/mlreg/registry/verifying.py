@@ -46,10 +46,11 @@ def verify(
     end, now = clock() + limit, time.time()
     how = How(decodes, now, now - older if older else math.inf, lambda: clock() >= end)
     with closing(FoundWhole.of(repository)) as notes:
-        return _result(repository.url, share, decodes, check(repository, share, report, how, notes))
+        return told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes)
 
 
-def _result(url: str, share: float, decodes: bool, found: Checked) -> results.Verified:
+def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> results.Verified:
+    """Return what a check of a place found."""
     oldest = found.covered.oldest
     return results.Verified(
         url=url,

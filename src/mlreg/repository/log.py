@@ -23,6 +23,7 @@ from mlreg.errors import (
     RefusedError,
     UnavailableError,
 )
+from mlreg.formats import backup
 from mlreg.formats import snapshot as snapshots
 from mlreg.formats.annotation import FEATURE, parse_annotation
 from mlreg.formats.identity import Identity, refuse_unknown
@@ -86,8 +87,23 @@ class Log:
         return self._follow()
 
     def _follow(self) -> View:
-        if self._started != self.view.incarnation:
+        if self._started != self.view.incarnation or not self._reaches(self.view.number):
             self._start()
+        try:
+            return self._fold_new()
+        except IntegrityError:
+            number, head = self.view.position
+            if not number or self.hash_of(number) == head:
+                raise
+        # Another copy of the repository was put into its place.
+        self._start()
+        return self._fold_new()
+
+    def _reaches(self, number: int) -> bool:
+        """Tell whether the log in the store has a slot; it has not if an older copy was put into its place."""
+        return not number or self._store.size(slot_key(number)) is not None
+
+    def _fold_new(self) -> View:
         number, head = self.view.position
         batch: list[tuple[Transaction, TransactionHash]] = []
         for slot, slot_hash in self.slots(number + 1, head or self._identity.origin):
@@ -226,12 +242,13 @@ class Log:
 
         Raises:
             ConflictError: `pack_reaped`, a pack was collected before the log named it: upload it again.
-            RefusedError: `transaction_too_large`.
+            RefusedError: `transaction_too_large`; `is_a_backup`.
             IntegrityError: `bad_log`, `bad_transaction`, `bad_ref_name`, `bad_annotation`: a draft that no reader could
                 fold;
                 nothing was written.
             UnavailableError: `unclear_commit`, the store stopped answering at the wrong moment.
         """
+        self._refuse_backup()
         damaged = 0
         for attempt in range(1, 1_000_000):
             try:
@@ -258,10 +275,23 @@ class Log:
         """Return the slot that a draft would become now, and its bytes."""
         self.refresh()
         number, head = self.view.position
+        if number and self.hash_of(number) != head:
+            # What follows another slot than the one that is there would end the log for every reader.
+            self._start()
+            number, head = self.refresh().position
         draft = build(self.view)
         self._refuse_reaped(draft)
         slot = made_from(draft, (number, head), self._identity, sender)
         return slot, readable(slot)
+
+    def _refuse_backup(self) -> None:
+        if self._store.size(backup.KEY) is not None:
+            raise RefusedError(
+                "is_a_backup",
+                f"{self._store.url} is a backup, and takes no changes",
+                why="the next backup would not fit it any more",
+                fix=(f"mlreg backup restore {self._store.url} DIR", "change the repository, and back it up again"),
+            )
 
     def _refuse_reaped(self, draft: Draft) -> None:
         for pack in draft.add:

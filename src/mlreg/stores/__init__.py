@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mlreg.errors import UsageError
+from mlreg.stores.archive import ArchiveStore
 from mlreg.stores.directory import DirectoryStore, directory_of
 from mlreg.stores.store import Store
 
-STORES: dict[str, Callable[[str], Store]] = {
-    "file": lambda url: DirectoryStore(directory_of(url)),
-}
+
+def _on_disk(url: str) -> Store:
+    path = directory_of(url)
+    # A file holds a repository, too: a backup or a bundle.
+    return ArchiveStore(path) if path.is_file() else DirectoryStore(path)
+
+
+STORES: dict[str, Callable[[str], Store]] = {"file": _on_disk}
 """From the scheme of a URL to what opens it."""
 
 
@@ -40,5 +46,9 @@ def scheme_of(url: str) -> str:
 
 
 def open_store(url: str) -> Store:
-    """Return the store at a URL or path, without touching it."""
+    """Return the store at a URL or path; a directory is not touched, a file is opened.
+
+    Raises:
+        UsageError: as `scheme_of`. IntegrityError: `bad_archive`.
+    """
     return STORES[scheme_of(url)](url)

@@ -41,8 +41,7 @@ class DirectoryStore:
 
     def __init__(self, root: Path) -> None:
         """Name the place; nothing is read or made before the first verb."""
-        # `..` is taken away by what it means, links included; other paths stay as they were written.
-        self.root = root.resolve() if ".." in root.parts else root.absolute()
+        self.root = full_path(root)
         self.url = str(self.root)
 
     def _path(self, key: str) -> str:
@@ -118,7 +117,7 @@ class DirectoryStore:
     def _flush(self, temporary: str, key: str) -> None:
         """Flush the directory in which a key has just got its name."""
         try:
-            _flush_directory(os.path.dirname(temporary))
+            flush_directory(os.path.dirname(temporary))
         except OSError as error:
             raise UnavailableError(
                 "not_durable",
@@ -161,7 +160,7 @@ class DirectoryStore:
             self._make_directory(parent)
         with suppress(FileExistsError):
             os.mkdir(directory, _DIRECTORY_MODE)
-        _flush_directory(parent)
+        flush_directory(parent)
 
     def list(self, prefix: str) -> Iterator[str]:
         with _translated(prefix, self.url):
@@ -170,7 +169,7 @@ class DirectoryStore:
     def delete(self, key: str) -> None:
         with _translated(key, self.url), suppress(FileNotFoundError):
             os.unlink(self._path(key))
-            _flush_directory(os.path.dirname(self._path(key)))
+            flush_directory(os.path.dirname(self._path(key)))
 
     def modified(self, key: str) -> float | None:
         try:
@@ -217,6 +216,14 @@ def directory_of(url: str) -> Path:
     return Path(unquote(parts.path))
 
 
+def full_path(path: Path) -> Path:
+    """Return a path that means the same from everywhere.
+
+    `..` is taken away by what it means, links included; other paths stay as they were written.
+    """
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def make_directory(path: Path) -> None:
     """Make a directory and what is missing above it, so that its name survives a power cut.
 
@@ -230,7 +237,7 @@ def make_directory(path: Path) -> None:
             make_directory(path.parent)
         with suppress(FileExistsError):
             os.mkdir(path, _DIRECTORY_MODE)
-        _flush_directory(str(path.parent))
+        flush_directory(str(path.parent))
 
 
 def _read_all(fd: int, start: int, size: int) -> bytes:
@@ -250,7 +257,8 @@ def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _flush_directory(path: str) -> None:
+def flush_directory(path: str) -> None:
+    """Let the names in a directory survive a power cut."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

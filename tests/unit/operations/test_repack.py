@@ -19,6 +19,7 @@ from mlreg.errors import MlregError
 from mlreg.formats.pack import PackIndex, PackKind
 from mlreg.operations import repack as repacking
 from mlreg.registry import results
+from mlreg.registry.collecting import collect
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.repacking import preview, repack
@@ -71,6 +72,17 @@ def indexes(registry: Registry) -> list[PackIndex]:
 
 def size_of(registry: Registry) -> int:
     return sum(path.stat().st_size for path in Path(registry.path).glob("packs/*/*"))
+
+
+def test_what_others_were_made_from_may_be_collected(registry: Registry) -> None:
+    for step in range(3):
+        add(registry, f"1.{step}.0", tuned(step))
+    registry.remove(["model/net@1.0.0"])
+    collect(registry, grace=0, report=lambda size: None)
+
+    assert run(registry).pieces
+    assert content(registry, "model/net@1.2.0") == tuned(2)
+    assert registry.verify().problems == ()
 
 
 def test_tuned_versions_take_a_fraction_and_come_back(registry: Registry) -> None:

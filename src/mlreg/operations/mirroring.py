@@ -1,0 +1,243 @@
+"""An exact copy of a repository up to one slot of its log: byte for byte, so that nothing about it is another.
+
+Packs come first, then the slots that name them, in order: wherever a copy is cut, what is there is whole up to some
+slot, and the next attempt goes on from there. The source may be written to meanwhile: the copy is of one slot, and if
+a collector deletes what that slot needs, a newer one is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import takewhile
+from typing import NamedTuple
+
+from mlreg.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UnavailableError
+from mlreg.formats import identity as identities
+from mlreg.formats import snapshot as snapshots
+from mlreg.formats.backup import Point
+from mlreg.formats.transaction import PackEntry, slot_key
+from mlreg.ids import TransactionHash
+from mlreg.operations.rewriting import copy_pack
+from mlreg.repository.objects import pack_key
+from mlreg.repository.past import PastLog
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import LIVE
+from mlreg.stores.store import Store
+
+Report = Callable[[int], None]
+ATTEMPTS = 20
+"""How often a newer slot is taken because packs were collected."""
+
+
+class Base(NamedTuple):
+    """What a copy need not hold: it lies in others, with which it is put together."""
+
+    point: Point
+    packs: frozenset[str]
+    """Ids of those that were live there."""
+
+
+class Mirrored(NamedTuple):
+    """A copy."""
+
+    point: Point
+    """The slot that it is of."""
+    packs: int
+    """That were copied."""
+    slots: int
+    """That were copied."""
+    size: int
+    """Bytes that were copied."""
+    needed: int
+    """Bytes of all packs that are live there."""
+
+
+class _CollectedError(Exception):
+    """A pack was deleted while it was to be copied."""
+
+
+def alone(store: Store) -> Repository:
+    """Return a repository whose view no other process moves, at its newest slot."""
+    repository = Repository(store, cache=None)
+    repository.log.refresh()
+    return repository
+
+
+def point_of(repository: Repository) -> Point:
+    """Return where a repository stands; before its first slot the hash is that of its identity."""
+    number, head = repository.log.view.position
+    return Point(number, head or repository.identity.origin)
+
+
+def mirror(source: Repository, target: Store, base: Base | None, report: Report) -> Mirrored:
+    """Bring a copy up to where a repository stands.
+
+    Args:
+        source: as `alone` returns it.
+        target: empty, or a copy of an earlier slot.
+        base: what is not copied.
+        report: told about bytes that were copied.
+
+    Raises:
+        RefusedError: `backup_of_another`, `backup_is_ahead`: the target is no copy of an earlier slot.
+        IntegrityError: the source is damaged; or the target, `backup_damaged`.
+        UnavailableError: `busy_repository`.
+    """
+    for _ in range(ATTEMPTS):
+        with suppress(_CollectedError):
+            return _Mirroring(source, target, base, report).all()
+    raise UnavailableError(
+        "busy_repository",
+        f"{source.url} is collected faster than it can be copied",
+        fix="try again when no one collects; what was copied stays copied",
+    )
+
+
+def preview(source: Repository, target: Store, base: Base | None) -> Mirrored:
+    """Return what `mirror` would do now; errors as there."""
+    return _Mirroring(source, target, base, lambda size: None).nothing()
+
+
+class _Mirroring:
+    def __init__(self, source: Repository, target: Store, base: Base | None, report: Report) -> None:
+        self._source, self._target, self._report = source, target, report
+        self._base = base
+        self._point = point_of(source)
+        self._live = source.log.view.live_packs()
+        self._known = base.packs if base else frozenset()
+
+    def all(self) -> Mirrored:
+        """Copy what is missing."""
+        with suppress(ConflictError):
+            self._target.create(identities.KEY, self._source.store.read(identities.KEY))
+        first = self._first()
+        packs = self._missing()
+        size = sum(map(self._copy, packs))
+        slots = self._copy_slots(first)
+        self._copy_snapshot()
+        return self._done(packs, slots[0], size + slots[1])
+
+    def nothing(self) -> Mirrored:
+        """Say what is missing."""
+        first = self._first() if self._target.size(identities.KEY) is not None or self._base else 1
+        packs, numbers = self._missing(), range(first, self._point.number + 1)
+        slots = sum(self._source.store.size(slot_key(number)) or 0 for number in numbers)
+        return self._done(packs, len(numbers), sum(pack.size for pack in packs) + slots)
+
+    def _done(self, packs: list[PackEntry], slots: int, size: int) -> Mirrored:
+        return Mirrored(self._point, len(packs), slots, size, sum(pack.size for pack in self._live))
+
+    def _first(self) -> int:
+        """Return the first slot that the target lacks, after making sure that those it has are the source's."""
+        if self._base:
+            return self._base.point.number + 1
+        if self._target.read(identities.KEY) != self._source.store.read(identities.KEY):
+            raise RefusedError(
+                "backup_of_another",
+                f"{self._target.url} is a backup of another repository",
+                fix="name another place",
+            )
+        last = last_slot(self._target)
+        if last:
+            _refuse_other_log(self._source, Point(last, TransactionHash.of(self._target.read(slot_key(last)))))
+        return last + 1
+
+    def _missing(self) -> list[PackEntry]:
+        found = []
+        for pack in self._live:
+            size = None if pack.id in self._known else self._target.size(pack_key(pack.id))
+            if size is None and pack.id not in self._known:
+                found.append(pack)
+            elif size not in (None, pack.size):
+                raise IntegrityError(
+                    "backup_damaged",
+                    f"{pack_key(pack.id)} in {self._target.url} has {size} bytes, and should have {pack.size}",
+                    fix=("take this file away, and do the same again", "back up to another place"),
+                )
+        return found
+
+    def _copy(self, pack: PackEntry) -> int:
+        objects = self._source.objects
+        try:
+            index = objects.fetch_index(pack)
+            with self._target.upload(pack_key(pack.id)) as upload:
+                copy_pack(objects, pack, index, upload, self._report)
+        except ConflictError as error:
+            # Another backup was faster. Packs never have other bytes under the same id.
+            if error.code != "key_exists" or self._target.size(pack_key(pack.id)) != pack.size:
+                raise
+        except (IntegrityError, NotFoundError) as error:
+            if self._source.log.refresh().pack_state(pack.id) != LIVE:
+                raise _CollectedError from error
+            raise
+        return pack.size
+
+    def _copy_slots(self, first: int) -> tuple[int, int]:
+        """Copy the slots from the first that is missing to the last; return how many, and their bytes."""
+        previous = self._source.identity.origin if first == 1 else self._source.log.hash_of(first - 1)
+        if previous is None:
+            raise IntegrityError("bad_log", f"slot {first - 1} of the log in {self._source.url} is gone")
+        size = count = 0
+        last = self._point.number
+        for slot, _ in takewhile(lambda found: found[0].number <= last, self._source.log.slots(first, previous)):
+            data = slot.encode()
+            self._target.create(slot_key(slot.number), data)
+            size, count = size + len(data), count + 1
+        if first + count - 1 != last:
+            raise IntegrityError("bad_log", f"slot {first + count} of the log in {self._source.url} is gone")
+        return count, size
+
+    def _copy_snapshot(self) -> None:
+        """Copy the newest snapshot that is good; what it says is never needed, so none is as well."""
+        last = snapshots.snapshot_key(self._point.number)
+        for key in reversed(list(self._source.store.list(snapshots.PREFIX))):
+            if key > last or (self._base and key <= snapshots.snapshot_key(self._base.point.number)):
+                continue
+            with suppress(IntegrityError, NotFoundError, ConflictError):
+                self._source.log.snapshot_at(key)
+                self._target.create(key, self._source.store.read(key))
+                return
+
+
+def base_of(source: Repository, point: Point) -> Base:
+    """Return what the backups up to a slot hold.
+
+    Raises:
+        RefusedError: `backup_is_ahead`, the slot is none of this repository.
+    """
+    _refuse_other_log(source, point)
+    log = PastLog(source.store, source.identity, point.number)
+    return Base(point, frozenset(pack.id for pack in log.view.live_packs()))
+
+
+def _refuse_other_log(source: Repository, there: Point) -> None:
+    here = source.log.view.number
+    mine = source.log.hash_of(there.number) if there.number else source.identity.origin
+    if mine == there.head and there.number <= here:
+        return
+    raise RefusedError(
+        "backup_is_ahead",
+        f"the backup has transaction {there.number} of this repository, and it is not one that is here",
+        why=f"{source.url} has {here} transactions; it was restored from an old copy, or went on beside another copy",
+        fix=(
+            "to have what the backup has: mlreg backup restore",
+            "to keep what is here: back up to another place",
+        ),
+    )
+
+
+def last_slot(store: Store) -> int:
+    """Return the number of slots in a log, which has no holes."""
+
+    def is_there(number: int) -> bool:
+        return store.size(slot_key(number)) is not None
+
+    beyond = 1
+    while is_there(beyond):
+        beyond *= 2
+    there = beyond // 2
+    while beyond - there > 1:
+        middle = (there + beyond) // 2
+        there, beyond = (middle, beyond) if is_there(middle) else (there, middle)
+    return there
