@@ -101,6 +101,7 @@ MAY_CHANGE_DIRECTORIES = {
     "operations/remembering.py": "throws away its own notes, the oldest first",
     "operations/checkout.py": "removes strays, through descriptors that cannot leave the target",
     "operations/placing.py": "writes files out, through such descriptors: the old one or the new one, and durable",
+    "repository/heads.py": "forgets what was noted of a log",
     "repository/database.py": "throws its own file away when it is damaged",
 }
 CHANGES = {

@@ -26,6 +26,7 @@ from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, re
 if TYPE_CHECKING:
     from mlreg.operations.usage_files import Tracking
     from mlreg.registry.results import Synced
+    from mlreg.repository.heads import Client
     from mlreg.retention.policy import Policy, Retention
 
 PROJECT_FILE = ".mlreg.yaml"
@@ -52,6 +53,7 @@ def _clean_up(kind: str) -> dict[str, str]:
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
     "cache_dir": "where views and restored models are kept, on a local disk; by default ~/.cache/mlreg",
+    "state_dir": "where is kept how far logs went that were seen; by default ~/.local/state/mlreg",
     "repository": "where the repository is, from where this is written; by default the nearest .mlreg",
     "registry.model.storage_path": "where files of models lie in the project: for `get` and `add` without a path",
     "registry.model.version_format": "how models' versions are called: major.minor.patch (SemVer), YYYY.MM.DD, N, ...",
@@ -70,6 +72,7 @@ KEYS: dict[str, str] = {
     POLICIES: "retention policies: which versions stay when others are removed (docs/retention.md)",
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
+    "audit.keep_origin": "whether the log keeps which user of which host wrote a transaction; true by default",
     RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
@@ -82,7 +85,7 @@ _ON, _OFF = ("on", "true"), ("off", "false")
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_SWITCHES = ("access_control", "code_diff", "share_names")
+_SWITCHES = ("access_control", "code_diff", "keep_origin", "share_names")
 _PLACES = ("storage_path", SCHEMA, "rules")
 _SECTIONS = {"exp": "experiment"}
 """What the settings of a kind stand under, if that is another word."""
@@ -150,6 +153,22 @@ class Config:
 
     def _home(self, name: str) -> str:
         return str(Path(self.environment.get("HOME") or Path.home(), name))
+
+    @property
+    def state(self) -> Path:
+        """Where is kept what must outlive the cache: how far logs went. Every host has its own, as of the cache."""
+        chosen = self.environment.get("MLREG_STATE_DIR") or self._from_files("state_dir")
+        base = self.environment.get("XDG_STATE_HOME") or self._home(".local/state")
+        return _expanded(chosen) if chosen else Path(base, "mlreg", os.uname().nodename)
+
+    def client(self) -> Client:
+        """Return what is kept of who works here: in slots, unless that is switched off, and on this machine."""
+        from mlreg.formats.origin import NOWHERE, Origin
+        from mlreg.repository.heads import Client
+
+        is_told = self._from_files("audit.keep_origin") != "false"
+        origin = Origin(self.environment.get("USER", ""), os.uname().nodename) if is_told else NOWHERE
+        return Client(self.state, origin)
 
     @property
     def author(self) -> str:
@@ -234,6 +253,7 @@ class Config:
             "formats": lambda: self.formats,
             "schemas": self.schemas,
             "tracking": lambda: self.tracking,
+            "client": self.client,
         }
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 

@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "tainting": ("taint", "untaint"),
     "usage": ("usage",),
+    "auditing": ("audit",),
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),

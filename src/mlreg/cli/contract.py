@@ -29,6 +29,7 @@ from mlreg.errors import (
     UsageError,
 )
 from mlreg.registry import (
+    auditing,
     checking_data,
     collecting,
     comparisons,
@@ -40,6 +41,7 @@ from mlreg.registry import (
     overlapping,
     plotting,
     profiling,
+    proving,
     reasons,
     reporting,
     results,
@@ -73,6 +75,10 @@ def _many(*types: type) -> Schema:
 
 SCHEMAS: dict[str, Schema] = {
     "add": _one(results.Added),
+    "audit-forget": _one(proving.Forgotten),
+    "audit-head": _one(proving.Head),
+    "audit-log": _many(auditing.AuditEvent),
+    "audit-verify": _one(proving.ProvenLog),
     "blame": _one(comparisons.Blame),
     "cat": _one(results.Content),
     "completion": _one(Completion),
@@ -198,6 +204,10 @@ COMMANDS: dict[str, Contract] = {
     "log": Contract(("log", "log-graph"), READS),
     "lineage": Contract(("lineage",), READS),
     "usage": Contract(("usage",), READS),
+    "audit log": Contract(("audit-log",), READS),
+    "audit verify": Contract(("audit-verify",), READS),
+    "audit head": Contract(("audit-head",), READS),
+    "audit forget": Contract(("audit-forget",), READS),
     "rev-parse": Contract(("rev-parse",), READS),
     "wait": Contract(("wait",), (*READS, NotYetError)),
     "diff": Contract(("diff",), (*READS, PartialError), no="something differs, with --exit-code"),

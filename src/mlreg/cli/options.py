@@ -197,4 +197,5 @@ def registry_of(config: Config) -> Registry:
         config.schemas,
         tracking=lambda: config.tracking,
         rules=config.rules,
+        client=config.client,
     )

@@ -113,6 +113,7 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
         config.schemas,
         tracking=lambda: config.tracking,
         rules=config.rules,
+        client=config.client,
     )
     for place in filter(None, (repository, remote)):
         here = here.elsewhere(place)

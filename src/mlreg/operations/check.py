@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -19,8 +19,7 @@ from mlreg.formats.pack import ID_OF, Item, PackIndex, Sort
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.formats.snapshot import snapshot_key
-from mlreg.formats.transaction import DIGITS, PackEntry, slot_key
-from mlreg.formats.transaction import PREFIX as SLOTS
+from mlreg.formats.transaction import PackEntry
 from mlreg.formats.tree import File
 from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations.history import (
@@ -31,6 +30,7 @@ from mlreg.operations.history import (
     read_commit,
     versions_of,
 )
+from mlreg.operations.proving import numbers_in, refuse_later_slots
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 
@@ -133,28 +133,17 @@ class _Check:
         log, store = self._repository.log, self._repository.store
         pending = set(store.list(SNAPSHOTS))
         try:
-            for number in log.replay(set(_numbers(pending, SNAPSHOTS))):
+            for number in log.replay(set(numbers_in(pending, SNAPSHOTS))):
                 pending.discard(snapshot_key(number))
                 self._snapshot(snapshot_key(number))
+            refuse_later_slots(store, log.view.number)
         except IntegrityError as error:
             self.result.is_log_whole = False
             self._note(error)
-        else:
-            self._later_slots(log.view.number)
         self.result.slots = log.view.number
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
             self._note(IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
-
-    def _later_slots(self, last: int) -> None:
-        """Note slots behind a hole, which no reader comes to, and which the next writers would run into."""
-        store = self._repository.store
-        later = [number for number in _numbers(store.list(SLOTS), SLOTS) if number > last]
-        # Asked afterwards: a writer may have gone on in the meantime.
-        if later and store.size(slot_key(last + 1)) is None:
-            self.result.is_log_whole = False
-            what = f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}"
-            self._note(IntegrityError("bad_log", what, why="the log was changed by hand, or copied in part"))
 
     def _snapshot(self, key: str) -> None:
         self.result.snapshots += 1
@@ -278,11 +267,3 @@ class _Check:
             if error.code in ("content_mismatch", "bad_recipe"):
                 self.result.wrong_recipes.add(file.id)
             self._note(error, shown)
-
-
-def _numbers(keys: Iterable[str], prefix: str) -> Iterator[int]:
-    """Yield the numbers of slots or snapshots, passing over what else lies beside them."""
-    for key in keys:
-        digits = key.removeprefix(prefix)
-        if len(digits) == DIGITS and digits.isascii() and digits.isdigit():
-            yield int(digits)

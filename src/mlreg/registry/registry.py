@@ -31,6 +31,7 @@ from mlreg.registry.moves import is_of, logged_name
 from mlreg.registry.places import DIRECTORY, full_url
 from mlreg.registry.refusing import refuse_other_types, refuse_path, refuse_remote
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
+from mlreg.repository.heads import Client
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 from mlreg.stores import open_store
@@ -56,6 +57,10 @@ Tracks = Callable[[], "Tracking | None"]
 """Returns how reads are kept; None if they are not."""
 
 
+Clients = Callable[[], Client]
+"""Returns what is kept of who uses a repository."""
+
+
 def silent(size: int) -> None:
     """Report nothing."""
 
@@ -74,6 +79,7 @@ class Registry:
         *,
         tracking: Tracks | None = None,
         rules: Schemas | None = None,
+        client: Clients | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -87,6 +93,7 @@ class Registry:
             schemas: JSON Schemas that metadata must keep; asked when metadata is written.
             tracking: how it is kept which versions are read; asked when one is. Nothing is kept without it.
             rules: for data, which what is registered must keep; asked before that.
+            client: what is kept of who uses it; asked when the repository is opened. Nothing is without it.
         """
         self._path = path
         self._author = author
@@ -96,6 +103,7 @@ class Registry:
         self._schemas = schemas
         self._tracking = tracking
         self._rules = rules
+        self._client = client or Client
         self._elsewhere: dict[str, Repository] = {}
         self._batch: Batch | None = None
         self._moment = ""
@@ -128,7 +136,7 @@ class Registry:
     @cached_property
     def repository(self) -> Repository:
         """The repository, opened when it is first needed."""
-        return Repository(open_store(self.path), self.cache)
+        return Repository(open_store(self.path), self.cache, self._client())
 
     def at(self, moment: str) -> Registry:
         """Return the registry as it was: names, tags, corrections, all.
@@ -172,7 +180,20 @@ class Registry:
             UsageError: `bad_url`, `unknown_scheme`.
         """
         url = full_url(self._url_of(place))
-        return Registry(url, self._author, self.cache, self._remotes, self._formats, self._schemas, rules=self._rules)
+        return Registry(
+            url,
+            self._author,
+            self.cache,
+            self._remotes,
+            self._formats,
+            self._schemas,
+            rules=self._rules,
+            client=self.visitor,
+        )
+
+    def visitor(self) -> Client:
+        """Return who writes to other repositories: how far their logs went is kept with the remotes."""
+        return self._client()._replace(state=None)
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.

@@ -87,7 +87,7 @@ class Sync:
 
     def _meet(self) -> Repository:
         """Open the remote, and make sure that it is the one of the last meeting, and has not lost anything."""
-        there = Repository(open_store(self.url), self._registry.cache)
+        there = Repository(open_store(self.url), self._registry.cache, self._registry.visitor())
         there.log.refresh()
         self._here.log.refresh()
         pins.check(self._here.url, self.name, there)
