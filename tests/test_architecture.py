@@ -94,6 +94,7 @@ MAY_CHANGE_DIRECTORIES = {
     "registry/plans.py": "forgets plans, the oldest first",
     "registry/pins.py": "forgets what was noted of a remote",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
+    "stores/probing.py": "tries out what a file system can do, with a file of its own",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
     "operations/journaling.py": "flushes the journal of a run, and writes one anew that was taken away",
     "operations/logged_files.py": "flushes what a run was given, and takes back what is half written",

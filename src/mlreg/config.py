@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.names import Entry
+from mlreg.registry import bounds
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
 
@@ -73,6 +74,7 @@ KEYS: dict[str, str] = {
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
     "audit.keep_origin": "whether the log keeps which user of which host wrote a transaction; true by default",
+    **{f"{bounds.PREFIX}{name}": f"from where on {what} is yellow, and red" for name, what in bounds.MEANINGS.items()},
     RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
@@ -233,6 +235,14 @@ class Config:
         listed = _policies(self._from_files(POLICIES) or "[]")
         tags = _deployment_tags(self._from_files(DEPLOYMENT_TAGS) or "production")
         return Retention((*filter(None, found), *listed), tags)
+
+    @property
+    def health_bounds(self) -> dict[str, bounds.Bounds]:
+        """From where on the checks of `mlreg health` are yellow, and red."""
+        return {
+            name: bounds.parse_bounds(name, self._from_files(f"{bounds.PREFIX}{name}") or default)
+            for name, default in bounds.DEFAULTS.items()
+        }
 
     def _count(self, key: str) -> int:
         return int(self._from_files(key) or 0)
@@ -521,6 +531,8 @@ def _check_value(key: str, value: str) -> None:
         raise UsageError("bad_config", f"{key} is on or off, not {value!r:.80}")
     if word in _SWITCHES and value not in ("true", "false"):
         raise UsageError("bad_config", f"{key} is true or false, not {value!r:.80}")
+    if key.startswith(bounds.PREFIX):
+        bounds.parse_bounds(word, value)
     if key == POLICIES:
         _policies(value)
     if key == DEPLOYMENT_TAGS:

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "tainting": ("taint", "untaint"),
     "usage": ("usage",),
     "auditing": ("audit",),
+    "health": ("health", "doctor"),
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
     "sharing": ("remote", "push", "pull", "fetch", "clone"),

@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError, UnsupportedError
 from mlreg.formats.names import parse_ref_name
@@ -35,6 +36,9 @@ from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 
 Report = Callable[[int], None]
+
+LEAST, MOST = 1 << 20, 1 << 28
+"""Bytes that a sample reads at least, if there are so many, and at most."""
 
 THREADS = min(8, os.cpu_count() or 1)
 DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
@@ -102,6 +106,21 @@ def check(repository: Repository, share: float, report: Report) -> Checked:
     return run.result
 
 
+def sample(repository: Repository, share: float, report: Report) -> Checked:
+    """Read some blocks of live packs, chosen at random; neither log nor names are followed.
+
+    Args:
+        repository: refreshed; it is only read.
+        share: of the bytes of each pack, 0.0 to 1.0; of the first packs so much more that `LEAST` is read, and in all
+            no more than `MOST`.
+        report: told how many more stored bytes were read.
+    """
+    run = _Check(repository, share, report)
+    run.some()
+    run.result.problems = run.problems()
+    return run.result
+
+
 class _Check:
     def __init__(self, repository: Repository, share: float, report: Report) -> None:
         self._repository = repository
@@ -161,20 +180,39 @@ class _Check:
         live = self._repository.log.view.live_packs()
         with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-check") as pool:
             for pack in live:
-                self.result.packs += 1
-                try:
-                    index = self._repository.objects.fetch_index(pack)
-                except DAMAGE as error:
-                    self.result.unreadable[pack.id] = error
-                    self._note(error)
-                    continue
-                self._repository.log.view.add_index(pack.id, index)
-                self._blocks(pool, pack, index)
+                if index := self._index(pack):
+                    self._repository.log.view.add_index(pack.id, index)
+                    self._blocks(pool, pack, index, [n for n in range(index.block_count()) if self._is_chosen()])
         known = {pack_key(pack.id) for pack in live}
         self.result.orphans = sum(1 for key in self._repository.store.list("packs/") if key not in known)
 
-    def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex) -> None:
-        chosen = [n for n in range(index.block_count()) if self._share >= 1 or random.random() < self._share]  # noqa: S311 - no secret
+    def _is_chosen(self) -> bool:
+        return self._share >= 1 or random.random() < self._share  # noqa: S311 - no secret
+
+    def some(self) -> None:
+        """Check some blocks of live packs, in random order, until enough was read."""
+        live = self._repository.log.view.live_packs()
+        random.shuffle(live)
+        indexes = 0
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="mlreg-check") as pool:
+            for pack in live:
+                if self.result.size + indexes >= MOST:
+                    return
+                indexes += pack.index_size
+                if index := self._index(pack):
+                    wanted = max(self._share * pack.size, LEAST - self.result.size)
+                    self._blocks(pool, pack, index, _drawn(index, min(wanted, MOST - self.result.size)))
+
+    def _index(self, pack: PackEntry) -> PackIndex | None:
+        self.result.packs += 1
+        try:
+            return self._repository.objects.fetch_index(pack)
+        except DAMAGE as error:
+            self.result.unreadable[pack.id] = error
+            self._note(error)
+            return None
+
+    def _blocks(self, pool: ThreadPoolExecutor, pack: PackEntry, index: PackIndex, chosen: list[int]) -> None:
         items = index.items_by_block()
 
         def read(number: int) -> list[tuple[Item, MlregError]]:
@@ -267,3 +305,11 @@ class _Check:
             if error.code in ("content_mismatch", "bad_recipe"):
                 self.result.wrong_recipes.add(file.id)
             self._note(error, shown)
+
+
+def _drawn(index: PackIndex, size: float) -> list[int]:
+    """Return blocks of a pack, chosen at random, until they have so many bytes; none for none."""
+    numbers = list(range(index.block_count()))
+    random.shuffle(numbers)
+    before = accumulate((index.block(number).stored_size for number in numbers), initial=0)
+    return sorted(number for number, so_far in zip(numbers, before, strict=False) if so_far < size)

@@ -324,13 +324,18 @@ class Log:
         ) from unclear
 
     def _snapshot_if_due(self, number: int) -> None:
-        if number % max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4) == 0:
+        if number % snapshot_step(number) == 0:
             self.write_snapshot()
 
     def write_snapshot(self) -> None:
         """Put the present state under `snapshots/`."""
         found = self.view.snapshot()
         self._store.create(snapshot_key(found.number), found.encode())
+
+
+def snapshot_step(number: int) -> int:
+    """Return how many slots lie between snapshots of a log with so many."""
+    return max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4)
 
 
 def made_from(
