@@ -89,12 +89,12 @@ def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: 
     url, checks = "", [*_packages()]
     try:
         place.check_settings()
-        checks.append(_check("settings", "green", "can be read"))
+        checks.append(_said("settings", "green", "can be read"))
         checks += [*_directory("cache", place.cache()), *_directory("state", place.state())]
         registry = opened()
         url = registry.repository.url
     except NoRepositoryError as error:
-        checks.append(_check("repository", "yellow", error.message, error.fix[0]))
+        checks.append(_said("repository", "yellow", error.message, error.fix[0]))
     except UsageError as error:
         checks.append(failed("settings", error))
     except MlregError as error:
@@ -104,7 +104,7 @@ def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: 
     return Health(url, now(), worst(tuple(checks)), tuple(checks))
 
 
-def _check(name: str, state: State, value: str, fix: str = "", subject: str = "") -> Check:
+def _said(name: str, state: State, value: str, fix: str = "", subject: str = "") -> Check:
     return Check(name, subject, state, value, None, "", fix)
 
 
@@ -115,10 +115,10 @@ def _packages() -> Iterator[Check]:
     python = ".".join(map(str, sys.version_info[:3]))
     is_old = sys.version_info < OLDEST
     fix = f"use Python {'.'.join(map(str, OLDEST))} or newer" if is_old else ""
-    yield _check("python", "red" if is_old else "green", f"Python {python}, mlreg {__version__}", fix)
+    yield _said("python", "red" if is_old else "green", f"Python {python}, mlreg {__version__}", fix)
     missing = [name for name in _required() if not _is_installed(name)]
     said = f"not there: {', '.join(missing)}" if missing else "all that is required is there"
-    yield _check("packages", "red" if missing else "green", said, "pip install mlreg" if missing else "")
+    yield _said("packages", "red" if missing else "green", said, "pip install mlreg" if missing else "")
 
 
 def _required() -> list[str]:
@@ -143,12 +143,12 @@ def _directory(name: str, directory: Path) -> Iterator[Check]:
     there = next((one for one in (directory, *directory.parents) if one.is_dir()), directory)
     if not probe(there).is_writable:
         what = "every command reads the log anew" if name == "cache" else "a log that went back is not noticed"
-        yield _check(name, "yellow", f"{there} cannot be written: {what}", f"mlreg config set {name}_dir DIRECTORY")
+        yield _said(name, "yellow", f"{there} cannot be written: {what}", f"mlreg config set {name}_dir DIRECTORY")
     elif network := network_of(there):
         what = f"{directory} is on a network disk ({network}), where databases are slow and may be damaged"
-        yield _check(name, "yellow", what, f"mlreg config set {name}_dir DIRECTORY, on a disk of this machine")
+        yield _said(name, "yellow", what, f"mlreg config set {name}_dir DIRECTORY, on a disk of this machine")
     else:
-        yield _check(name, "green", str(directory))
+        yield _said(name, "green", str(directory))
 
 
 # The repository.
@@ -156,7 +156,7 @@ def _directory(name: str, directory: Path) -> Iterator[Check]:
 
 def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
     repository = registry.repository
-    yield _check("repository", "green", repository.url)
+    yield _said("repository", "green", repository.url)
     if isinstance(repository.store, DirectoryStore):
         yield from _file_system(repository.store.root)
     try:
@@ -164,31 +164,31 @@ def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
     except MlregError as error:
         yield failed("log", error)
         return
-    yield _check("log", "green", f"{repository.log.view.number} transactions")
+    yield _said("log", "green", f"{repository.log.view.number} transactions")
     yield from clock(repository, parse_bounds("clock_ahead", DEFAULTS["clock_ahead"]))
     left = mends.leftovers(repository)
     said = f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left" if left else "none"
-    yield _check("leftovers", "yellow" if left else "green", said, "mlreg doctor --fix" if left else "")
+    yield _said("leftovers", "yellow" if left else "green", said, "mlreg doctor --fix" if left else "")
     yield from _extras(repository)
 
 
 def _file_system(root: Path) -> Iterator[Check]:
     found = probe(root)
     if not found.is_writable:
-        yield _check("rights", "yellow", f"{root} can only be read", "fine if that is meant; else ask who owns it")
+        yield _said("rights", "yellow", f"{root} can only be read", "fine if that is meant; else ask who owns it")
         return
     if not found.has_links:
         fix = "keep the repository on ext4, xfs, btrfs, zfs, APFS or NFS"
-        yield _check("file system", "red", "it cannot make hard links, so two writers could both win", fix)
+        yield _said("file system", "red", "it cannot make hard links, so two writers could both win", fix)
     elif not found.flushes:
-        yield _check("file system", "red", "directories cannot be flushed: what is done may be lost with the power")
+        yield _said("file system", "red", "directories cannot be flushed: what is done may be lost with the power")
     else:
         case = "" if found.tells_case else "; it does not tell A from a, so some versions cannot be written out"
-        yield _check("file system", "green" if found.tells_case else "yellow", f"links, flushes{case}")
+        yield _said("file system", "green" if found.tells_case else "yellow", f"links, flushes{case}")
     opened = [path for path in (root, root / "log", root / "packs") if is_open_to_all(path)]
     said = f"everyone may change what is in {opened[0]}" if opened else "not everyone may write"
     fix = f"chmod o-w {opened[0]}" if opened else ""
-    yield _check("rights", "yellow" if opened else "green", said, fix)
+    yield _said("rights", "yellow" if opened else "green", said, fix)
 
 
 def _extras(repository: Repository) -> Iterator[Check]:
@@ -202,7 +202,7 @@ def _extras(repository: Repository) -> Iterator[Check]:
         if adapter and find_spec(adapter.package) is None:
             missing.setdefault(adapter.extra or adapter.package, f"{commit.entry}@{commit.version}")
     for extra, shown in sorted(missing.items()):
-        yield _check("extra", "yellow", f"{shown} needs it to be loaded", f"pip install 'mlreg[{extra}]'", extra)
+        yield _said("extra", "yellow", f"{shown} needs it to be loaded", f"pip install 'mlreg[{extra}]'", extra)
 
 
 def _remotes(registry: Registry, mends: _Nothing, *, contacts: bool) -> Iterator[Check]:
@@ -217,7 +217,7 @@ def _remotes(registry: Registry, mends: _Nothing, *, contacts: bool) -> Iterator
         except MlregError as error:
             yield failed("remote", error, name)
         else:
-            yield _check("remote", "green", url, subject=name)
+            yield _said("remote", "green", url, subject=name)
 
 
 def _read_pin(here: str, remote: str, mends: _Nothing) -> None:

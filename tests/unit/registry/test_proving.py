@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ def test_a_log_that_is_whole_says_so_again_and_again(project: Project) -> None:
     assert proving.verify(project.open("new")).compared == ()
 
 
+def tag_it(registry: Registry) -> None:
+    registry.tag("model/net@1.0.0", "no")
+
+
 def cut(project: Project) -> None:
     project.slot(3).unlink()
 
@@ -143,7 +148,7 @@ def half_write(project: Project) -> None:
     project.write(3, project.slot(3).read_bytes()[:100])
 
 
-DAMAGE = {
+DAMAGE: dict[Callable[[Project], None], str] = {
     cut: "log_went_back",
     cut_and_go_on: "log_forked",
     take_out: "bad_log",
@@ -175,8 +180,8 @@ def test_an_old_copy_over_a_newer_repository_is_noticed_by_every_command_until_i
     bring_back()
     before = files(project.place)
 
-    for use in (Registry.entries, Registry.open, lambda one: one.tag("model/net@1.0.0", "no"), proving.head):
-        assert code_of(lambda use=use: use(project.open())) == "log_went_back"
+    for use in (Registry.entries, Registry.open, tag_it, proving.head):
+        assert code_of(partial(use, project.open())) == "log_went_back"
     assert files(project.place) == before
     assert proving.forget(project.open()).changed
     project.tag("three")
@@ -255,7 +260,7 @@ def test_a_head_that_was_written_down_is_compared_as_digits_and_as_words(project
     change_the_past_and_all_after_it(project)
     project.slot(4).unlink()
     for text in (words, digits, short):
-        assert code_of(lambda text=text: proving.verify(project.open("other"), expected=[text])) == "log_forked"
+        assert code_of(partial(proving.verify, project.open("other"), expected=[text])) == "log_forked"
     assert code_of(lambda: proving.verify(project.open("other"), expected=["9:" + "0" * 64])) == "log_went_back"
 
 
