@@ -274,7 +274,8 @@ class Config:
     @property
     def tracking(self) -> Tracking | None:
         """How it is kept which versions are read; None if it is not."""
-        from mlreg.formats.usage import Reader, readable
+        from mlreg.formats.origin import readable
+        from mlreg.formats.usage import Reader
         from mlreg.operations.usage_files import Tracking
 
         if self._from_files("usage.tracking") in _OFF:

@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from mlreg.formats.usage import readable
-
 SORT = "origin"
+MAX_NAME = 200
+"""Characters of the name of a person or a host."""
 _FIELDS = {"host", "sort", "user"}
+
+
+def readable(name: str) -> str:
+    """Return as much of a name as a record can have."""
+    return "".join(filter(str.isprintable, name))[:MAX_NAME]
 
 
 class Origin(NamedTuple):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date
 from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ ACTIONS = (
     *("gc", "repack", "store"),
 )
 """What may have been done: to versions and tags, by statements, and to the packs that hold the bytes."""
+_known = lru_cache(4096)(known_ref_name)
 _NO_TIME = "~"
 """Later than every time."""
 
@@ -116,11 +118,11 @@ def audit(
     first, last = _since(since) if since else "", moment_of(until) if until else _NO_TIME
     repository = registry.repository
     view = repository.log.with_history()
-    fits, is_by = _choice(repository, what), _author(by)
+    fits, is_by, shown = _choice(repository, what), _author(by), Shown(view)
 
     def chosen() -> Iterator[AuditEvent]:
         for slot in view.slots(first, last):
-            for done in _Teller(repository, slot).all():
+            for done in _Teller(repository, shown, slot).all():
                 if (not actions or done.event.action in actions) and fits(done) and is_by(done.event):
                     yield done.event
 
@@ -163,16 +165,15 @@ def _author(by: str) -> Callable[[AuditEvent], bool]:
 class _Teller:
     """Says what one transaction did."""
 
-    def __init__(self, repository: Repository, slot: Slot) -> None:
-        self._repository, self._slot = repository, slot
-        self._shown = Shown(repository.log.view)
+    def __init__(self, repository: Repository, shown: Shown, slot: Slot) -> None:
+        self._repository, self._shown, self._slot = repository, shown, slot
         self._plain = AuditEvent(slot.number, slot.time, slot.author, *slot.origin, "", "", "", "", slot.message)
 
     def all(self) -> Iterator[_Done]:
         """Yield what was done to names, then what was stated, then what was done to packs."""
         names = self._names()
         for change in self._slot.changes:
-            yield self._moved(change, known_ref_name(change.name), names)
+            yield self._moved(change, _known(change.name), names)
         for one in self._slot.stated:
             yield from self._stated(one)
         yield from self._packs()
@@ -183,13 +184,13 @@ class _Teller:
         others: set[CommitId] = set()
         view = self._repository.log.view
         for change in self._slot.changes:
-            name, commits = known_ref_name(change.name), [one for one in (change.old, change.new) if one]
+            name, commits = _known(change.name), [one for one in (change.old, change.new) if one]
             if name and name.remote is None and name.sort == "version":
                 names.update(dict.fromkeys(commits, self._shown.ref(name.entry, name.leaf)))
             else:
                 others.update(commits)
         for commit in others - names.keys():
-            known = (known_ref_name(name) for name in view.names_of(commit) if name.startswith("version/"))
+            known = (_known(name) for name in view.names_of(commit) if name.startswith("version/"))
             if found := next(known, None):
                 names[commit] = self._shown.ref(found.entry, found.leaf)
         return names | version_names(self._repository, others - names.keys())
