@@ -98,6 +98,7 @@ MAY_CHANGE_DIRECTORIES = {
     "operations/restoring.py": "puts a restored repository into its place, or takes away what is half restored",
     "stores/archive.py": "a repository in one file: complete or absent, and durable",
     "stores/directory.py": "the store on a disk: complete or absent, and durable",
+    "stores/probing.py": "tries out what a file system can do, with a file of its own",
     "stores/small_file.py": "settings, notes beside the registry, stamps: the new one takes the old one's place whole",
     "operations/journaling.py": "flushes the journal of a run, and writes one anew that was taken away",
     "operations/logged_files.py": "flushes what a run was given, and takes back what is half written",
@@ -105,6 +106,7 @@ MAY_CHANGE_DIRECTORIES = {
     "operations/remembering.py": "throws away its own notes, the oldest first",
     "operations/checkout.py": "removes strays, through descriptors that cannot leave the target",
     "operations/placing.py": "writes files out, through such descriptors: the old one or the new one, and durable",
+    "repository/heads.py": "forgets what was noted of a log",
     "repository/database.py": "throws its own file away when it is damaged",
 }
 CHANGES = {

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError, RefusedError, UsageError
 from mlreg.formats.names import Entry
+from mlreg.registry import bounds
 from mlreg.registry.kinds import KINDS
 from mlreg.registry.places import DIRECTORY, find_repository, full_url, init, repository_of
 
 if TYPE_CHECKING:
     from mlreg.operations.usage_files import Tracking
     from mlreg.registry.results import Synced
+    from mlreg.repository.heads import Client
     from mlreg.retention.policy import Policy, Retention
 
 PROJECT_FILE = ".mlreg.yaml"
@@ -52,6 +54,7 @@ def _clean_up(kind: str) -> dict[str, str]:
 KEYS: dict[str, str] = {
     "author": "who changes are by, `Ann Lee <ann@example.org>`; by default what git says",
     "cache_dir": "where views and restored models are kept, on a local disk; by default ~/.cache/mlreg",
+    "state_dir": "where is kept how far logs went that were seen; by default ~/.local/state/mlreg",
     "repository": "where the repository is, from where this is written; by default the nearest .mlreg",
     "registry.model.storage_path": "where files of models lie in the project: for `get` and `add` without a path",
     "registry.model.version_format": "how models' versions are called: major.minor.patch (SemVer), YYYY.MM.DD, N, ...",
@@ -71,6 +74,8 @@ KEYS: dict[str, str] = {
     "repack.auto": "whether small packs are merged now and then when something was added; true by default",
     "usage.tracking": "whether it is kept which versions are read: on or off; on by default",
     "usage.share_names": "whether who read, and on which host, may leave this machine; false by default",
+    "audit.keep_origin": "whether the log keeps which user of which host wrote a transaction; true by default",
+    **{f"{bounds.PREFIX}{name}": f"from where on {what} is yellow, and red" for name, what in bounds.MEANINGS.items()},
     RULES: "the rules that datasets must keep when they are registered, or some for each pattern of names",
     "registry.data.access_control": "whether datasets have a policy of access; not used by this release",
 }
@@ -83,7 +88,7 @@ _ON, _OFF = ("on", "true"), ("off", "false")
 MOST = 1_000_000
 """The largest number that a setting may have."""
 _COUNTS = ("max_versions", "retention_days", "tracking_interval")
-_SWITCHES = ("access_control", "auto", "code_diff", "share_names")
+_SWITCHES = ("access_control", "auto", "code_diff", "keep_origin", "share_names")
 _PLACES = ("storage_path", SCHEMA, "rules")
 _SECTIONS = {"exp": "experiment"}
 """What the settings of a kind stand under, if that is another word."""
@@ -153,6 +158,22 @@ class Config:
         return str(Path(self.environment.get("HOME") or Path.home(), name))
 
     @property
+    def state(self) -> Path:
+        """Where is kept what must outlive the cache: how far logs went. Every host has its own, as of the cache."""
+        chosen = self.environment.get("MLREG_STATE_DIR") or self._from_files("state_dir")
+        base = self.environment.get("XDG_STATE_HOME") or self._home(".local/state")
+        return _expanded(chosen) if chosen else Path(base, "mlreg", os.uname().nodename)
+
+    def client(self) -> Client:
+        """Return what is kept of who works here: in slots, unless that is switched off, and on this machine."""
+        from mlreg.formats.origin import NOWHERE, Origin
+        from mlreg.repository.heads import Client
+
+        is_told = self._from_files("audit.keep_origin") != "false"
+        origin = Origin(self.environment.get("USER", ""), os.uname().nodename) if is_told else NOWHERE
+        return Client(self.state, origin, merges=self._from_files("repack.auto") != "false")
+
+    @property
     def author(self) -> str:
         """Who changes are by: as set, or as git knows the user, or user and host."""
         if found := self.settings().get("author"):
@@ -216,6 +237,14 @@ class Config:
         tags = _deployment_tags(self._from_files(DEPLOYMENT_TAGS) or "production")
         return Retention((*filter(None, found), *listed), tags)
 
+    @property
+    def health_bounds(self) -> dict[str, bounds.Bounds]:
+        """From where on the checks of `mlreg health` are yellow, and red."""
+        return {
+            name: bounds.parse_bounds(name, self._from_files(f"{bounds.PREFIX}{name}") or default)
+            for name, default in bounds.DEFAULTS.items()
+        }
+
     def _count(self, key: str) -> int:
         return int(self._from_files(key) or 0)
 
@@ -235,7 +264,7 @@ class Config:
             "formats": lambda: self.formats,
             "schemas": self.schemas,
             "tracking": lambda: self.tracking,
-            "merges": lambda: self.merges,
+            "client": self.client,
         }
         return {"path": path, "cache": self.cache, "remotes": self.remotes, **lazy}
 
@@ -246,7 +275,8 @@ class Config:
     @property
     def tracking(self) -> Tracking | None:
         """How it is kept which versions are read; None if it is not."""
-        from mlreg.formats.usage import Reader, readable
+        from mlreg.formats.origin import readable
+        from mlreg.formats.usage import Reader
         from mlreg.operations.usage_files import Tracking
 
         if self._from_files("usage.tracking") in _OFF:
@@ -254,11 +284,6 @@ class Config:
         name = self.environment.get("MLREG_AUTHOR") or self.environment.get("USER") or ""
         shares = self._from_files("usage.share_names") == "true"
         return Tracking(Reader(readable(name), readable(os.uname().nodename)), shares)
-
-    @property
-    def merges(self) -> bool:
-        """Whether small packs are merged now and then when something was added."""
-        return self._from_files("repack.auto") != "false"
 
     @property
     def runs(self) -> Path | None:
@@ -508,6 +533,8 @@ def _check_value(key: str, value: str) -> None:
         raise UsageError("bad_config", f"{key} is on or off, not {value!r:.80}")
     if word in _SWITCHES and value not in ("true", "false"):
         raise UsageError("bad_config", f"{key} is true or false, not {value!r:.80}")
+    if key.startswith(bounds.PREFIX):
+        bounds.parse_bounds(word, value)
     if key == POLICIES:
         _policies(value)
     if key == DEPLOYMENT_TAGS:

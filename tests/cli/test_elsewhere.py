@@ -27,6 +27,10 @@ LOOKS = [
     ["tag", "ls", "{place}::net"],
     ["tag", "log", "{place}::net@production"],
     ["verify", "{place}"],
+    ["audit", "log", "{place}"],
+    ["audit", "log", "{place}::model/net"],
+    ["audit", "verify", "{place}"],
+    ["audit", "head", "{place}"],
 ]
 
 

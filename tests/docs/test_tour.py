@@ -50,6 +50,8 @@ DIFFERS = (
     (re.compile(r'"size": \d+'), '"size": <size>'),
     (re.compile(r"\b(policy apply|plan) [0-9a-f]{16}\b"), r"\1 <id>"),
     (re.compile(r"\bpacks/[0-9a-f]{2}/"), "packs/<nn>/"),
+    (re.compile(r'"host": "[^"]*"'), '"host": "<host>"'),
+    (re.compile(r"\bann@[\w.-]+"), "ann@<host>"),
 )
 
 # b3sum, for machines without it: the two forms that the pages use.
@@ -102,6 +104,7 @@ class Shell:
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT / "src"),
             "MLREG_AUTHOR": "Ann Lee <ann@example.org>",
+            "USER": "ann",
         }
 
     def run(self, command: str) -> tuple[int, str]:

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "stating": ("meta", "note", "label", "mv", "deprecate", "undeprecate", "freeze", "unfreeze"),
     "tainting": ("taint", "untaint"),
     "usage": ("usage",),
+    "auditing": ("audit",),
+    "health": ("health", "doctor"),
     "policies": ("policy", "hold", "release"),
     "waiting": ("wait",),
     "backups": ("backup",),

@@ -93,4 +93,4 @@ def _log(asked: Logged) -> None:
 def _registry(config: Config) -> Registry:
     from mlreg.registry.registry import Registry
 
-    return Registry(lambda: config.repository, "", config.cache, lambda: config.remotes)
+    return Registry(lambda: config.repository, "", config.cache, lambda: config.remotes, client=config.client)

@@ -206,5 +206,5 @@ def registry_of(config: Config) -> Registry:
         config.schemas,
         tracking=lambda: config.tracking,
         rules=config.rules,
-        merges=lambda: config.merges,
+        client=config.client,
     )

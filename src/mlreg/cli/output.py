@@ -209,6 +209,13 @@ def write_text(text: str) -> None:
         _write(safe(line))
 
 
+def write_lines(lines: Iterable[str]) -> None:
+    """Print lines that were made of stored text, as `write_text` does; no more than one is in memory."""
+    shown = safe if sys.stdout.isatty() else str
+    for line in lines:
+        _write(shown(line))
+
+
 def save(text: str, path: Path) -> int:
     """Write text to a file that was named, and return its bytes.
 

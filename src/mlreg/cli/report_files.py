@@ -38,10 +38,15 @@ def _read(report: str, forms: Forms[Result]) -> tuple[str, Path]:
     return form, Path(path)
 
 
-def write_reports(result: Result, reports: Sequence[tuple[str, Path]], forms: Forms[Result]) -> None:
+def write_reports(
+    result: Result,
+    reports: Sequence[tuple[str, Path]],
+    forms: Forms[Result],
+    write: Callable[[str, Path], object] = save,
+) -> None:
     """Write a result to files, each in its form."""
     for form, path in reports:
-        save("".join(f"{line}\n" for line in forms[form](result)), path)
+        write("".join(f"{line}\n" for line in forms[form](result)), path)
 
 
 def markdown_table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from mlreg.formats import canonical
 from mlreg.formats.names import Entry, is_entry, is_version_text
+from mlreg.formats.origin import MAX_NAME
 from mlreg.ids import is_lower_hex
 
 WAYS = ("api", "cat", "get", "pull", "remote")
@@ -24,8 +25,6 @@ MAX_LINE = 2048
 MAX_BYTES = 64 * 1024 * 1024
 """Bytes of one file."""
 MAX_COUNT = 2**40
-MAX_NAME = 200
-"""Characters of the name of a person or a host."""
 _CHECK = 9
 _DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 _FIELDS = {"count", "day", "version", "way", "writer"}
@@ -59,11 +58,6 @@ class Reader(NamedTuple):
 
 Counts = dict[Key, dict[Reader, int]]
 """How often, by what was read and by whom."""
-
-
-def readable(name: str) -> str:
-    """Return as much of a name as a record can have."""
-    return "".join(filter(str.isprintable, name))[:MAX_NAME]
 
 
 def line_for(key: Key, reader: Reader, count: int = 1) -> bytes:

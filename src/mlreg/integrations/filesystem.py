@@ -113,7 +113,7 @@ def _opened_at(_process: int, directory: str, repository: str, remote: str) -> _
         config.schemas,
         tracking=lambda: config.tracking,
         rules=config.rules,
-        merges=lambda: config.merges,
+        client=config.client,
     )
     for place in filter(None, (repository, remote)):
         here = here.elsewhere(place)

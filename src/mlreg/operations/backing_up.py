@@ -282,7 +282,7 @@ def let_go(store: Store, doomed: Sequence[Doomed]) -> None:
 def _needed(store: Store, points: set[int]) -> tuple[set[str], View]:
     """Return the packs that are live at some slots, and the view at the last one."""
     log, needed, left = Repository(store).log, set[str](), points - {0}
-    for slot in log.replay():
+    for slot in log.replay(points):
         if slot.number in left:
             left.remove(slot.number)
             needed.update(pack.id for pack in log.view.live_packs())

@@ -11,17 +11,16 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import accumulate, islice
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
 from mlreg.formats.names import parse_ref_name
-from mlreg.formats.pack import TRAILER_SIZE, PackKind, Sort
+from mlreg.formats.pack import TRAILER_SIZE, PackIndex, PackKind, Sort
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.formats.snapshot import snapshot_key
-from mlreg.formats.transaction import DIGITS, PackEntry, Transaction, slot_key
-from mlreg.formats.transaction import PREFIX as SLOTS
+from mlreg.formats.transaction import PackEntry, Transaction, slot_key
 from mlreg.formats.tree import File
 from mlreg.ids import CommitId, ContentId, ObjectId
 from mlreg.operations.found_whole import FoundWhole
@@ -34,6 +33,7 @@ from mlreg.operations.history import (
     versions_of,
 )
 from mlreg.operations.looking_again import ATTEMPTS, DAMAGE, live_packs
+from mlreg.operations.proving import numbers_in, refuse_later_slots
 from mlreg.operations.reading_all import LOOKED_UP, Reader
 from mlreg.operations.reading_turns import Covered, How, Turns
 from mlreg.repository.repository import Repository
@@ -43,6 +43,8 @@ Report = Callable[[int], None]
 
 LOG, NAMES = "log", "names"
 """Where a problem was found, if not in a pack."""
+LEAST, MOST = 1 << 20, 1 << 28
+"""Bytes that a sample reads at least, if there are so many, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,22 @@ def check(
     fresh.close()
     run.result.problems = run.problems()
     run.result.bad = {wanted: set(packs) for wanted, packs in run.bad.items()}
+    return run.result
+
+
+def sample(repository: Repository, share: float, report: Report) -> Checked:
+    """Read some blocks of live packs, chosen at random; neither log nor names are followed.
+
+    Args:
+        repository: refreshed; it is only read.
+        share: of the bytes of each pack, 0.0 to 1.0; of the first packs so much more that `LEAST` is read, and in all
+            no more than `MOST`.
+        report: told how many more stored bytes were read.
+    """
+    with Reader(repository, decodes=True, report=report) as reader:
+        run = _Check(repository, share, reader, Turns(repository, FoundWhole(None), How()))
+        run.look_at_some()
+    run.sum_up()
     return run.result
 
 
@@ -203,16 +221,15 @@ class _Check:
         log, store = self._repository.log, self._repository.store
         pending = set(store.list(SNAPSHOTS))
         try:
-            for slot in log.replay():
+            for slot in log.replay(set(numbers_in(pending, SNAPSHOTS))):
                 if (key := snapshot_key(slot.number)) in pending:
                     pending.discard(key)
                     self._snapshot(key)
                 self._statements(slot)
+            refuse_later_slots(store, log.view.number)
         except IntegrityError as error:
             self.result.is_log_whole = False
             self._note(LOG, error)
-        else:
-            self._later_slots(log.view.number)
         self.result.slots = log.view.number
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
@@ -226,16 +243,6 @@ class _Check:
         for fault in faults:
             what = f"{slot_key(slot.number)} states something that is passed over"
             self._note(LOG, IntegrityError("bad_annotation", what, why=fault))
-
-    def _later_slots(self, last: int) -> None:
-        """Note slots behind a hole, which no reader comes to, and which the next writers would run into."""
-        store = self._repository.store
-        later = [number for number in _numbers(store.list(SLOTS), SLOTS) if number > last]
-        # Asked afterwards: a writer may have gone on in the meantime.
-        if later and store.size(slot_key(last + 1)) is None:
-            self.result.is_log_whole = False
-            what = f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}"
-            self._note(LOG, IntegrityError("bad_log", what, why="the log was changed by hand, or copied in part"))
 
     def _snapshot(self, key: str) -> None:
         self.result.snapshots += 1
@@ -282,14 +289,32 @@ class _Check:
         if self._share < 1:
             self._turns.covered.is_complete = False
             for pack in packs:
-                self._reader.read_pack(pack.id, lambda: random.random() < self._share)  # noqa: S311 - no secret
+                self._reader.read_pack(pack.id, lambda _: random.random() < self._share)  # noqa: S311 - no secret
         else:
             self._turns.take(self._reader, packs, list(self._large(packs)))
-        for places in self.bad.values():
-            for where, error in places.items():
-                self._note(where, error)
+        self._note_bad()
         if not self._reader.decodes:
             self._bases()
+
+    def _note_bad(self) -> None:
+        for places in self.bad.values():
+            for pack, error in places.items():
+                self._note(pack, error)
+
+    def look_at_some(self) -> None:
+        """Check some blocks of live packs, in random order, until enough was read."""
+        live, reader = self._repository.log.view.live_packs(), self._reader
+        random.shuffle(live)
+        indexes = 0
+        for pack in live:
+            if reader.size + indexes >= MOST:
+                break
+            indexes += pack.index_size
+            self._looked_at.add(pack.id)
+            if self._has_index(pack):
+                wanted = min(max(self._share * pack.size, LEAST - reader.size), MOST - reader.size)
+                reader.read_pack(pack.id, _drawn(self._repository.objects.index(pack.id), wanted).__contains__)
+        self._note_bad()
 
     def _large(self, packs: Iterable[PackEntry]) -> Iterator[ContentId]:
         """Yield the files that are stored in pieces."""
@@ -374,9 +399,9 @@ class _Check:
             self._note(NAMES, error, shown)
 
 
-def _numbers(keys: Iterable[str], prefix: str) -> Iterator[int]:
-    """Yield the numbers of slots or snapshots, passing over what else lies beside them."""
-    for key in keys:
-        digits = key.removeprefix(prefix)
-        if len(digits) == DIGITS and digits.isascii() and digits.isdigit():
-            yield int(digits)
+def _drawn(index: PackIndex, size: float) -> set[int]:
+    """Return blocks of a pack, chosen at random, until they have so many bytes; none for none."""
+    numbers = list(range(index.block_count()))
+    random.shuffle(numbers)
+    before = accumulate((index.block(number).stored_size for number in numbers), initial=0)
+    return {number for number, so_far in zip(numbers, before, strict=False) if so_far < size}

@@ -66,10 +66,20 @@ def collect(repository: Repository, author: str, grace: float) -> Collected:
     for start in range(0, len(found), AT_ONCE):
         _reap(repository, author, found[start : start + AT_ONCE])
     _delete(repository, found)
+    return Collected((*found, *discard_leftovers(repository, grace)), _waiting(repository))
+
+
+def discard_leftovers(repository: Repository, grace: float = 0) -> tuple[Doomed, ...]:
+    """Delete what cut writes left long ago, and nothing else; at least `UNNAMED` seconds ago."""
     left = list(_leftovers(repository, grace))
     for leftover in left:
         repository.store.discard(leftover)
-    return Collected((*found, *map(_left, left)), _waiting(repository))
+    return tuple(map(_left, left))
+
+
+def leftovers(repository: Repository) -> tuple[Doomed, ...]:
+    """Return what `discard_leftovers` would delete."""
+    return tuple(map(_left, _leftovers(repository, 0)))
 
 
 def collect_replaced(repository: Repository, author: str, grace: float) -> None:

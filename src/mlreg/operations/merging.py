@@ -215,7 +215,7 @@ def keep_few(repository: Repository, author: str, added: Sequence[PackEntry], gr
         grace: seconds for which files of packs that were merged stay.
     """
     with suppress(Exception):
-        if _is_due(repository.log.view, added) and repository.merges():
+        if _is_due(repository.log.view, added) and repository.merges:
             collect_replaced(repository, author, grace)
             _merge_some(repository, author, added)
 

@@ -105,10 +105,10 @@ class Reader:
         """End the threads."""
         self._pool.shutdown()
 
-    def read_pack(self, pack: str, is_chosen: Callable[[], bool] = lambda: True) -> None:
+    def read_pack(self, pack: str, is_chosen: Callable[[int], bool] = lambda number: True) -> None:
         """Read the blocks of a pack that were not read yet, of those that are chosen."""
         done = self._begun(pack)
-        numbers = [number for number in range(len(done)) if not done[number] and is_chosen()]
+        numbers = [number for number in range(len(done)) if not done[number] and is_chosen(number)]
         for run in self._ahead(lambda some: self._read_run(pack, some), _runs(self._index(pack), numbers)):
             self._take(run)
         self._items.pop(pack, None)

@@ -15,7 +15,7 @@ from mlreg.operations.opened_file import OpenedFile
 from mlreg.registry import frames
 from mlreg.registry.given import Inputs, listed
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas, Tracks, silent
+from mlreg.registry.registry import Clients, Registry, Schemas, Tracks, silent
 from mlreg.registry.results import Annotated, Changed, EntryInfo, FileInfo, LineageNode, Tagged, VersionInfo
 from mlreg.registry.version_files import VersionFiles
 
@@ -46,12 +46,12 @@ class DataRegistry:
         schemas: Schemas | None = None,
         *,
         tracking: Tracks | None = None,
+        client: Clients | None = None,
         rules: Schemas | None = None,
-        merges: Callable[[], bool] = lambda: True,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first dataset makes it."""
         self.registry = Registry(
-            path, author, cache, remotes, formats, schemas, tracking=tracking, rules=rules, merges=merges
+            path, author, cache, remotes, formats, schemas, tracking=tracking, rules=rules, client=client
         )
 
     # In.

@@ -16,7 +16,7 @@ from mlreg.operations.journaling import Journal, open_journal
 from mlreg.registry import running, searching_runs
 from mlreg.registry.given import Inputs
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry, Schemas, Tracks
+from mlreg.registry.registry import Clients, Registry, Schemas, Tracks
 from mlreg.registry.resuming import reopen, resume, said_in
 from mlreg.registry.run import JoinedRun, Run
 from mlreg.registry.run_place import Place, now
@@ -48,7 +48,7 @@ class ExperimentRegistry:
         schemas: Schemas | None = None,
         *,
         tracking: Tracks | None = None,
-        merges: Callable[[], bool] = lambda: True,
+        client: Clients | None = None,
         runs: str | Path | None = None,
         artifacts: str = ARTIFACTS,
         interval: int = INTERVAL,
@@ -64,13 +64,13 @@ class ExperimentRegistry:
             formats: as above.
             schemas: as above.
             tracking: as `Registry`.
-            merges: as `Registry`.
+            client: as `Registry`.
             runs: where runs are kept while they live; by default in the repository, which is a directory then.
             artifacts: the directory of a run's version in which logged files stand.
             interval: seconds between two looks at processor, memory and disk.
             run: id of the run that this process is part of, if any, as `mlreg run exec` says in `MLREG_RUN`.
         """
-        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, merges=merges)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, client=client)
         self.place = Place(self.registry, Path(runs) if runs else None)
         self.artifacts = artifacts.strip("/") or ARTIFACTS
         self.interval = interval

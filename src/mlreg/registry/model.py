@@ -20,7 +20,7 @@ from mlreg.registry.given import Inputs
 from mlreg.registry.places import init
 from mlreg.registry.reading import content_of
 from mlreg.registry.refusing import refuse_other_types
-from mlreg.registry.registry import Registry, Schemas, Tracks, silent
+from mlreg.registry.registry import Clients, Registry, Schemas, Tracks, silent
 from mlreg.registry.results import Annotated, Changed, EntryInfo, LineageNode, Tagged, VersionInfo
 
 
@@ -41,10 +41,10 @@ class ModelRegistry:
         schemas: Schemas | None = None,
         *,
         tracking: Tracks | None = None,
-        merges: Callable[[], bool] = lambda: True,
+        client: Clients | None = None,
     ) -> None:
         """Name the repository, as `Registry` does. If there is none, registering the first model makes it."""
-        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, merges=merges)
+        self.registry = Registry(path, author, cache, remotes, formats, schemas, tracking=tracking, client=client)
 
     def register_model(
         self,

@@ -30,6 +30,7 @@ from mlreg.registry.moves import is_of, logged_name
 from mlreg.registry.places import DIRECTORY, full_url
 from mlreg.registry.refusing import refuse_other_types, refuse_path, refuse_remote
 from mlreg.registry.resolve import Target, entries_of, moment_of, resolve, resolve_entry
+from mlreg.repository.heads import Client
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 from mlreg.stores import open_store
@@ -55,6 +56,10 @@ Tracks = Callable[[], "Tracking | None"]
 """Returns how reads are kept; None if they are not."""
 
 
+Clients = Callable[[], Client]
+"""Returns what is kept of who uses a repository."""
+
+
 def silent(size: int) -> None:
     """Report nothing."""
 
@@ -73,7 +78,7 @@ class Registry:
         *,
         tracking: Tracks | None = None,
         rules: Schemas | None = None,
-        merges: Callable[[], bool] = lambda: True,
+        client: Clients | None = None,
     ) -> None:
         """Name the repository; nothing is read before it is asked for.
 
@@ -87,7 +92,7 @@ class Registry:
             schemas: JSON Schemas that metadata must keep; asked when metadata is written.
             tracking: how it is kept which versions are read; asked when one is. Nothing is kept without it.
             rules: for data, which what is registered must keep; asked before that.
-            merges: whether small packs are merged now and then, after something was added; asked when it is time.
+            client: what is kept of who uses it, asked when the repository is opened. Nothing is without it.
         """
         self._path = path
         self._author = author
@@ -97,7 +102,7 @@ class Registry:
         self._schemas = schemas
         self._tracking = tracking
         self._rules = rules
-        self._merges = merges
+        self._client = client or (lambda: Client(merges=True))
         self._elsewhere: dict[str, Repository] = {}
         self._batch: Batch | None = None
         self._moment = ""
@@ -130,7 +135,7 @@ class Registry:
     @cached_property
     def repository(self) -> Repository:
         """The repository, opened when it is first needed."""
-        return Repository(open_store(self.path), self.cache, self._merges)
+        return Repository(open_store(self.path), self.cache, self._client())
 
     def at(self, moment: str) -> Registry:
         """Return the registry as it was: names, tags, corrections, all.
@@ -182,8 +187,13 @@ class Registry:
             self._formats,
             self._schemas,
             rules=self._rules,
-            merges=lambda: False,  # it belongs to others, too
+            client=self.visitor,
         )
+
+    def visitor(self) -> Client:
+        """Return who writes to other repositories: how far their logs went is kept with the remotes."""
+        # They belong to others, too.
+        return self._client()._replace(state=None, merges=False)
 
     def open(self) -> None:
         """Make sure that there is a repository that this mlreg can read.

@@ -61,5 +61,19 @@ def write_stamp(path: Path | None, resolved: Iterable[Resolved]) -> None:
         raise explain(error, str(path)) from error
 
 
+def write_whole(text: str, path: Path) -> None:
+    """Write text to a file so that whoever reads it meanwhile sees the old one or the new one.
+
+    Raises:
+        UsageError: `bad_stamp`, there is something that is no file.
+        AccessError, NoSpaceError: from the file system.
+    """
+    check_stamp(path)
+    try:
+        replace_file(path, text.encode())
+    except OSError as error:
+        raise explain(error, str(path)) from error
+
+
 def _bad(message: str, why: str = "a stamp is a file of its own") -> UsageError:
     return UsageError("bad_stamp", f"no stamp can be written there: {message}", why=why, fix="--stamp build/NAME.stamp")

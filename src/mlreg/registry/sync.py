@@ -107,7 +107,7 @@ class Sync:
 
     def _meet(self) -> Repository:
         """Open the remote, and make sure that it is the one of the last meeting, and has not lost anything."""
-        there = Repository(open_store(self.url), self._registry.cache)
+        there = Repository(open_store(self.url), self._registry.cache, self._registry.visitor())
         self._here.log.refresh()
         there.log.refresh()
         pins.check(self._here.url, self.name, there)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
@@ -28,9 +28,11 @@ from mlreg.formats import snapshot as snapshots
 from mlreg.formats.annotation import FEATURE, parse_annotation
 from mlreg.formats.identity import Identity, refuse_unknown
 from mlreg.formats.names import parse_ref_name
+from mlreg.formats.origin import NOWHERE, Origin
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, new_id, slot_key
 from mlreg.ids import TransactionHash
+from mlreg.repository.heads import Heads
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
 
@@ -64,10 +66,22 @@ class Draft(NamedTuple):
 class Log:
     """The slots in one store, and the view of what they add up to."""
 
-    def __init__(self, store: Store, identity: Identity, view: View) -> None:
-        """Use a view that may be empty, old, or of another log; nothing is read yet."""
+    def __init__(
+        self, store: Store, identity: Identity, view: View, heads: Heads | None = None, origin: Origin = NOWHERE
+    ) -> None:
+        """Use a view that may be empty, old, or of another log; nothing is read yet.
+
+        Args:
+            store: where the log is.
+            identity: of the repository.
+            view: of this log, or to become it.
+            heads: what is remembered of the log; None for nothing.
+            origin: what the slots say that are added here.
+        """
         self._store = store
         self._identity = identity
+        self.heads = heads or Heads(None, identity.repository, store.url)
+        self._origin = origin
         self._started: int | None = None
         """The incarnation of the view that was found to belong to this log."""
         self.view = view
@@ -76,7 +90,8 @@ class Log:
         """Bring the view up to the newest slot and return it.
 
         Raises:
-            IntegrityError: `bad_log`, `bad_transaction`: the chain is broken.
+            IntegrityError: `bad_log`, `bad_transaction`: the chain is broken; `log_went_back`, `log_forked`: it is not
+                the log that this user saw last.
             UnsupportedError: a slot needs a newer mlreg.
         """
         try:
@@ -113,10 +128,12 @@ class Log:
                 batch.clear()
         if batch:
             self.view.apply(batch)
+        self.heads.remember(self.view.position)
         return self.view
 
     def _start(self) -> None:
         """Make sure that the view belongs to this log; begin at the newest snapshot if it does not."""
+        self.heads.check(self.hash_of)
         incarnation, position = self.view.incarnation, self.view.position
         if not position.number or self.hash_of(position.number) != position.head:
             found = self.newest_snapshot()
@@ -221,15 +238,31 @@ class Log:
             self.view.complete_history()
         return self.view
 
-    def replay(self) -> Iterator[Transaction]:
+    def replay(self, stops: Container[int] = ()) -> Iterator[Transaction]:
         """Fold the log from its first slot, trusting no snapshot, and yield every slot.
 
-        While a slot is yielded the view stands at it. For a view that is empty.
+        While a slot is yielded whose number is in `stops` the view stands at it, and at the last one in the end; for
+        others it may stand at an earlier one. For a view that is empty.
         """
         self._started = self.view.incarnation
-        for slot, slot_hash in self.slots(1, self._identity.origin):
-            self.view.apply([(slot, slot_hash)])
-            yield slot
+        batch: list[tuple[Transaction, TransactionHash]] = []
+        try:
+            for slot, slot_hash in self.slots(1, self._identity.origin):
+                batch.append((slot, slot_hash))
+                if slot.number in stops or len(batch) == BATCH:
+                    self._fold(batch)
+                    batch.clear()
+                yield slot
+        finally:
+            self._fold(batch)
+
+    def _fold(self, batch: Sequence[tuple[Transaction, TransactionHash]]) -> None:
+        """Fold slots in one step, or one by one up to that which does not fit."""
+        try:
+            self.view.apply(batch)
+        except IntegrityError:
+            for one in batch:
+                self.view.apply([one])
 
     def append(self, build: Callable[[View], Draft], sender: str = "") -> Transaction:
         """Add one transaction: all of it is durable when this returns.
@@ -266,6 +299,7 @@ class Log:
                 # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
                 with suppress(MlregError):
                     self.view.apply([(slot, TransactionHash.of(data))])
+                    self.heads.remember(self.view.position)
                     self._snapshot_if_due(slot.number)
                 return slot
             _back_off(attempt)
@@ -281,7 +315,7 @@ class Log:
             number, head = self.refresh().position
         draft = build(self.view)
         self._refuse_reaped(draft)
-        slot = made_from(draft, (number, head), self._identity, sender)
+        slot = made_from(draft, (number, head), self._identity, sender, self._origin)
         return slot, readable(slot)
 
     def _refuse_backup(self) -> None:
@@ -337,7 +371,7 @@ class Log:
         ) from unclear
 
     def _snapshot_if_due(self, number: int) -> None:
-        if number % max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4) == 0:
+        if number % snapshot_step(number) == 0:
             self.write_snapshot()
 
     def write_snapshot(self) -> None:
@@ -346,18 +380,28 @@ class Log:
         self._store.create(snapshot_key(found.number), found.encode())
 
 
+def snapshot_step(number: int) -> int:
+    """Return how many slots lie between snapshots of a log with so many."""
+    return max(SNAPSHOT_EVERY, 1 << number.bit_length() >> 4)
+
+
 def made_from(
-    draft: Draft, position: tuple[int, TransactionHash | None], identity: Identity, sender: str = ""
+    draft: Draft,
+    position: tuple[int, TransactionHash | None],
+    identity: Identity,
+    sender: str = "",
+    origin: Origin = NOWHERE,
 ) -> Transaction:
     """Return the transaction that a draft becomes behind the slot at a position."""
     number, head = position
+    fields = {**draft._asdict(), "notes": (*draft.notes, *origin.notes())}
     return Transaction(
         number=number + 1,
         previous=head or identity.origin,
         id=new_id(os.urandom(16), sender),
         time=now(),
         requires=(FEATURE,) if draft.notes else (),
-        **draft._asdict(),
+        **fields,
     )
 
 

@@ -52,6 +52,6 @@ class _Rehearsed(Repository):
 def rehearsal_of(repository: Repository) -> Repository:
     """Return a repository with the same state, in which nothing is written."""
     rehearsed = _Rehearsed(repository.store)
-    rehearsed.log = RehearsedLog(repository.store, repository.identity, repository.log.view)
+    rehearsed.log = RehearsedLog(repository.store, repository.identity, repository.log.view, repository.log.heads)
     rehearsed.objects = Objects(repository.store, rehearsed.log)
     return rehearsed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from blake3 import blake3
 from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError
 from mlreg.formats import identity as identities
 from mlreg.formats.identity import Identity
+from mlreg.repository.heads import NOBODY, Client, Heads
 from mlreg.repository.log import Log, now
 from mlreg.repository.objects import Objects
 from mlreg.repository.view import View
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
 class Repository:
     """Objects and a log in one store; local and remote ones are the same."""
 
-    def __init__(self, store: Store, cache: Path | None = None, merges: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, store: Store, cache: Path | None = None, client: Client = NOBODY) -> None:
         """Open the repository in a store.
 
         Args:
             store: where it is.
             cache: a directory on a local disk for views; None keeps the view in memory.
-            merges: whether who adds to it also merges small packs, now and then; asked when it is time. By default not,
-                as is right for what belongs to others.
+            client: who opens it.
 
         Raises:
             NoRepositoryError: `no_repository`.
@@ -42,9 +41,11 @@ class Repository:
         path = None if cache is None else view_path(cache, self.identity.repository, store.url)
         self.notes = None if path is None else path.parent / "files"
         """Where is kept which files were added: a cache."""
-        self.log = Log(store, self.identity, View(path))
+        heads = Heads(client.state, self.identity.repository, store.url)
+        self.log = Log(store, self.identity, View(path), heads, client.origin)
         self.objects = Objects(store, self.log)
-        self.merges = merges
+        self.merges = client.merges
+        """Whether who adds to it also merges small packs, now and then."""
 
     @property
     def url(self) -> str:

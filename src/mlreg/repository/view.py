@@ -7,12 +7,13 @@ never trusted beyond the slot it was built at. It lies on a local disk, outside 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlreg.errors import IntegrityError, NotFoundError
 from mlreg.formats.annotation import TAINTED, Annotation, in_order, known_annotation
+from mlreg.formats.origin import Origin, origin_of
 from mlreg.formats.pack import ID_OF, PackIndex, PackKind, Sort
 from mlreg.formats.snapshot import NoteState, PackState, RefState, Snapshot
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction
@@ -32,8 +33,10 @@ _LAYOUT = Layout(
         WITHOUT ROWID;
     CREATE INDEX refs_rank ON refs(family, rank) WHERE rank IS NOT NULL;
     CREATE INDEX refs_target ON refs(target) WHERE target IS NOT NULL;
-    CREATE TABLE transactions(number INTEGER PRIMARY KEY, id TEXT, time TEXT, author TEXT, message TEXT);
+    CREATE TABLE transactions(number INTEGER PRIMARY KEY, id TEXT, time TEXT, author TEXT, message TEXT, user TEXT,
+        host TEXT, added INTEGER, dropped INTEGER, reaped INTEGER, lossy INTEGER);
     CREATE TABLE changes(name TEXT, number INTEGER, old BLOB, new BLOB, PRIMARY KEY(name, number)) WITHOUT ROWID;
+    CREATE INDEX changes_number ON changes(number);
     CREATE TABLE packs(row INTEGER PRIMARY KEY, id TEXT UNIQUE, kind INTEGER, size INTEGER, index_size INTEGER,
         sum BLOB, objects INTEGER, number INTEGER, state INTEGER, content BLOB,
         dropped INTEGER);
@@ -44,6 +47,7 @@ _LAYOUT = Layout(
     CREATE TABLE commits(id BLOB PRIMARY KEY, body BLOB) WITHOUT ROWID;
     CREATE TABLE annotations(id TEXT PRIMARY KEY, about TEXT, number INTEGER, note TEXT) WITHOUT ROWID;
     CREATE INDEX annotations_about ON annotations(about);
+    CREATE INDEX annotations_number ON annotations(number);
     CREATE INDEX annotations_tainted ON annotations(about) WHERE {_HAS_TAINT};
     """,
 )
@@ -65,6 +69,29 @@ class Change(NamedTuple):
     time: str
     author: str
     message: str
+
+
+class Slot(NamedTuple):
+    """What one transaction did, as far as a view keeps it."""
+
+    number: int
+    time: str
+    author: str
+    message: str
+    origin: Origin
+    added: int
+    """Packs."""
+    dropped: int
+    """Packs."""
+    reaped: int
+    """Packs."""
+    is_lossy: bool
+    changes: Sequence[Change] = ()
+    """The names that it moved, sorted."""
+    first: Collection[str] = ()
+    """Those of these names that nothing had set before."""
+    stated: Sequence[Annotation] = ()
+    """Statements that came with it, and had not come before; by id."""
 
 
 class Position(NamedTuple):
@@ -233,10 +260,7 @@ class View:
         self._db.run("UPDATE packs SET content = NULL WHERE row = ?", (row,))
 
     def _note_history(self, transaction: Transaction) -> None:
-        self._db.run(
-            "INSERT OR REPLACE INTO transactions VALUES(?, ?, ?, ?, ?)",
-            (transaction.number, transaction.id, transaction.time, transaction.author, transaction.message),
-        )
+        self._db.run(f"INSERT OR REPLACE INTO transactions VALUES({'?, ' * 10}?)", _transaction_row(transaction))
         rows = [(ref.name, transaction.number, ref.old, ref.new) for ref in transaction.refs]
         self._db.run_for_each("INSERT OR REPLACE INTO changes VALUES(?, ?, ?, ?)", rows)
 
@@ -406,6 +430,42 @@ class View:
     def names_of(self, commit: CommitId) -> list[str]:
         """Return the names that point to a commit, sorted."""
         return [row[0] for row in self._db.rows("SELECT name FROM refs WHERE target = ? ORDER BY name", (commit,))]
+
+    def slots(self, since: str = "", until: str = "~") -> Iterator[Slot]:
+        """Yield what transactions did, the newest first; few are read at a time. The history must be complete.
+
+        Args:
+            since: the first time that counts, `2026-11-23T06:28:00Z`.
+            until: the last one.
+        """
+        query = (
+            "SELECT number, time, author, message, user, host, added, dropped, reaped, lossy FROM transactions"
+            " WHERE number < ? AND time >= ? AND time <= ? ORDER BY number DESC LIMIT ?"
+        )
+        before = self.number + 1
+        while rows := self._db.rows(query, (before, since, until, PAGE)):
+            moved, stated = self._moved(rows[-1][0], before), self._stated(rows[-1][0], before)
+            for row in rows:
+                number, time, author, message, user, host, added, dropped, reaped, lossy = row
+                moves = moved.get(number, [])
+                said = (time, author, message)
+                changes = [Change(number, name, _commit(old), _commit(new), *said) for _, name, old, new, _ in moves]
+                first = {name for _, name, _, _, is_first in moves if is_first}
+                notes = [one for _, note in stated.get(number, []) if (one := known_annotation(json.loads(note)))]
+                packs = (added, dropped, reaped, bool(lossy))
+                yield Slot(number, *said, Origin(user, host), *packs, changes, first, notes)
+            before = rows[-1][0]
+
+    def _moved(self, first: int, behind: int) -> dict[int, list[tuple[Any, ...]]]:
+        earlier = "SELECT 1 FROM changes AS earlier WHERE earlier.name = one.name AND earlier.number < one.number"
+        query = f"SELECT number, name, old, new, NOT EXISTS({earlier}) FROM changes AS one"
+        return _by_number(
+            self._db.rows(f"{query} WHERE number >= ? AND number < ? ORDER BY number, name", (first, behind))
+        )
+
+    def _stated(self, first: int, behind: int) -> dict[int, list[tuple[Any, ...]]]:
+        query = "SELECT number, note FROM annotations WHERE number >= ? AND number < ? ORDER BY number, id"
+        return _by_number(self._db.rows(query, (first, behind)))
 
     # Annotations.
 
@@ -588,6 +648,19 @@ def _ref_row(ref: RefState) -> tuple[object, ...]:
     family, slash, leaf = ref.name.rpartition("/")
     rank = order(leaf) if ref.name.startswith(_VERSIONS) else None
     return (*ref, family + slash, rank)
+
+
+def _transaction_row(transaction: Transaction) -> tuple[object, ...]:
+    said = (transaction.number, transaction.id, transaction.time, transaction.author, transaction.message)
+    packs = (len(transaction.add), len(transaction.drop), len(transaction.reap), transaction.is_lossy)
+    return (*said, *origin_of(transaction.notes), *packs)
+
+
+def _by_number(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]:
+    found: dict[int, list[tuple[Any, ...]]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
+    return found
 
 
 def _note_row(state: NoteState) -> tuple[object, ...]:

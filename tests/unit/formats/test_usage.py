@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlreg.formats import canonical, usage
+from mlreg.formats import canonical, origin, usage
 from mlreg.formats.journal import checked, line_of
 from mlreg.formats.usage import Counts, Key, Reader, decode, encode, line_for, total, united, without_readers
 
@@ -87,7 +87,7 @@ def test_what_stands_between_hides_no_line(some: Counts, noise: bytes) -> None:
         {"writer": "A" * 32},
         {"by": ""},
         {"by": "Ann\x1b[2J"},
-        {"by": "A" * (usage.MAX_NAME + 1)},
+        {"by": "A" * (origin.MAX_NAME + 1)},
         {"host": 1},
         {"more": 1},
     ],

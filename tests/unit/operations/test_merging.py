@@ -28,6 +28,7 @@ from mlreg.operations.record import remove, restore
 from mlreg.operations.register import NewVersion, add
 from mlreg.operations.scanning import Source
 from mlreg.repository import log as logs
+from mlreg.repository.heads import Client
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
@@ -49,11 +50,11 @@ def nothing(size: int) -> None:
     """Take no notice of progress."""
 
 
-def made(contents: Mapping[str, bytes] = {}, merges: Callable[[], bool] = lambda: False) -> Repository:
+def made(contents: Mapping[str, bytes] = {}, *, merges: bool = False) -> Repository:
     """Return a repository in memory, with the contents of another one if there is one."""
     store = MemoryStore(dict(contents))
     create_repository(store)
-    return Repository(store, merges=merges)
+    return Repository(store, client=Client(merges=merges))
 
 
 def put(repository: Repository, version: str, *files: bytes) -> None:
@@ -417,7 +418,7 @@ def test_a_merge_that_is_cut_at_any_call_to_the_store_loses_nothing_and_can_be_r
 
 
 def test_who_adds_keeps_packs_few_and_who_says_so_does_not() -> None:
-    here, other = made(merges=lambda: True), made()
+    here, other = made(merges=True), made()
 
     there = fill(here, 100)
     fill(other, 100)
@@ -429,23 +430,10 @@ def test_who_adds_keeps_packs_few_and_who_says_so_does_not() -> None:
     assert orphans(here.store) == 0
 
 
-def test_it_is_asked_only_when_it_is_time() -> None:
-    asked: list[int] = []
-
-    def merges() -> bool:
-        asked.append(len(live(repository)))
-        return False
-
-    repository = made(merges=merges)
-    fill(repository, 3 * MANY)
-
-    assert asked == [2 * MANY, 4 * MANY, 6 * MANY]
-
-
 def test_of_many_who_add_few_find_that_it_is_time() -> None:
     repository = made()
     fill(repository, 2 * MANY)
-    repository.merges = lambda: True
+    repository.merges = True
 
     put(repository, "2.0.0", b"not a multiple")
     keep_few(repository, "Ann", [])
@@ -459,7 +447,7 @@ def test_a_large_share_of_what_is_added_at_once_is_merged_at_once(monkeypatch: p
     monkeypatch.setattr(merging, "ONCE", Most(10, 10_000))
     repository = made()
     fill(repository, 2 * MANY)
-    repository.merges = lambda: True
+    repository.merges = True
 
     keep_few(repository, "Ann", live(repository)[-2:])
     assert len(live(repository)) == 4 * MANY - 20 + 2
@@ -488,7 +476,7 @@ def test_no_fault_of_a_merge_makes_an_add_fail(fault: Fault, monkeypatch: pytest
 
         store = MemoryStore(dict(contents))
         faulty = FaultyStore(store, plan)
-        put(Repository(faulty, merges=lambda: True), "9.0.0", b"the last")
+        put(Repository(faulty, client=Client(merges=True)), "9.0.0", b"the last")
         is_through = len(faulty.calls) < slots[0] + number
         assert content(store) == {**there, "9.0.0": b"the last"}
         assert problems(store) == []
@@ -531,13 +519,13 @@ def test_who_adds_deletes_what_earlier_merges_left() -> None:
     fill(repository, MANY)
     merged = merge_all(repository, "Ann", nothing).before
     fill(repository, MANY, line=2)
-    repository.merges = lambda: True
+    repository.merges = True
 
     keep_few(repository, "Ann", live(repository))
     assert states(repository, merged) == {DROPPED}
-    repository.merges = lambda: False
+    repository.merges = False
     fill(repository, MANY, line=3)
-    repository.merges = lambda: True
+    repository.merges = True
     keep_few(repository, "Ann", live(repository), grace=0)
 
     assert states(repository, merged) == {REAPED}
@@ -549,7 +537,7 @@ def test_nothing_is_merged_while_too_much_waits_to_be_deleted(monkeypatch: pytes
     fill(repository, MANY)
     merge_all(repository, "Ann", nothing)
     fill(repository, MANY, line=2)
-    repository.merges = lambda: True
+    repository.merges = True
 
     with monkeypatch.context() as patch:
         patch.setattr(merging, "WAITING", 0)

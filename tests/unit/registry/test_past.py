@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 
 from mlreg.errors import MlregError
 from mlreg.registry import annotating
+from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.registry.run_place import Place
+from mlreg.registry.searching_runs import search
 from mlreg.repository import log
 
 ONE = "model/net@1.0.0"
@@ -76,6 +79,40 @@ def test_each_day_is_seen_as_it_was(registry: Registry) -> None:
     assert [day.show(ONE).metadata for day in days[:5]] == [{}, {}, {}, {"a": 2}, {"a": 2}]
     assert [len(day.entries()) for day in days] == [1, 1, 1, 1, 1, 1, 2]
     assert days[6].entries() == registry.entries()
+
+
+def test_names_labels_freezes_and_runs_are_shown_as_they_were(registry: Registry, calendar: Calendar) -> None:
+    two = "model/net@2.0.0"
+    run = ExperimentRegistry(registry.path, "Ann")
+    steps: list[Callable[[], object]] = [
+        lambda: annotating.label(registry, two, {"team": "vision"}),
+        lambda: annotating.freeze(registry, two, "in a product"),
+        lambda: annotating.unfreeze(registry, two, "no more"),
+        lambda: annotating.rename(registry, "model/net", "model/vision/net"),
+        lambda: annotating.hold(registry, "model/vision/net@2.0.0", "an audit"),
+        lambda: run.start_experiment("churn").finish(),
+        lambda: registry.restore(["model/vision/net@1.0.0"]),
+        registry.repository.log.write_snapshot,
+        lambda: annotating.rename(registry, "model/vision/net", "model/last"),
+    ]
+    for calendar.day, step in enumerate(steps, 11):
+        step()
+    days = {day: registry.at(f"2026-11-{day:02}") for day in range(10, 20)}
+
+    assert [[one.ref for one in days[day].entries() if "model" in one.ref] for day in (13, 14, 18, 19)] == [
+        ["model/net"],
+        ["model/vision/net"],
+        ["model/vision/net"],
+        ["model/last"],
+    ]
+    now = [days[day].show(two) for day in range(10, 20)]
+    assert [one.labels for one in now[:2]] == [{}, {"team": "vision"}]
+    assert [one.frozen for one in now[1:5]] == [False, True, False, False]
+    assert [one.held for one in now[4:6]] == ["", "an audit"]
+    assert [len(days[day].versions("model/net")) for day in (15, 16, 17)] == [1, 1, 2]
+    assert [len(Place(days[day]).registry.entries()) for day in (15, 16)] == [2, 3]
+    assert [len(search(Place(days[day]), "churn")) for day in (16, 19)] == [1, 1]
+    assert refused(lambda: days[15].versions("exp/churn")) == "ref_not_found"
 
 
 def test_a_time_holds_for_refs_of_other_registries_too(registry: Registry) -> None:

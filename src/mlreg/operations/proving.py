@@ -1,0 +1,91 @@
+"""Prove the chain of a log: each slot follows the one before, fits its state, and is what was seen of it before.
+
+Nothing but the slots is trusted: no view, no snapshot. What is stored under the names is for `mlreg.operations.check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from mlreg.errors import IntegrityError
+from mlreg.formats.transaction import DIGITS, slot_key
+from mlreg.formats.transaction import PREFIX as SLOTS
+from mlreg.ids import TransactionHash
+from mlreg.repository.heads import FORGET, refuse_other
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import Position
+from mlreg.stores.store import Store
+
+
+class Seen(NamedTuple):
+    """A slot that was seen before, by whom or what."""
+
+    number: int
+    head: str
+    """Its hash then, the first digits of it, or a phrase."""
+    by: str
+    """`this machine`."""
+    fix: str = FORGET
+    """The command after which it does not count any more."""
+
+
+def prove(repository: Repository, seen: Iterable[Seen]) -> Position:
+    """Walk a log from its first slot to its newest, and return where that is.
+
+    Args:
+        repository: it is only read.
+        seen: slots that must be what they were.
+
+    Raises:
+        IntegrityError: `bad_log`, `bad_transaction`, `bad_json`: the chain is broken; `log_went_back`, `log_forked`:
+            it is not the log that was seen.
+        UnsupportedError: a slot needs a newer mlreg.
+    """
+    fresh = Repository(repository.store)
+    met: dict[int, TransactionHash | None] = {0: fresh.identity.origin}
+    wanted = list(seen)
+    stops = {one.number for one in wanted}
+    for slot in fresh.log.replay(stops):
+        if slot.number in stops:
+            met[slot.number] = fresh.log.view.position.head
+    position = fresh.log.view.position
+    fresh.close()
+    refuse_later_slots(repository.store, position.number)
+    for one in wanted:
+        what = f"the log in {repository.url}, as {one.by} saw it,"
+        refuse_other(one.number, one.head, met.get(one.number), what, one.fix)
+    return position
+
+
+def refuse_later_slots(store: Store, last: int) -> None:
+    """Refuse slots behind a hole, which no reader comes to, and which the next writers would run into.
+
+    Raises:
+        IntegrityError: `bad_log`.
+    """
+    later = [number for number in numbers_in(store.list(SLOTS), SLOTS) if number > last]
+    # Asked afterwards: a writer may have gone on in the meantime.
+    if later and store.size(slot_key(last + 1)) is None:
+        raise IntegrityError(
+            "bad_log",
+            f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}",
+            why="the log was changed by hand, or copied in part",
+            fix=f"copy {slot_key(last + 1)} and what else is missing from a backup, or from another copy",
+        )
+
+
+def numbers_in(keys: Iterable[str], prefix: str) -> Iterator[int]:
+    """Yield the numbers of slots or snapshots, passing over what else lies beside them."""
+    for key in keys:
+        digits = key.removeprefix(prefix)
+        if len(digits) == DIGITS and digits.isascii() and digits.isdigit():
+            yield int(digits)
+
+
+def strays_in(store: Store) -> Iterator[str]:
+    """Yield what lies among the slots and is none: no reader looks at it."""
+    for key in store.list(SLOTS):
+        digits = key.removeprefix(SLOTS)
+        if not (len(digits) == DIGITS and digits.isascii() and digits.isdigit()):
+            yield key
