@@ -102,9 +102,13 @@ def state(root: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def copies(before: Path, place: Path) -> Iterator[tuple[int, Path]]:
-    """Yield 1, 2, 3 … with a fresh copy of the beginning each."""
-    for k in range(1, MOST):
+STRIDES = {"kill": 3, "EIO": 7, "ENOSPC": 7}
+"""Of so many calls one is cut, and at larger scales each."""
+
+
+def copies(before: Path, place: Path, stride: int) -> Iterator[tuple[int, Path]]:
+    """Yield 1, 1 + `stride` … with a fresh copy of the beginning each."""
+    for k in range(1, MOST, stride):
         root = place / str(k)
         shutil.copytree(before, root)
         yield k, root
@@ -132,11 +136,8 @@ def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be
     old, new = map(names, steps(operation, before, tmp_path / "plain"))
     # Two transactions, and a state of its own between them.
     between = [] if operation is not remove else [None]
-    stride = 1 if fault == "kill" or scale > 1 else 5
 
-    for k, root in copies(before, tmp_path):
-        if k % stride and stride > 1:
-            continue
+    for k, root in copies(before, tmp_path, 1 if scale > 1 else STRIDES[fault]):
         end = run_in_child(operation, root, Counted(k, FAULTS[fault]))
 
         assert end is not End.BROKEN, f"call {k}"
@@ -150,14 +151,16 @@ def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be
 
 
 def get(root: Path) -> None:
-    open_registry(root / "work/.mlreg").get("data/rows", root / "out")
+    open_registry(root / "work/.mlreg").get("data/rows", root / "out", replace=True)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_files_that_are_written_out_are_old_or_new_and_never_half(fault: str, before: Path, tmp_path: Path) -> None:
+def test_files_that_are_written_out_are_old_or_new_and_never_half(
+    fault: str, before: Path, tmp_path: Path, scale: int
+) -> None:
     new = (before / "large").read_bytes()
 
-    for k, root in copies(before, tmp_path):
+    for k, root in copies(before, tmp_path, 1 if scale > 1 else STRIDES[fault]):
         (root / "out").mkdir()
         (root / "out" / "large").write_bytes(b"what was there")
         (root / "out" / "mine").write_bytes(b"mine")

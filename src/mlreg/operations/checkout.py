@@ -190,7 +190,8 @@ def _state(objects: Objects, directory: int, file: File) -> _State:
     content = _content_of(directory, name)
     if content == file.id:
         return _State.RIGHT if _is_alike(file, status) else _State.OPEN
-    is_held = any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+    # Under its other names a linked file stays.
+    is_held = status.st_nlink > 1 or any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
     return _State.OPEN if is_held else _State.OWN
 
 

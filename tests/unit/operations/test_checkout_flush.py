@@ -61,7 +61,7 @@ def test_only_directories_of_files_that_were_written_are_flushed(
     (target / "a/b/c/deep").write_text("edited")
     flushed.clear()
 
-    registry.get("data/tree", target)
+    registry.get("data/tree", target, replace=True)
 
     assert set(flushed) == {target / name for name in (".", "a", "a/b", "a/b/c")}
 
