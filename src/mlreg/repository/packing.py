@@ -153,14 +153,19 @@ class PackWriter:
             self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
 
     def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
-        """Add a block of another pack as it is, with all its objects; their starts within it stay."""
+        """Add a block of another pack as it is, with those of its objects that are new; their starts in it stay."""
+        new = [item for item in items if not self.has(item.sort, item.id)]
+        if not new:
+            return
         with self._all_or_none():
-            for item in items:
+            for item in new:
                 self._added[item.sort].add(item.id)
-            self._streams[kind].add_encoded(stored, block, items)
+            self._streams[kind].add_encoded(stored, block, new)
 
     def add_difference(self, piece: ContentId, plain_size: int, stored: bytes) -> None:
-        """Add a piece as what it differs by from another one, which must be there when it is read."""
+        """Add a piece, once, as what it differs by from another one, which must be there when it is read."""
+        if self.has(Sort.PIECE, piece):
+            return
         with self._all_or_none():
             self._added[Sort.PIECE].add(piece)
             self._streams[PackKind.DATA].add_difference(piece, plain_size, stored)
