@@ -111,6 +111,8 @@ class _Check:
         """In which packs an object's copy is damaged, and how."""
         self._whole: set[ObjectId] = set()
         """Large files that were read from beginning to end."""
+        self._whole_past: set[CommitId] = set()
+        """Commits that are there with all that they descend from."""
         self._found: dict[tuple[str, str, str], list[str]] = {}
         """The versions hurt by each problem: code, message and why."""
         self.result = Checked()
@@ -246,9 +248,7 @@ class _Check:
             check_tree_paths(file.path for file in files)
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
                 raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
-            for earlier in past(self._repository, [commit_id]):
-                for named in read_commit(self._repository, earlier).history():
-                    self._expect(shown, Sort.COMMIT, named)
+            self._past(shown, commit_id)
             for sort, object_id in needs_of(self._repository, commit):
                 self._expect(shown, sort, object_id)
         except MlregError as error:
@@ -257,12 +257,24 @@ class _Check:
         for file in files:
             self._recipe(shown, file)
 
-    def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> None:
-        """Note an object of which there is no good copy."""
+    def _past(self, shown: str, commit_id: CommitId) -> None:
+        """Follow what a version descends from; what was found to be whole is followed once for all versions."""
+        followed, is_whole = list[CommitId](), True
+        for earlier in past(self._repository, [commit_id], self._whole_past):
+            followed.append(earlier)
+            for named in read_commit(self._repository, earlier).history():
+                is_whole = self._expect(shown, Sort.COMMIT, named) and is_whole
+        if is_whole:
+            self._whole_past.update(followed)
+
+    def _expect(self, shown: str, sort: Sort, object_id: ObjectId) -> bool:
+        """Note an object of which there is no good copy; tell whether there is one."""
         places = self._repository.log.view.places(sort, object_id)
         bad = self.bad.get((sort, object_id), {})
-        if all(place.pack in bad for place in places):
+        is_there = not all(place.pack in bad for place in places)
+        if not is_there:
             self._note(self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None), shown)
+        return is_there
 
     def _recipe(self, shown: str, file: File) -> None:
         """Check that the pieces of a large file add up to it: a recipe is not covered by the id of the file."""
