@@ -22,6 +22,7 @@ from mlreg.operations import checkout
 from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.stores import directory
 
@@ -75,6 +76,10 @@ def collect(root: Path) -> None:
     collecting.collect(open_registry(root / "work/.mlreg"), grace=0, report=lambda size: None)
 
 
+def merge(root: Path) -> None:
+    repack(open_registry(root / "work/.mlreg"), delta=False, grace=0, report=lambda size: None)
+
+
 def push(root: Path) -> None:
     Sync(open_registry(root / "work/.mlreg"), "origin").push()
 
@@ -92,7 +97,7 @@ def initialise(root: Path) -> None:
     init(root / "new", shared=False)
 
 
-OPERATIONS = (initialise, add, tag, remove, restore, collect, push, pull, clone)
+OPERATIONS = (initialise, add, tag, remove, restore, collect, merge, push, pull, clone)
 PLACES = ("work/.mlreg", "registry", "other/.mlreg", "new/.mlreg")
 
 
@@ -200,7 +205,8 @@ def test_an_operation_that_is_cut_leaves_the_old_state_or_the_new_one_and_can_be
     old, new = map(names, steps(operation, before, tmp_path / "plain"))
     # Two transactions, and a state of its own between them.
     between = [] if operation is not remove else [None]
-    stride = 1 if fault == "kill" or scale > 1 else 5
+    # A merge is cut at each call to the store elsewhere.
+    stride = 1 if (fault == "kill" and operation is not merge) or scale > 1 else 5
 
     for k, root in copies(before, tmp_path):
         if k % stride and stride > 1:
