@@ -8,6 +8,7 @@ bounded by the blocks in flight, whatever is added.
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -90,7 +91,7 @@ class PackWriter:
         Args:
             store: where the packs go.
             pack_ids: names for the packs, random ones if not given; must never have been used there.
-            pack_size: stored bytes at which a pack is closed.
+            pack_size: stored bytes at which a pack is closed; one with a random name also when it has many objects.
         """
         self._store = store
         self.pool = Pool(THREADS + 1, "mlreg-encode")
@@ -294,9 +295,9 @@ class _PackStream:
         return self._open
 
     def _close_if_full(self) -> None:
-        if self._open is not None and (
-            self._open.size >= self._place.pack_size or len(self._open.items) >= PACK_OBJECTS
-        ):
+        # Who gave the names said how large the packs are.
+        most = PACK_OBJECTS if self._place.is_random else sys.maxsize
+        if self._open is not None and (self._open.size >= self._place.pack_size or len(self._open.items) >= most):
             self.close()
 
     def close(self) -> None:
