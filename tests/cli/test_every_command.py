@@ -31,6 +31,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     "repack": (["repack"], "repack"),
     "repack delta": (["repack", "--delta", "--grace", "0"], "repack"),
     "repack tried": (["repack", "--delta", "-n"], "repack"),
+    "repack elsewhere": (["repack", "origin"], "repack"),
     "gc": (["gc"], "gc"),
     "gc tried": (["gc", "-n", "--grace", "0"], "gc"),
     "gc taken back": (["gc", "--undo", "1"], "gc-undo"),

@@ -16,6 +16,7 @@ import pytest
 from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from tests.reliability.calls import FAULTS, Counted, End, run_in_child
 
@@ -48,6 +49,10 @@ def collect(root: Path) -> None:
     collecting.collect(open_registry(root / "work/.mlreg"), grace=0, report=lambda size: None)
 
 
+def merge(root: Path) -> None:
+    repack(open_registry(root / "work/.mlreg"), delta=False, grace=0, report=lambda size: None)
+
+
 def push(root: Path) -> None:
     Sync(open_registry(root / "work/.mlreg"), "origin").push()
 
@@ -65,7 +70,7 @@ def initialise(root: Path) -> None:
     init(root / "new", shared=False)
 
 
-OPERATIONS = (initialise, add, tag, remove, restore, collect, push, pull, clone)
+OPERATIONS = (initialise, add, tag, remove, restore, collect, merge, push, pull, clone)
 PLACES = ("work/.mlreg", "registry", "other/.mlreg", "new/.mlreg")
 
 

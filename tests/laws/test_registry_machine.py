@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mlreg.errors import MlregError
+from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.transaction import PackEntry
+from mlreg.ids import ObjectId
+from mlreg.operations.merging import BOUNDS
 from mlreg.registry import collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 
 ENTRIES = ("model/one",)
@@ -46,6 +51,11 @@ class Model:
 
     def live(self) -> dict[Key, str]:
         return {key: content for key, content in self.versions.items() if key not in self.removed}
+
+
+def held_in(registry: Registry, pack: PackEntry) -> set[tuple[Sort, ObjectId]]:
+    """Return the objects of a pack."""
+    return {(item.sort, item.id) for item in registry.repository.objects.index(pack.id).items()}
 
 
 class Conflict(Exception):
@@ -200,6 +210,18 @@ class TwoPeopleAndARegistry(RuleBasedStateMachine):
         staying = set(model.live().values())
         model.collected |= {key for key in model.removed if model.versions[key] not in staying}
         assert {version.ref for version in done.versions} <= {f"{e}@{v}" for e, v in model.removed}
+
+    @rule(name=st.sampled_from(("ann", "bob", "shared")), grace=st.sampled_from((0, 3600)))
+    def merge(self, name: str, grace: float) -> None:
+        registry = self.registries[name]
+        held = {place for pack in registry.repository.log.refresh().live_packs() for place in held_in(registry, pack)}
+
+        done = repack(registry, delta=False, grace=grace, report=lambda size: None)
+
+        packs = registry.repository.log.refresh().live_packs()
+        assert {place for pack in packs for place in held_in(registry, pack)} == held
+        assert len(packs) <= len(PackKind) * (len(BOUNDS) - 1)
+        assert done.merged >= 2 * done.merged_into
 
     def meet(self, person: str, verb: str, force: bool) -> None:
         """Push, pull or fetch, in the model and for real."""

@@ -81,6 +81,11 @@ class Snapshot(NamedTuple):
     annotations: tuple[NoteState, ...] = ()
     """Sorted by id."""
 
+    def agrees_with(self, state: Snapshot) -> bool:
+        """Tell whether a state is what this says, which may leave out when packs were dropped."""
+        unsaid = (pack._replace(dropped=self.number if pack.dropped else 0) for pack in state.packs)
+        return self in (state, state._replace(packs=tuple(unsaid)))
+
     def encode(self) -> bytes:
         """Return the bytes of the snapshot; equal states have equal bytes.
 

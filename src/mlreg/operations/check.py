@@ -151,6 +151,8 @@ class _Check:
         """Packs."""
         self._sound: list[PackEntry] = []
         """Those whose index is right."""
+        self._whole_past: set[CommitId] = set()
+        """Commits that are there with all that they descend from."""
         self._found: dict[str, dict[tuple[str, str, str], list[str]]] = {}
         """The versions hurt by each problem, code, message and why; by pack, and for log and names."""
         self.result = Checked()
@@ -211,6 +213,7 @@ class _Check:
             self.bad.update({wanted: left} if left else {})
         self._looked_at &= live
         self._sound = [pack for pack in self._sound if pack.id in live]
+        self._whole_past.clear()
         self.result.versions = self.result.tags = 0
         self.look()
 
@@ -362,9 +365,7 @@ class _Check:
             check_tree_paths(file.path for file in files)
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
                 raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
-            for earlier in past(self._repository, [commit_id]):
-                history = read_commit(self._repository, earlier).history()
-                self._expect_all(shown, ((Sort.COMMIT, named) for named in history))
+            self._past(shown, commit_id)
             self._expect_all(shown, needs_of(self._repository, commit))
         except MlregError as error:
             self._note(NAMES, error, shown)
@@ -372,21 +373,34 @@ class _Check:
         for file in files:
             self._file(shown, file)
 
-    def _expect_all(self, shown: str, wanted: Iterable[Wanted]) -> None:
-        """Note objects of which there is no good copy; many are looked up at once."""
-        left = iter(wanted)
+    def _past(self, shown: str, commit_id: CommitId) -> None:
+        """Follow what a version descends from; what was found to be whole is followed once for all versions."""
+        followed, is_whole = list[CommitId](), True
+        for earlier in past(self._repository, [commit_id], self._whole_past):
+            followed.append(earlier)
+            history = read_commit(self._repository, earlier).history()
+            is_whole &= self._expect_all(shown, ((Sort.COMMIT, named) for named in history))
+        if is_whole:
+            self._whole_past.update(followed)
+
+    def _expect_all(self, shown: str, wanted: Iterable[Wanted]) -> bool:
+        """Note objects of which there is no good copy, and tell whether there are none; many are looked up at once."""
+        left, are_there = iter(wanted), True
         while some := list(islice(left, LOOKED_UP)):
             for sort in {sort for sort, _ in some}:
                 ids = [object_id for one, object_id in some if one is sort]
                 places = self._repository.log.view.places_of(sort, ids)
                 for object_id in ids:
-                    self._expect(shown, sort, object_id, places.get(object_id, []))
+                    are_there &= self._expect(shown, sort, object_id, places.get(object_id, []))
+        return are_there
 
-    def _expect(self, shown: str, sort: Sort, object_id: ObjectId, places: list[Place]) -> None:
+    def _expect(self, shown: str, sort: Sort, object_id: ObjectId, places: list[Place]) -> bool:
         bad = self.bad.get((sort, object_id), {})
-        if all(place.pack in bad for place in places):
+        is_lost = all(place.pack in bad for place in places)
+        if is_lost:
             error = self._repository.objects.lost(sort, object_id, bad[places[0].pack] if places else None)
             self._note(NAMES, error, shown)
+        return not is_lost
 
     def _file(self, shown: str, file: File) -> None:
         """Note a large file that its pieces do not add up to: a recipe is not covered by the id of the file."""

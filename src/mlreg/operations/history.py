@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from typing import Protocol
@@ -118,14 +118,16 @@ def files_of(repository: Repository, commit: Commit, path: str = "") -> Iterator
     return at_or_below(commit.tree, load, path) if path else walk(commit.tree, load)
 
 
-def past(repository: Repository, starts: Iterable[CommitId]) -> Iterator[CommitId]:
+def past(
+    repository: Repository, starts: Iterable[CommitId], known: Container[CommitId] = frozenset()
+) -> Iterator[CommitId]:
     """Yield the commits that these descend from, by versions before and by inputs, each once, these first.
 
-    Only commits that are in the repository are yielded.
+    Only commits that are in the repository are yielded, and none that are known, nor what only those descend from.
     """
     pending, seen = list(starts), set()
     while pending:
-        some = [commit for commit in dict.fromkeys(pending) if commit not in seen]
+        some = [commit for commit in dict.fromkeys(pending) if commit not in seen and commit not in known]
         present = [commit for commit in some if repository.objects.has(Sort.COMMIT, commit)]
         seen.update(some)
         yield from present

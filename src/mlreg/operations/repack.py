@@ -29,7 +29,7 @@ from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import LIVE, View
+from mlreg.repository.view import LIVE, Place, View
 
 SMALLEST = 64 * 1024
 """Bytes of a piece that is worth a base."""
@@ -254,6 +254,8 @@ class _Rewriting:
     def rewrite(self, pack: PackEntry) -> None:
         """Write a pack anew, or leave it."""
         index = self._objects.index(pack.id)
+        if any(self._is_whole_elsewhere(pack, slot) for slot in range(len(index))):
+            return  # others may differ from it, and of two copies one would be left
         found = list(self._differences(pack))
         if sum(len(stored.data) - len(made) for stored, made in found) < GAIN * pack.size:
             return
@@ -267,6 +269,13 @@ class _Rewriting:
                 copy_block(self._objects, self._writer, pack, block, items[number])
         self.pieces += len(differences)
         self.replaced.append(pack)
+
+    def _is_whole_elsewhere(self, pack: PackEntry, slot: int) -> bool:
+        """Tell whether a piece that is a difference here has a whole copy."""
+        if not self._objects.index(pack.id).bases or not self._objects.is_difference(Place(pack.id, slot)):
+            return False
+        item = self._objects.index(pack.id).item(slot)
+        return not all(map(self._objects.is_difference, self._objects.places(item.sort, item.id)))
 
     def _differences(self, pack: PackEntry) -> Iterator[tuple[_Stored, bytes]]:
         """Yield the pieces of a pack that take less as differences, with those, proven by decoding them."""

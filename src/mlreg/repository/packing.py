@@ -8,6 +8,7 @@ bounded by the blocks in flight, whatever is added.
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -90,7 +91,7 @@ class PackWriter:
         Args:
             store: where the packs go.
             pack_ids: names for the packs, random ones if not given; must never have been used there.
-            pack_size: stored bytes at which a pack is closed.
+            pack_size: stored bytes at which a pack is closed; one with a random name also when it has many objects.
         """
         self._store = store
         self.pool = Pool(THREADS + 1, "mlreg-encode")
@@ -153,14 +154,19 @@ class PackWriter:
             self._streams[KIND_OF[sort]].add(sort, object_id, data, shape)
 
     def add_block(self, kind: PackKind, stored: bytes, block: Block, items: Sequence[Item]) -> None:
-        """Add a block of another pack as it is, with all its objects; their starts within it stay."""
+        """Add a block of another pack as it is, with those of its objects that are new; their starts in it stay."""
+        new = [item for item in items if not self.has(item.sort, item.id)]
+        if not new:
+            return
         with self._all_or_none():
-            for item in items:
+            for item in new:
                 self._added[item.sort].add(item.id)
-            self._streams[kind].add_encoded(stored, block, items)
+            self._streams[kind].add_encoded(stored, block, new)
 
     def add_difference(self, piece: ContentId, plain_size: int, stored: bytes) -> None:
-        """Add a piece as what it differs by from another one, which must be there when it is read."""
+        """Add a piece, once, as what it differs by from another one, which must be there when it is read."""
+        if self.has(Sort.PIECE, piece):
+            return
         with self._all_or_none():
             self._added[Sort.PIECE].add(piece)
             self._streams[PackKind.DATA].add_difference(piece, plain_size, stored)
@@ -289,9 +295,9 @@ class _PackStream:
         return self._open
 
     def _close_if_full(self) -> None:
-        if self._open is not None and (
-            self._open.size >= self._place.pack_size or len(self._open.items) >= PACK_OBJECTS
-        ):
+        # Who gave the names said how large the packs are.
+        most = PACK_OBJECTS if self._place.is_random else sys.maxsize
+        if self._open is not None and (self._open.size >= self._place.pack_size or len(self._open.items) >= most):
             self.close()
 
     def close(self) -> None:

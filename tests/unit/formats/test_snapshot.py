@@ -124,6 +124,17 @@ def test_a_pack_of_which_it_is_not_said_when_was_dropped_at_the_latest_where_the
     assert Snapshot.decode(changed(**pack_with(7, value=True), dropped=[9])).packs == (found._replace(dropped=9),)
 
 
+def test_a_snapshot_need_not_say_when_packs_were_dropped_to_agree_with_a_state() -> None:
+    said = Snapshot.decode(changed(**pack_with(7, value=True), dropped=[9]))
+    unsaid = Snapshot.decode(changed(**pack_with(7, value=True)))
+
+    assert said.agrees_with(said)
+    assert unsaid.agrees_with(said)
+    assert not said.agrees_with(unsaid)
+    assert not unsaid.agrees_with(Snapshot.decode(changed()))
+    assert not Snapshot.decode(changed(**pack_with(7, value=True), dropped=[8])).agrees_with(said)
+
+
 def test_the_document_that_is_changed_below_is_a_snapshot() -> None:
     assert Snapshot.decode(changed()).number == 256
 

@@ -213,6 +213,19 @@ def test_a_pack_that_is_gone_is_named_and_what_it_held_once(scene: Scene) -> Non
     assert [problem.code for problem in scene.check().problems] == ["pack_missing", "object_missing", "object_missing"]
 
 
+def test_a_commit_that_is_gone_is_missed_by_every_version_behind_it(scene: Scene) -> None:
+    gone = scene.pack(PackKind.META, 1)
+    first = scene.repository.log.view.ref(version_ref(NET, "1.0.0"))
+    assert first
+    for number in (3, 4):
+        scene.add(f"{number}.0.0", {"new": b"%d" % number})
+    scene.store.delete(pack_key(gone.id))
+
+    found = [problem.hurts for problem in scene.check().problems if f"commit {first.target}" in problem.message]
+
+    assert {version for hurts in found for version in hurts} == {ONE, TWO, "model/net@3.0.0", "model/net@4.0.0"}
+
+
 def test_a_pack_that_is_gone_is_named(scene: Scene) -> None:
     key = pack_key(scene.pack(PackKind.DATA, 1).id)
     del scene.store.contents[key]

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mlreg.codecs.difference import DIFFERENCE
+from mlreg.codecs.sniff import sniff
 from mlreg.errors import MlregError
-from mlreg.formats.pack import PackIndex, PackKind
+from mlreg.formats.pack import PackIndex, PackKind, Sort
+from mlreg.ids import ContentId
 from mlreg.operations import repack as repacking
 from mlreg.registry import results
 from mlreg.registry.collecting import collect
@@ -24,6 +26,7 @@ from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
 from mlreg.registry.repacking import preview, repack
 from mlreg.registry.sync import Sync
+from mlreg.repository.log import Draft
 from mlreg.stores.faulty import Fault, FaultyStore, fail_at
 from mlreg.tensors.safetensors import encode_arrays
 
@@ -142,6 +145,28 @@ def test_what_is_declared_as_a_base_serves_as_one(registry: Registry) -> None:
 
     assert run(registry).pieces == 1
     assert content(registry, "model/mine") == tuned(1)
+
+
+def test_a_piece_that_lies_in_two_packs_is_there_once_when_both_are_replaced(registry: Registry) -> None:
+    """As when two people who did not know of each other stored the same."""
+    first, second = ([(BASE * scale + step * 1e-5).astype(ml_dtypes.bfloat16) for scale in (1, 3)] for step in range(2))
+    for version, (one, other) in enumerate((first, second)):
+        add(registry, f"1.{version}.0", b"".join(encode_arrays({"one": one, "other": other})))
+    repository = registry.repository
+    twice = second[0].tobytes()
+    assert repository.objects.has(Sort.PIECE, ContentId.of(twice))
+    with repository.writer() as writer:
+        writer.add(Sort.PIECE, ContentId.of(twice), twice, sniff(twice))
+        packs = writer.finish()
+    repository.log.append(lambda view: Draft("Bob", add=packs))
+
+    done = run(registry)
+
+    assert (done.pieces, done.packs) == (3, 2)
+    assert registry.verify().problems == ()
+    assert content(Registry(registry.path, "Eve"), "model/net@1.1.0") == b"".join(
+        encode_arrays({"one": second[0], "other": second[1]})
+    )
 
 
 def test_what_does_not_pay_is_left_alone(registry: Registry) -> None:

@@ -104,6 +104,16 @@ def test_a_pusher_whose_bytes_differ_does_not_replace_what_another_has_committed
     scene.check()
 
 
+def test_a_part_of_a_pack_is_one_pack_there_however_many_objects_it_has(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "PACK_OBJECTS", NUMBER // 4)
+
+    scene.push("ann")
+
+    scene.check()
+
+
 def test_what_was_left_by_a_push_that_was_cut_is_not_sent_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as cut:
         cut.setattr("mlreg.repository.log.Log.append", interrupt)

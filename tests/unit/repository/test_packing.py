@@ -178,6 +178,24 @@ def test_a_block_of_another_pack_is_taken_as_it_is() -> None:
     assert len(copied) == 1
 
 
+def test_of_a_block_of_another_pack_only_what_is_new_is_listed() -> None:
+    source, target = MemoryStore(), MemoryStore()
+    with PackWriter(source) as writer:
+        add_all(writer, [(Sort.PIECE, b"one" * 100), (Sort.PIECE, b"two" * 100)])
+        (pack,) = writer.finish()
+    index = index_of(source, pack)
+    block = index.block(0)
+    stored = source.read(pack_key(pack.id), block.offset, block.stored_size)
+    with PackWriter(target) as writer:
+        add_all(writer, [(Sort.PIECE, b"one" * 100)])
+        for _ in range(2):
+            writer.add_block(PackKind.DATA, stored, block, list(index.items()))
+        (copied,) = writer.finish()
+
+    assert contents(target, (copied,)) == contents(source, (pack,))
+    assert index_of(target, copied).block_count() == 2
+
+
 # What stays behind.
 
 

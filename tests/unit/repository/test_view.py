@@ -237,6 +237,27 @@ def test_objects_are_found_once_an_index_was_taken_up_until_the_pack_is_dropped(
     assert not view.places(Sort.TREE, content)
 
 
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_nothing_is_kept_of_the_objects_of_a_pack_that_was_reaped(is_damaged: bool) -> None:
+    """Also if what the view keeps of its index is damaged: that is a cache, and must not stop who reads the log."""
+    repository = repository_in()
+    view = repository.log.view
+    pack, other = (put(repository, [(Sort.PIECE, b"same"), (Sort.PIECE, b"%d" % number)])[0] for number in range(2))
+    for entry in (pack, other):
+        view.add_index(entry.id, repository.objects.fetch_index(entry))
+    if is_damaged:
+        view._db.step(lambda: view._db.run("UPDATE packs SET content = x'00' WHERE id = ?", (pack.id,)))
+
+    repository.log.append(lambda view: Draft("Ann", drop=(pack.id,)))
+    repository.log.append(lambda view: Draft("Ann", reap=(pack.id,)))
+
+    assert {row[0] for row in view._db.rows("SELECT id FROM objects")} == {
+        ContentId.of(b"same"),
+        ContentId.of(b"1"),
+    }
+    assert len(view._db.rows("SELECT id FROM objects")) == 2
+
+
 # The same state, whatever way led to it.
 
 
