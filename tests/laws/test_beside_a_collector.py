@@ -98,7 +98,7 @@ def test_at_any_call_of_another_a_collector_may_delete_what_it_may(
 ) -> None:
     counting = FaultyStore(MemoryStore(dict(contents)))
     work(counting)
-    stride = max(1, len(counting.calls) // (12 * scale))
+    stride = max(1, len(counting.calls) // (8 * scale))
 
     for number in range(1, len(counting.calls) + 1, stride):
         inner = MemoryStore(dict(contents))

@@ -26,7 +26,7 @@ from mlreg.registry.repacking import repack as store_smaller
 from mlreg.registry.sync import Sync
 from mlreg.retention.policy import Retention, parse_policies
 from tests.reliability import contents
-from tests.reliability.matrix_faults import FAULTS, Fault
+from tests.reliability.matrix_faults import FAULTS, GONE, Fault
 from tests.reliability.soak_work import WrongBytesError, expect_bytes
 
 HERE, THERE, NEW = "here", "there", "new"
@@ -219,7 +219,7 @@ class Outcome(NamedTuple):
 
 def _exits(operation: str, fault: Fault) -> frozenset[int]:
     """Return the codes with which an operation may be refused under a fault."""
-    is_damage = fault.before is not Fault().before
+    is_damage = fault.before is not Fault().before and 6 in fault.exits
     # To them, a disk that does not answer is damaged, too.
     looks = operation in ("verify", "repair") and (is_damage or 8 in fault.exits)
     # What was removed and cannot be found was collected, as far as anyone can tell.
@@ -250,7 +250,9 @@ def tried(before: Path, root: Path, name: str, fault_name: str, chance: random.R
     end, status, code = _ended(operation, fault, root, chance)
     is_clean = _is_clean(root, operation.reads)
     wrong = list(_wrong(root))
-    if fault.takes_back:
+    if (root / GONE).exists():
+        (root / GONE).rename(root / THERE)
+    elif fault.takes_back:
         for path in damaged:
             _put_back(path, kept[path])
         for path in added:
@@ -328,7 +330,8 @@ def _lost(root: Path, operation: Operation, is_done: bool, fault: Fault) -> Iter
     expected += [(THERE, ref, word) for ref, word in list(WORDS.items())[:-1]]
     if is_done:
         expected += operation.has
-    if not fault.takes_back:
+    is_lost_by_hand = fault.is_found and not fault.takes_back
+    if is_lost_by_hand:
         # What stood in the part of the log that a hand has taken away is gone with it.
         expected = [row for row in expected if row[0] != operation.reads or row[1] in list(WORDS)[:-1]]
         expected = [row for row in expected if row not in operation.has]
@@ -337,7 +340,7 @@ def _lost(root: Path, operation: Operation, is_done: bool, fault: Fault) -> Iter
             expect_bytes(registry_at(root, place, is_cached=False), ref, word)
         except (MlregError, WrongBytesError) as error:
             yield f"{place}: {ref}: {error}"
-    for place in _places(root) if fault.takes_back else ():
+    for place in () if is_lost_by_hand else _places(root):
         if not _is_clean(root, place):
             problems = registry_at(root, place, is_cached=False).verify().problems
             yield f"{place} is not clean: {problems[:2]}"

@@ -12,6 +12,8 @@ from errno import EROFS
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mlreg.registry.registry import Registry
+from mlreg.registry.sync import Sync
 from tests.reliability import soak_faults
 from tests.reliability.calls import WRITES, fail, put_in_place_of_os
 
@@ -120,12 +122,28 @@ def _older(place: Path, _: random.Random) -> None:
         shutil.copytree(place.with_name(f"{place.name}.older") / directory, place / directory)
 
 
+def _remote_gone(place: Path, _: random.Random) -> None:
+    """Let the remote be where no one looks for it."""
+    place.with_name("there").rename(place.with_name(GONE))
+
+
+def _copy_goes_on(place: Path, _: random.Random) -> None:
+    """Copy the repository, register something else in the copy, and push it."""
+    copy, file = place.with_name("copy"), place.with_name("copied")
+    shutil.copytree(place.with_name("here"), copy)
+    file.write_bytes(b"of the copy" * 1000)
+    registry = Registry(copy, "Cy", None, {"origin": str(place.with_name("there"))})
+    registry.add("model/copied", [file], version="1.0.0")
+    Sync(registry, "origin").push()
+
+
 def _flip_cache(place: Path, chance: random.Random) -> None:
     for path in place.with_name("cache").rglob("*.sqlite"):
         flip(path, chance)
 
 
 DAMAGED = frozenset({6})
+GONE = "there.gone"
 FAULTS: dict[str, Fault] = {
     "kill": Fault(during=_prepared("killed at a call"), may_kill=True),
     "disk full": Fault(frozenset({8, 14}), _prepared("disk full")),
@@ -137,11 +155,13 @@ FAULTS: dict[str, Fault] = {
     "read-only": Fault(frozenset({7}), lambda _: put_in_place_of_os(_ReadOnly())),
     "clock ten years ahead": Fault(frozenset({11}), lambda _: _clock(YEARS)),
     "clock ten years behind": Fault(frozenset({11}), lambda _: _clock(-YEARS)),
+    "the remote is gone": Fault(frozenset({8, 10}), before=_remote_gone),
+    "a copy goes on beside it": Fault(before=_copy_goes_on, takes_back=False),
     "bit of a slot": Fault(DAMAGED | {13}, before=_flip(slots), is_found=True),
     "bit of a data pack": Fault(DAMAGED, before=_flip(lambda p: packs(p)[-3:], 0, 0.9), is_found=True),
     "bit of an index": Fault(DAMAGED | {13}, before=_flip(packs, 0.9, 1), is_found=True),
     # Some bits of what compresses a snapshot mean nothing; those that do are noticed.
-    "bit of a snapshot": Fault(before=_flip(lambda place: sorted(place.glob("snapshots/*")))),
+    "bit of a snapshot": Fault(DAMAGED, before=_flip(lambda place: sorted(place.glob("snapshots/*")))),
     "bit of the identity": Fault(DAMAGED | {13}, before=_flip(lambda place: [place / "mlreg.json"]), is_found=True),
     "bits of the cache": Fault(before=_flip_cache),
     "a pack is lost": Fault(DAMAGED, before=lambda place, chance: chance.choice(packs(place)).unlink(), is_found=True),

@@ -97,6 +97,14 @@ MUTANTS = (
         ("unit/repository/test_log.py::test_a_chain_that_is_broken_is_an_error",),
     ),
     Mutant(
+        "fills-holes",
+        "Where a slot was lost nothing is written",
+        "repository/log.py",
+        "            self._refuse_hole(slot.number)\n",
+        "",
+        ("unit/repository/test_log.py::test_nothing_is_written_where_a_slot_was_lost",),
+    ),
+    Mutant(
         "adds-reaped-packs",
         "A pack that was reaped is never named again",
         "repository/log.py",

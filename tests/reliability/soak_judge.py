@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from mlreg.errors import MlregError
+from mlreg.errors import MlregError, PartialError
 from mlreg.operations import collect as deleting
 from mlreg.registry import collecting
 from mlreg.registry.experiment import ExperimentRegistry
@@ -38,14 +39,20 @@ class Judge:
 
     def look(self) -> None:
         """Look at everything; then let the repositories meet, collect without grace, and look again."""
-        self._verify()
-        self._runs()
-        self._states()
-        self._sent()
-        self._meet()
-        self._collect()
-        self._verify()
-        self._bytes()
+        for part in (
+            self._verify,
+            self._runs,
+            self._states,
+            self._sent,
+            self._meet,
+            self._collect,
+            self._verify,
+            self._bytes,
+        ):
+            try:
+                part()
+            except MlregError as error:
+                self.problems.append(f"{part.__name__}: {error}")
 
     def look_after_a_cut(self) -> None:
         """Look at what a power cut may not take: all but the points of runs that go on."""
@@ -96,7 +103,9 @@ class Judge:
         """Look for the points of all runs; those whose process was killed are sealed first."""
         sealed = {}
         for home, experiments in self.experiments.items():
-            experiments.adopt_all(crashed=True)
+            # Of a run that died before its first word nothing is known; it stays.
+            with suppress(PartialError):
+                experiments.adopt_all(crashed=True)
             sealed[home] = {info.id: info for info in experiments.list_runs()}
         for step in self.steps:
             if "logged" in step.facts:

@@ -10,7 +10,7 @@ import pytest
 from tests.reliability.matrix import OPERATIONS, Cell, cells, scene, table, try_cell
 from tests.reliability.matrix_faults import FAULTS
 
-SHARE = 6
+SHARE = 8
 """At scale 1 one pair in so many is tried, always the same ones, so that each operation and each fault is."""
 
 

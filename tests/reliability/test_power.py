@@ -12,7 +12,7 @@ from mlreg.errors import MlregError
 from tests.reliability.power import Recorder, State
 from tests.reliability.power_story import Story, cut_and_go_on, told
 
-CUTS = 30
+CUTS = 20
 """At scale 1; `make soak` makes many times as many."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.reliability import soak_faults
 from tests.reliability.ledger import NOTHING, Journal, Key, Ledger, steps_in
 from tests.reliability.soak import Asked, soak, table
 from tests.reliability.soak_work import OPERATIONS
@@ -20,7 +19,8 @@ def test_nothing_acknowledged_is_lost_by_what_goes_wrong_around_it(tmp_path: Pat
     assert len(result.steps) >= OPERATIONS_AT_ONCE * scale
     assert result.acknowledged > OPERATIONS_AT_ONCE * scale / 3
     # It would be no soak if nothing had gone wrong, or all had.
-    assert {step.fault for step in result.steps} >= {soak_faults.NONE, "killed at a call", "disk full", "reply is lost"}
+    assert len({step.fault for step in result.steps}) >= 4
+    assert {step.end for step in result.steps} >= {"done", "refused", "died"}
     assert len(table(result)) == len(OPERATIONS) + 2
 
 

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.sniff import sniff
-from mlreg.errors import MlregError
+from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats.pack import PackIndex, PackKind, Sort
-from mlreg.ids import ContentId
+from mlreg.ids import CommitId, ContentId
 from mlreg.operations import repack as repacking
 from mlreg.registry import results
 from mlreg.registry.collecting import collect
@@ -276,6 +276,19 @@ def test_a_lost_base_hurts_what_differs_from_it_and_verify_says_so(registry: Reg
         content(other, "model/net@1.1.0")
     assert caught.value.code in ("object_damaged", "object_missing", "bad_pack")
     assert {"model/net@1.0.0", "model/net@1.1.0"} <= {ref for one in other.verify().problems for ref in one.hurts}
+
+
+def test_a_version_whose_commit_cannot_be_read_is_named(registry: Registry) -> None:
+    for step in range(2):
+        add(registry, f"1.{step}.0", tuned(step))
+    commit = CommitId.parse(registry.show("model/net").id)
+    pack = registry.repository.log.view.places(Sort.COMMIT, commit)[0].pack
+    next(Path(registry.path).glob(f"packs/*/{pack}.pack")).unlink()
+
+    with pytest.raises(IntegrityError) as caught:
+        run(Registry(registry.path, "Ann"))
+
+    assert caught.value.code == "object_missing"
 
 
 def test_a_failure_at_any_step_loses_nothing(tmp_path: Path) -> None:

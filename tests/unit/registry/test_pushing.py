@@ -160,3 +160,17 @@ def test_what_comes_after_a_version_that_was_collected_here_is_sent_and_repacked
     else:
         repack(ann, delta=True, grace=0, report=silent)
     assert ann.verify().problems == ()
+
+
+def test_a_note_that_a_power_cut_has_left_empty_is_none(scene: Scene) -> None:
+    note = scene.places["ann"] / "remotes" / "origin.json"
+    note.write_bytes(b"")
+
+    scene.add("2.0.0")
+    scene.sync("ann").push()
+
+    assert note.read_bytes()
+    note.write_bytes(b"{")
+    with pytest.raises(IntegrityError) as caught:
+        scene.sync("ann").push()
+    assert caught.value.code == "bad_pin"

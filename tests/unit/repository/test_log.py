@@ -202,6 +202,22 @@ def test_a_chain_that_is_broken_is_an_error(name: str, repository: Repository, s
     assert "bad_log" in problems(store)
 
 
+def test_nothing_is_written_where_a_slot_was_lost(repository: Repository, store: MemoryStore) -> None:
+    """It would be the end of those behind it, also if the lost one was found again."""
+    for message in ("one", "two", "three"):
+        note(repository, message)
+    lost = store.contents.pop(slot_key(2))
+
+    with pytest.raises(IntegrityError) as caught:
+        note(Repository(store), "four")
+
+    assert caught.value.code == "bad_log"
+    store.contents[slot_key(2)] = lost
+    note(Repository(store), "four")
+    assert messages(store) == ["one", "two", "three", "four"]
+    assert problems(store) == []
+
+
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\n", b"garbage", b"\0" * 100])
 def test_a_slot_that_is_torn_is_an_error_and_not_the_end(
     data: bytes, repository: Repository, store: MemoryStore
