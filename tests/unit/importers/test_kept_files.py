@@ -223,7 +223,7 @@ def test_old_lock_files_other_directories_and_a_cache_elsewhere_are_read(registr
     outs = [{"path": "a.csv", "md5": md5}]
     (dvc.root / "deep").mkdir()
     (dvc.root / "deep" / "dvc.lock").write_text(yaml.safe_dump({"prepare": {"cmd": "true", "outs": outs}}))
-    (dvc.root / "deep" / "b.dvc").write_text(yaml.safe_dump({"wdir": "../data", "outs": [{"path": "b", "md5": md5}]}))
+    (dvc.root / "deep" / "bb.dvc").write_text(yaml.safe_dump({"wdir": "../data", "outs": [{"path": "bb", "md5": md5}]}))
     dvc.cache.rename(tmp_path / "elsewhere")
     (dvc.root / ".dvc" / "config").write_text("[cache]\n    dir = /srv/cache\n")
 
@@ -233,7 +233,7 @@ def test_old_lock_files_other_directories_and_a_cache_elsewhere_are_read(registr
 
     assert refs(without) == []
     assert "--cache" in left(without)[".dvc/config"]
-    assert sorted(ref.partition("@")[0] for ref in refs(result)) == ["data/b", "data/deep/a.csv"]
+    assert sorted(ref.partition("@")[0] for ref in refs(result)) == ["data/bb", "data/deep/a.csv"]
     assert ".dvc/config" not in left(result)
 
 
