@@ -104,6 +104,7 @@ MAY_CHANGE_DIRECTORIES = {
     "operations/logged_files.py": "flushes what a run was given, and takes back what is half written",
     "operations/clearing.py": "takes the directory of a run away once it is a version, durably",
     "operations/remembering.py": "throws away its own notes, the oldest first",
+    "operations/migrating.py": "puts a repository in the place of the one it was made from, once it is proven",
     "operations/checkout.py": "removes strays, through descriptors that cannot leave the target",
     "operations/placing.py": "writes files out, through such descriptors: the old one or the new one, and durable",
     "repository/heads.py": "forgets what was noted of a log",

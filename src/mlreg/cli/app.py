@@ -13,6 +13,7 @@ from mlreg.cli.output import print_version
 COMMANDS: dict[str, tuple[str, ...]] = {
     "verifying": ("verify",),
     "upkeep": ("init", "status", "repair", "repack", "gc", "du", "why", "config"),
+    "migrating": ("migrate",),
     "content": ("add", "copy", "get", "cat", "rm", "restore"),
     "looking": ("ls", "show", "log", "lineage", "rev-parse"),
     "runs": ("run", "exp"),

@@ -15,6 +15,8 @@ from mlreg.ids import TransactionHash, is_lower_hex
 
 KEY = "mlreg.json"
 FORMAT = 1
+OLDER: frozenset[int] = frozenset()
+"""Earlier formats that this release reads, and `mlreg migrate` makes into the newest. Format 1 is the first."""
 FEATURES: frozenset[str] = frozenset({"annotations"})
 """Names of the features this release can read and write."""
 MAX_BYTES = 64 * 1024
@@ -30,6 +32,7 @@ class Identity(NamedTuple):
     """UTC time, `2026-11-23T06:28:00Z`; for people only."""
     features: tuple[str, ...] = ()
     """What a reader must know to read this repository at all."""
+    format: int = FORMAT
 
     def encode(self) -> bytes:
         """Return the bytes of the file."""
@@ -37,7 +40,7 @@ class Identity(NamedTuple):
             {
                 "created": self.created,
                 "features": list(self.features),
-                "format": FORMAT,
+                "format": self.format,
                 "hash": "blake3-256",
                 "repository": self.repository,
             }
@@ -59,7 +62,7 @@ class Identity(NamedTuple):
         fields = canonical.decode(data, MAX_BYTES)
         if not isinstance(fields, dict) or type(fields.get("format")) is not int:
             raise IntegrityError("bad_identity", f"{KEY} does not say which format the repository has")
-        if fields["format"] != FORMAT:
+        if fields["format"] not in (FORMAT, *OLDER):
             raise UnsupportedError(
                 "newer_format",
                 f"the repository has format {fields['format']}; this mlreg reads format {FORMAT}",
@@ -68,7 +71,7 @@ class Identity(NamedTuple):
         if set(fields) != _FIELDS or not _is_sound(fields):
             raise IntegrityError("bad_identity", f"{KEY} does not hold the fields of format {FORMAT}")
         refuse_unknown(fields["features"])
-        return cls(fields["repository"], fields["created"], tuple(fields["features"]))
+        return cls(fields["repository"], fields["created"], tuple(fields["features"]), fields["format"])
 
 
 def refuse_unknown(features: list[str]) -> None:

@@ -10,6 +10,8 @@ import json
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from graphlib import CycleError, TopologicalSorter
@@ -100,6 +102,9 @@ class DvcStore:
         self._cache = cache or directory / ".dvc" / "cache"
         self._roots = Roots(self._cache)
         self._entries = Entries(kind)
+        if cache is None and (other := _configured(directory)):
+            why = f"the cache is said to be {printable(other)}: --cache names it"
+            self.left_out.append(LeftOut(".dvc/config", why))
         self._git = GitHistory.of(directory)
         self._contents: dict[str, _Content | None] = {}
         """What lies in the cache, by md5."""
@@ -278,6 +283,14 @@ def _checked(path: Path, md5: str, *, is_old: bool) -> Iterator[Buffer]:
 
 def _other_checksum(md5: str) -> IntegrityError:
     return IntegrityError("other_checksum", f"the cache holds other bytes than {md5}", fix="dvc fetch, from its remote")
+
+
+def _configured(directory: Path) -> str:
+    """Return where the settings of a directory say that its cache is; empty if they say nothing."""
+    settings = ConfigParser(interpolation=None, strict=False)
+    with suppress(ConfigParserError, OSError, UnicodeDecodeError):
+        settings.read([directory / ".dvc" / name for name in ("config", "config.local")], encoding="utf-8")
+    return settings.get("cache", "dir", fallback="")
 
 
 def _tracked(directory: Path) -> Iterator[str]:

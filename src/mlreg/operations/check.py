@@ -206,6 +206,7 @@ class _Check:
         gone = self._looked_at - live
         for where in (*gone, NAMES):
             self._found.pop(where, None)
+            self._reader.errors.pop(where, None)
             self.result.unreadable.pop(where, None)
         for wanted, packs in list(self.bad.items()):
             left = {pack: error for pack, error in packs.items() if pack not in gone}
@@ -300,8 +301,8 @@ class _Check:
             self._bases()
 
     def _note_bad(self) -> None:
-        for places in self.bad.values():
-            for pack, error in places.items():
+        for pack, errors in self._reader.errors.items():
+            for error in errors:
                 self._note(pack, error)
 
     def look_at_some(self) -> None:

@@ -46,12 +46,11 @@ class FoundWhole:
             return dict(self._db.rows(query, (int(decoded),)))
         return {}
 
-    def note(self, thing: bytes, time: float, *, decoded: bool) -> None:
-        """Note that something is whole, before the next is read: whatever stops the check then, this is done."""
+    def note(self, things: Collection[bytes], time: float, *, decoded: bool) -> None:
+        """Note that things were found whole at a time."""
+        rows = [(thing, int(decoded), time) for thing in things]
         with suppress(UnavailableError):
-            self._db.step(
-                lambda: self._db.run("INSERT OR REPLACE INTO found VALUES(?, ?, ?)", (thing, int(decoded), time))
-            )
+            self._db.step(lambda: self._db.run_for_each("INSERT OR REPLACE INTO found VALUES(?, ?, ?)", rows))
 
     def forget(self, things: Collection[bytes]) -> None:
         """Forget what is damaged, or gone."""

@@ -35,8 +35,8 @@ LOOKED_UP = 500
 """Pieces that are looked for at once."""
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
-Wrong = list[tuple[Item, MlregError]]
-"""Objects whose bytes are not theirs, each with the reason."""
+Wrong = list[tuple[Item | None, MlregError]]
+"""Objects whose bytes are not theirs, each with the reason; None for a block that is damaged, and has no objects."""
 
 
 class _Run(NamedTuple):
@@ -91,8 +91,8 @@ class Reader:
         """Of the packs that are being read, the objects by their block."""
         self.bad: dict[Wanted, dict[str, MlregError]] = {}
         """In which packs an object's copy is damaged, and how."""
-        self.damaged: set[str] = set()
-        """Packs that are not whole."""
+        self.errors: dict[str, list[MlregError]] = {}
+        """What is wrong in the packs that are not whole."""
         self.objects = 0
         """Whose ids were computed again."""
         self.size = 0
@@ -180,8 +180,9 @@ class Reader:
             self._left[run.pack] -= len(new)
             self._finished += [] if self._left[run.pack] else [run.pack]
         for item, error in run.wrong:
-            self.damaged.add(run.pack)
-            self.bad.setdefault((item.sort, item.id), {})[run.pack] = error
+            self.errors.setdefault(run.pack, []).append(error)
+            if item:
+                self.bad.setdefault((item.sort, item.id), {})[run.pack] = error
 
     # In threads.
 
@@ -193,7 +194,7 @@ class Reader:
             data = memoryview(self._repository.store.read(pack_key(pack), first.offset, size))
         except DAMAGE as error:
             if len(numbers) == 1:
-                return _Run(pack, numbers, [(item, error) for item in self._items_of(pack, numbers[0])], {})
+                return _Run(pack, numbers, self._all_wrong(pack, numbers[0], error), {})
             # Perhaps only one of them cannot be read.
             parts = [self._read_run(pack, range(number, number + 1)) for number in numbers]
             return _Run(pack, numbers, [one for part in parts for one in part.wrong], {})
@@ -220,13 +221,16 @@ class Reader:
             except DAMAGE as problem:
                 error = problem
         if error:
-            return [(item, error) for item in self._items_of(pack, number)], None
+            return self._all_wrong(pack, number, error), None
         if plain is None:
             return [], None
         # Of bytes that are stored as they are, one hash says all.
         known = digest if block.codec == Raw.number else b""
         wrong = [item for item in self._items_of(pack, number) if not _is_right(item, plain, known)]
         return [(item, _other_bytes(pack, item)) for item in wrong], None if wrong else plain
+
+    def _all_wrong(self, pack: str, number: int, error: MlregError) -> Wrong:
+        return [(item, error) for item in self._items_of(pack, number)] or [(None, error)]
 
     def _stretches(self, parts: Iterator[Part]) -> Iterator[_Stretch]:
         """Yield the pieces of a file, those together that are read in one go."""

@@ -21,6 +21,8 @@ from mlreg.operations.reading_all import Reader
 from mlreg.repository.repository import Repository
 
 NEVER = -math.inf
+NOTED = 64 * 1024 * 1024
+"""Bytes of packs after which it is noted that they are whole: as much work as a kill takes, and a pack has."""
 
 
 class How(NamedTuple):
@@ -70,6 +72,10 @@ class Turns:
         found = notes.times(decoded=how.decodes)
         self._times = {thing: time for thing, time in found.items() if time <= how.now}
         self._packs: dict[str, PackEntry] = {}
+        self._fresh: list[bytes] = []
+        """What is whole, and not noted yet."""
+        self._unnoted = 0
+        """Bytes of that."""
         self.covered = Covered()
 
     def take(self, reader: Reader, packs: Sequence[PackEntry], large: Sequence[ContentId]) -> None:
@@ -79,16 +85,28 @@ class Turns:
         turns += [self._turn(content, 1) for content in large if self._how.decodes]
         due = sorted((turn for turn in turns if turn.time < self._how.before), key=lambda turn: turn[:2])
         done = 0
-        for turn in due:
-            if done and self._how.enough():
-                break
-            if isinstance(turn.what, PackEntry):
-                reader.read_pack(turn.what.id)
-            else:
-                self._read_file(reader, turn.what)
-            self._note_packs(reader)
-            done += 1
+        try:
+            for turn in due:
+                if done and self._how.enough():
+                    break
+                self._take_one(reader, turn.what)
+                done += 1
+        finally:
+            self._keep()
         self.covered.is_complete &= done == len(turns)
+
+    def _take_one(self, reader: Reader, what: PackEntry | ContentId) -> None:
+        if isinstance(what, PackEntry):
+            reader.read_pack(what.id)
+        else:
+            self._read_file(reader, what)
+        self._note_packs(reader)
+        if self._unnoted >= NOTED:
+            self._keep()
+
+    def _keep(self) -> None:
+        self._notes.note(self._fresh, self._how.now, decoded=self._how.decodes)
+        self._fresh, self._unnoted = [], 0
 
     def _turn(self, what: PackEntry | ContentId, rank: int) -> _Turn:
         return _Turn(self._times.get(_name(what), NEVER), rank, what)
@@ -110,14 +128,15 @@ class Turns:
 
     def _note_packs(self, reader: Reader) -> None:
         for pack in reader.taken_finished():
-            if pack in reader.damaged:
+            if pack in reader.errors:
                 self._notes.forget([_name(self._packs[pack])])
                 self._times.pop(_name(self._packs[pack]), None)
             else:
                 self._note(self._packs[pack])
 
     def _note(self, what: PackEntry | ContentId) -> None:
-        self._notes.note(_name(what), self._how.now, decoded=self._how.decodes)
+        self._fresh.append(_name(what))
+        self._unnoted += what.size if isinstance(what, PackEntry) else 0
         self._times[_name(what)] = self._how.now
 
     def summarize(self, packs: Sequence[PackEntry]) -> None:

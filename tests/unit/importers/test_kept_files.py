@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.tree import Mode
@@ -214,6 +215,26 @@ def test_texts_of_dvc_2_have_the_md5_of_their_lines(registry: Registry, tmp_path
     result = bring(registry, dvc)
 
     assert content(registry, refs(result)[0], "rows") == b"a\r\nb\r\n"
+
+
+def test_old_lock_files_other_directories_and_a_cache_elsewhere_are_read(registry: Registry, tmp_path: Path) -> None:
+    dvc = Dvc(tmp_path / "there", 2)
+    md5 = dvc.put(b"one")
+    outs = [{"path": "a.csv", "md5": md5}]
+    (dvc.root / "deep").mkdir()
+    (dvc.root / "deep" / "dvc.lock").write_text(yaml.safe_dump({"prepare": {"cmd": "true", "outs": outs}}))
+    (dvc.root / "deep" / "bb.dvc").write_text(yaml.safe_dump({"wdir": "../data", "outs": [{"path": "bb", "md5": md5}]}))
+    dvc.cache.rename(tmp_path / "elsewhere")
+    (dvc.root / ".dvc" / "config").write_text("[cache]\n    dir = /srv/cache\n")
+
+    without = bring(registry, dvc)
+    origin = importing_stores.dvc(dvc.root, tmp_path / "elsewhere")
+    result = importing_stores.bring(registry, origin, silent)
+
+    assert refs(without) == []
+    assert "--cache" in left(without)[".dvc/config"]
+    assert sorted(ref.partition("@")[0] for ref in refs(result)) == ["data/bb", "data/deep/a.csv"]
+    assert ".dvc/config" not in left(result)
 
 
 def test_a_dry_run_says_the_same_and_reads_and_writes_nothing(registry: Registry, dvc: Dvc) -> None:

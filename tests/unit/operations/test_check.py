@@ -12,7 +12,7 @@ from mlreg.errors import UnsupportedError
 from mlreg.formats.annotation import Annotation
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, tag_ref, version_ref
-from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.pack import TRAILER_SIZE, Block, PackKind, Sort, block_sum, decode_trailer, encode_index
 from mlreg.formats.recipe import paginate
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
@@ -244,6 +244,20 @@ def test_a_place_that_does_not_answer_is_damage_too(scene: Scene) -> None:
 
     assert {problem.code for problem in found.problems} == {"store_unavailable"}
     assert {version for problem in found.problems for version in problem.hurts} == {TWO}
+
+
+def test_damage_where_no_object_is_is_found_too(scene: Scene) -> None:
+    stored = b"of no one"
+    tail = encode_index(PackKind.DATA, [Block(0, len(stored), len(stored), 0, block_sum(stored))], [])
+    index, digest = decode_trailer(tail[-TRAILER_SIZE:])
+    pack = PackEntry(pack_id(7), PackKind.DATA, len(stored) + len(tail), index, digest, 0)
+    scene.store.contents[pack_key(pack.id)] = stored + tail
+    scene.repository.log.append(lambda view: Draft("Ann", add=(pack,)))
+    assert scene.problems() == []
+
+    scene.change(pack_key(pack.id), flipped(0))
+
+    assert scene.problems() == [("block_damaged", ())]
 
 
 def test_damage_of_which_there_is_a_good_copy_hurts_no_version(scene: Scene) -> None:

@@ -13,6 +13,7 @@ from mlreg.formats.pack import PackKind
 from mlreg.formats.transaction import PackEntry
 from mlreg.formats.versions import version_format
 from mlreg.ids import ContentId
+from mlreg.operations import reading_turns
 from mlreg.operations.check import Checked, check
 from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.reading_turns import How
@@ -194,14 +195,14 @@ def test_damage_is_found_in_every_block_of_a_large_file(scene: Scene) -> None:
 
 def test_a_damaged_note_is_as_good_as_none(tmp_path: Path) -> None:
     notes = FoundWhole(tmp_path)
-    notes.note(b"x", 1.0, decoded=True)
+    notes.note([b"x"], 1.0, decoded=True)
     notes.close()
     (tmp_path / "whole.sqlite").write_bytes(b"no database")
 
     again = FoundWhole(tmp_path)
 
     assert again.times(decoded=True) == {}
-    again.note(b"y", 2.0, decoded=False)
+    again.note([b"y"], 2.0, decoded=False)
     assert (again.times(decoded=True), again.times(decoded=False)) == ({}, {b"y": 2.0})
 
 
@@ -220,6 +221,24 @@ def test_a_limit_of_time_stops_between_packs_and_the_next_one_goes_on(tmp_path: 
     # Of each call the clock is asked once at the beginning, and once before every turn but the first.
     assert [never for never, _ in (step(), step(), step())] == [4, 2, 0]
     assert verify(repository, 1.0, silent, older=3600.0).size == 0
+
+
+def test_what_is_whole_is_noted_now_and_then_so_that_a_kill_takes_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[int] = []
+    scene = Scene()
+    keep = FoundWhole.note
+
+    def note(self: FoundWhole, things: list[bytes], time: float, *, decoded: bool) -> None:
+        noted.append(len(things))
+        keep(self, things, time, decoded=decoded)
+
+    monkeypatch.setattr(FoundWhole, "note", note)
+    monkeypatch.setattr(reading_turns, "NOTED", 2_000_000)
+
+    scene.check(1.0)
+
+    # The large file and its pack, and the three of metadata before them; then the rest.
+    assert noted == [5, SMALL]
 
 
 def test_chance_and_turns_are_not_asked_for_at_once(scene: Scene) -> None:
