@@ -137,15 +137,16 @@ def _create_in_directory(
         raise UsageError("since_for_a_directory", "--since is for files", why="a directory gets only what it lacks")
     root = _free_directory(directory_of(place))
     target = DirectoryStore(root)
+    packs = backing_up.packs_of(maker.store)
     if dry_run:
         found = backing_up.tried(maker, target, None)
-        doomed = backing_up.outgoing(target, keep - 1, backing_up.packs_of(maker.store)) if keep else []
-        return _previewed(target.url, found, doomed)
+        return _previewed(target.url, found, backing_up.outgoing(target, keep - 1, packs) if keep else [])
     make_directory(root)
+    backing_up.refuse_repository(target)
+    # Before, too: the disk may be full.
+    doomed = backing_up.let_go(target, keep, packs)
     made = backing_up.create(maker, target, None, report)
-    doomed = backing_up.outgoing(target, keep) if keep else []
-    backing_up.let_go(target, doomed)
-    return _told(target.url, made, doomed)
+    return _told(target.url, made, [*doomed, *backing_up.let_go(target, keep, packs)])
 
 
 def _free_directory(root: Path) -> Path:

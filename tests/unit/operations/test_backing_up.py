@@ -455,9 +455,11 @@ def test_what_only_backups_need_that_go_is_deleted_and_nothing_else(project: Pro
     target.create(pack_key("5c" * 16), b"new")
     all_of_it = set(target.contents)
 
-    doomed = backing_up.outgoing(target, 2)
-    backing_up.let_go(target, doomed)
+    assert backing_up.let_go(target, 0) == []
+    would = backing_up.outgoing(target, 2)
+    doomed = backing_up.let_go(target, 2)
 
+    assert doomed == would
     gone = all_of_it - set(target.contents)
     assert gone == {file.key for file in doomed}
     # Its settings with their list, and what held the first model, whose commit lies in a newer pack, too.
