@@ -197,7 +197,7 @@ COMMANDS: dict[str, Contract] = {
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), READS),
     "repair": Contract(("repair",), READS),
-    "repack": Contract(("repack",), READS),
+    "repack": Contract(("repack",), WRITES),
     "gc": Contract(("gc", "gc-undo"), READS, no="something is not needed, with --exit-code"),
     "du": Contract(("du",), READS),
     "why": Contract(("why",), READS),
