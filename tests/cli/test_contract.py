@@ -230,10 +230,12 @@ def taint_the_data(root: Path) -> None:
     tainting.taint(Registry(root / "project" / ".mlreg", ANN), "data/rows@2026.01.01", "bad rows")
 
 
-def refuse(log: Log, build: Callable[[View], Draft]) -> None:
+def refuse(log: Log, build: Callable[[View], Draft], sender: str = "") -> None:
     """Find every change too large, as `Log.append` does."""
     log.refresh()
-    raise RefusedError("transaction_too_large", f"{build(log.view)} is too large", fix="send less")
+    raise RefusedError(
+        "transaction_too_large", f"{build(log.view)} of {sender or 'here'} is too large", fix="send less"
+    )
 
 
 def register_on_both_sides(root: Path) -> None:

@@ -18,6 +18,10 @@ from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes, Shape
 from mlreg.errors import MlregError
 from mlreg.formats import canonical, names, paths, usage
+from mlreg.formats.archive import BLOCK as BLOCK_SIZE
+from mlreg.formats.archive import decode_header, encode_header
+from mlreg.formats.backup import BesideFile, Point, Record, decode_list, encode_list
+from mlreg.formats.bundle import Bundle, Need, sum_of
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.identity import Identity
 from mlreg.formats.journal import line_of, read_journal
@@ -140,6 +144,33 @@ SNAPSHOT = Snapshot(
 )
 
 
+POINT = Point(1, TransactionHash.of(SLOT.encode()))
+BESIDE = [BesideFile("config.yaml", 5, HELLO)]
+RECORD = Record(
+    repository=IDENTITY.repository,
+    point=POINT,
+    since=None,
+    time="2026-11-23T06:31:00Z",
+    author=AUTHOR,
+    host="ann-laptop",
+    is_project=True,
+    versions=1,
+    size=220,
+    copied=1200,
+    beside=ContentId.of(encode_list(BESIDE)),
+)
+BUNDLE = Bundle(
+    repository=IDENTITY.repository,
+    point=POINT,
+    time="2026-11-23T06:31:00Z",
+    author=AUTHOR,
+    host="ann-laptop",
+    needs=(Need("model/greeter@1.0.0", COMMIT_ID),),
+    left_out=1,
+    sum=sum_of([HELLO]),
+)
+
+
 class Document(NamedTuple):
     """A value that a page shows as bytes or JSON, and how the code writes and reads it."""
 
@@ -152,6 +183,8 @@ class Document(NamedTuple):
 
 DOCUMENTS = (
     Document("identity", lambda: json_of("identity"), IDENTITY, IDENTITY.encode, Identity.decode),
+    Document("backup", lambda: json_of("backup"), RECORD, RECORD.encode, Record.decode),
+    Document("bundle", lambda: json_of("bundle"), BUNDLE, BUNDLE.encode, Bundle.decode),
     Document("commit", lambda: json_of("commit"), COMMIT, COMMIT.encode, Commit.decode),
     Document("log", lambda: json_of("log") + b"\n", SLOT, SLOT.encode, Transaction.decode),
     Document("tree", lambda: hex_of("tree")[0], LEAF, LEAF.encode, Node.decode),
@@ -211,6 +244,20 @@ def test_the_page_on_usage_shows_reads_and_their_sum() -> None:
     assert b"".join(usage.line_for(key, reader) for key, readers in counted.items() for reader in readers) * 2 == own
     assert usage.encode(usage.without_readers(counted)) == shared
     assert f".{usage.total(counted)}`" in section("usage", "Example")
+
+
+def test_the_page_on_archives_shows_a_header() -> None:
+    (shown,) = hex_of("archive")
+
+    assert shown.ljust(BLOCK_SIZE, b"\0") == encode_header("mlreg.json", 127)
+    assert decode_header(shown.ljust(BLOCK_SIZE, b"\0")) == ("mlreg.json", len(IDENTITY.encode()))
+
+
+def test_the_page_on_backups_shows_a_list_of_files() -> None:
+    (shown,) = fences("backup", "text")
+
+    assert encode_list(BESIDE) == shown.removesuffix("\n").encode()
+    assert decode_list(encode_list(BESIDE)) == BESIDE
 
 
 def test_the_codec_page_shows_a_frame_that_is_decoded() -> None:

@@ -27,6 +27,7 @@ PAGES = (
     "docs/lineage-and-usage.md",
     "docs/importing.md",
     "docs/retention.md",
+    "docs/backup.md",
     "docs/when-things-break.md",
 )
 NEEDS = {"docs/data.md": ("duckdb", "fsspec", "pandas", "pyarrow"), "docs/data-tour.md": ("sklearn",)}

@@ -17,7 +17,9 @@ from blake3 import blake3
 
 from mlreg.codecs import CODECS
 from mlreg.codecs.difference import DIFFERENCE
-from mlreg.registry import ModelRegistry, Registry
+from mlreg.registry import ModelRegistry, Registry, backups, bundles
+from mlreg.registry.places import init
+from mlreg.registry.registry import silent
 from tests.golden.write import expected, write
 
 HERE = Path(__file__).parent
@@ -64,6 +66,45 @@ def test_what_was_said_holds_as_it_did(golden: Path) -> None:
     assert (two["labels"], two["frozen"], two["disputed"]) == ({"team": "vision"}, True, ["metadata.metrics.map"])
     assert Registry(golden, "").verify().problems == ()
     assert str(Registry(golden, "").rev_parse("model/greeter")) == "model/team/greeter@1.1.0"
+
+
+BACKUPS = sorted(HERE.glob("backup-v*-by-*"))
+
+
+@pytest.mark.parametrize("file", BACKUPS, ids=lambda path: path.name)
+def test_a_backup_is_restored_as_the_repository_that_it_is_of(file: Path, tmp_path: Path) -> None:
+    then = recorded(file.with_name(file.name.replace("backup", "statements")))
+
+    done = backups.restore(str(file), tmp_path / "again", report=silent)
+
+    now = expected(Registry(done.path, ""))
+    assert now | {"versions": {}} == then | {"versions": {}}
+    assert {ref: version | then["versions"][ref] for ref, version in now["versions"].items()} == now["versions"]
+    assert (done.backup.host, done.backup.time) == ("golden", "2026-11-23T06:29:00Z")
+    assert backups.verify(str(file), 0, (), 1.0, silent).problems == ()
+
+
+@pytest.mark.parametrize("file", BACKUPS, ids=lambda path: path.name)
+def test_bundles_are_applied_one_behind_the_other(file: Path, tmp_path: Path) -> None:
+    place, _ = init(tmp_path / "again", shared=True)
+    registry = Registry(place, "Eve")
+    for number in (1, 2):
+        bundle = str(file.with_name(file.name.replace("backup", f"bundle-{number}")))
+        assert bundles.verify(bundle, 1.0, silent).problems == ()
+        bundles.apply(registry, bundle, report=silent)
+    assert bundles.info(bundle).needs == ("model/greeter@1.0.0",)
+
+    then = recorded(file.with_name(file.name.replace("backup", "statements")))
+    versions = {version.ref: version.id for version in registry.versions("model/team/greeter")}
+    assert versions == {ref: version["id"] for ref, version in then["versions"].items()}
+    assert registry.verify().problems == ()
+
+
+def test_archives_of_all_kinds_are_there_and_small() -> None:
+    files = [path for path in HERE.iterdir() if path.name.startswith(("backup-", "bundle-"))]
+
+    assert sorted(path.name.partition("-v")[0] for path in files) == ["backup", "bundle-1", "bundle-2"]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
 
 
 def test_there_is_one_for_this_format() -> None:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -27,8 +28,9 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.tree import Mode
 from mlreg.ids import CommitId, ContentId
 from mlreg.operations.scanning import Source
-from mlreg.registry import ModelRegistry, Registry, annotating
+from mlreg.registry import ModelRegistry, Registry, annotating, backups, bundles
 from mlreg.registry.places import init
+from mlreg.registry.registry import silent
 from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
@@ -206,6 +208,18 @@ STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
 }
 
 
+def write_archives(golden: Path, directory: Path) -> None:
+    """Write a backup of a repository of this release, and two bundles of which the second follows the first."""
+    with counted() as clock, patch("os.uname", lambda: SimpleNamespace(nodename="golden")):
+        registry = Registry(golden, AUTHOR)
+        clock.tick()
+        backups.create(registry, str(directory / name("backup")), report=silent)
+        first, second = (str(directory / name(f"bundle-{number}")) for number in (1, 2))
+        bundles.create(registry, first, ["model/team/greeter@1.0.0"], report=silent)
+        clock.tick()
+        bundles.create(registry, second, ["model/team/greeter"], since=[first], report=silent)
+
+
 def expected(registry: Registry) -> dict[str, Any]:
     """Return what is to be found in a repository, as JSON values."""
     view = registry.repository.log.refresh()
@@ -241,3 +255,5 @@ if __name__ == "__main__":
             continue
         text = json.dumps(write(directory / name(wanted), wanted), indent=1, sort_keys=True, ensure_ascii=False)
         (directory / f"{name(wanted)}.json").write_text(text + "\n", encoding="utf-8")
+    if not (directory / name("backup")).exists():
+        write_archives(directory / name("statements"), directory)

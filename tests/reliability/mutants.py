@@ -39,6 +39,9 @@ class Mutant(NamedTuple):
 DIRECTORY = "conformance/test_directory_store.py"
 FLUSH = "unit/operations/test_checkout_flush.py"
 FAULTY = "laws/test_log_on_faulty_store.py"
+COPIES = "unit/registry/test_copies.py"
+BACKUPS = "unit/operations/test_backing_up.py"
+BUNDLES = "unit/registry/test_bundles.py"
 MUTANTS = (
     Mutant(
         "no-flush",
@@ -60,7 +63,7 @@ MUTANTS = (
         "no-flush-of-names",
         "A name is on the disk before the write is reported as done",
         "stores/directory.py",
-        "            _flush_directory(os.path.dirname(temporary))\n",
+        "            flush_directory(os.path.dirname(temporary))\n",
         "            pass\n",
         (f"{DIRECTORY}::test_a_created_key_is_flushed_before_it_has_its_name_and_its_directory_after",),
     ),
@@ -274,6 +277,62 @@ MUTANTS = (
         "    if last is None or slot is None or not is_from(slot.id, here.identity.repository):\n",
         "    if last is None or slot is None:\n",
         ("unit/registry/test_pushing.py::test_what_another_puts_where_it_was_here_once_is_a_conflict",),
+    ),
+    Mutant(
+        "writes-behind-a-copy",
+        "A slot follows the one that is there, not the one that was there when the log was read",
+        "repository/log.py",
+        "        if number and self.hash_of(number) != head:\n            # What follows",
+        "        if False:\n            # What follows",
+        (f"{COPIES}::test_a_process_that_goes_on_writes_behind_the_copy_that_is_there_now",),
+    ),
+    Mutant(
+        "backs-up-slots-first",
+        "In a backup, too, packs are there before the slots that name them",
+        "operations/mirroring.py",
+        "        size = sum(map(self._copy, packs))\n        slots = self._copy_slots(first)\n",
+        "        slots = self._copy_slots(first)\n        size = sum(map(self._copy, packs))\n",
+        (f"{BACKUPS}::test_packs_are_there_before_the_slots_that_name_them",),
+    ),
+    Mutant(
+        "backs-up-over-what-is-newer",
+        "A backup gets only slots that follow those it has",
+        "operations/mirroring.py",
+        "    if mine == there.head and there.number <= here:\n        return\n",
+        "    return\n",
+        (f"{BACKUPS}::test_a_repository_that_was_restored_from_an_old_copy_is_not_backed_up_over_the_newer_one",),
+    ),
+    Mutant(
+        "restores-unread",
+        "What was restored is read before it is put into its place",
+        "operations/restoring.py",
+        "    if found.problems or point_of(alone(target)) != backup.record.point:\n",
+        "    if point_of(alone(target)) != backup.record.point:\n",
+        (f"{BACKUPS}::test_what_the_disk_made_of_a_restore_is_read_before_it_is_put_into_place",),
+    ),
+    Mutant(
+        "lets-go-of-what-is-new",
+        "Of backups, only packs are deleted that the log there has named and dropped",
+        "operations/backing_up.py",
+        "        if view.pack_state(pack_id) in (DROPPED, REAPED) and pack_id not in needed | packs:\n",
+        "        if pack_id not in needed | packs:\n",
+        (f"{BACKUPS}::test_what_only_backups_need_that_go_is_deleted_and_nothing_else",),
+    ),
+    Mutant(
+        "applies-without-what-it-needs",
+        "A bundle is applied only if what it leaves out is there",
+        "operations/bundling.py",
+        "    if any(not bundle.objects.has(*wanted) for wanted in found):\n        raise _unmet(said, target)\n",
+        "    found = [wanted for wanted in found if bundle.objects.has(*wanted)]\n",
+        (f"{BUNDLES}::test_files_of_an_earlier_bundle_are_left_out_and_it_is_needed",),
+    ),
+    Mutant(
+        "moves-tags-back",
+        "An older bundle moves no tag back",
+        "registry/bundles.py",
+        "        return pin is not None and number < pin.number\n",
+        "        return False\n",
+        (f"{BUNDLES}::test_an_older_bundle_moves_no_tag_back",),
     ),
 )
 

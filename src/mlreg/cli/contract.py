@@ -200,7 +200,7 @@ COMMANDS: dict[str, Contract] = {
     "verify": Contract(("verify",), READS),
     "repair": Contract(("repair",), READS),
     "migrate": Contract(("migrate",), OPENS),
-    "repack": Contract(("repack",), READS),
+    "repack": Contract(("repack",), WRITES),
     "gc": Contract(("gc", "gc-undo"), READS, no="something is not needed, with --exit-code"),
     "du": Contract(("du",), READS),
     "why": Contract(("why",), READS),

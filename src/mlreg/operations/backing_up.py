@@ -273,10 +273,12 @@ def outgoing(store: Store, keep: int, packs: frozenset[str] = frozenset()) -> li
     return [Doomed(key, store.size(key) or 0, LET_GO) for key in doomed]
 
 
-def let_go(store: Store, doomed: Sequence[Doomed]) -> None:
-    """Delete what `outgoing` found."""
+def let_go(store: Store, keep: int, packs: frozenset[str] = frozenset()) -> list[Doomed]:
+    """Delete what is not needed if only so many backups stay, and return it; nothing for 0. Arguments as `outgoing`."""
+    doomed = outgoing(store, keep, packs) if keep else []
     for file in doomed:
         store.delete(file.key)
+    return doomed
 
 
 def _needed(store: Store, points: set[int]) -> tuple[set[str], View]:

@@ -219,7 +219,7 @@ def _refuse_other_log(source: Repository, there: Point) -> None:
     raise RefusedError(
         "backup_is_ahead",
         f"the backup has transaction {there.number} of this repository, and it is not one that is here",
-        why=f"{source.url} has {here} transactions; it was restored from an old copy, or went on beside another copy",
+        why=f"{source.url} ends with transaction {here}: it was restored from an old copy, or went on beside another",
         fix=(
             "to have what the backup has: mlreg backup restore",
             "to keep what is here: back up to another place",

@@ -20,10 +20,11 @@ from mlreg.registry.collecting import DeletedFile
 from mlreg.registry.places import DIRECTORY
 from mlreg.registry.registry import Registry, Report
 from mlreg.registry.verifying import told
-from mlreg.stores import open_store
-from mlreg.stores.archive import ArchiveWriter
-from mlreg.stores.directory import DirectoryStore, directory_of, full_path, make_directory
+from mlreg.stores import open_store, path_of
+from mlreg.stores.archive import ArchiveWriter, refuse_file
+from mlreg.stores.directory import DirectoryStore, full_path, make_directory
 from mlreg.stores.joined import JoinedStores
+from mlreg.stores.memory import MemoryStore
 from mlreg.stores.store import Store
 
 
@@ -122,12 +123,12 @@ def create(
     )
     if is_directory(place):
         return _create_in_directory(maker, place, since, keep, dry_run, report)
-    return _create_file(maker, Path(place), _base(maker, since), dry_run, report)
+    return _create_file(maker, path_of(place), _base(maker, since), dry_run, report)
 
 
 def is_directory(place: str) -> bool:
     """Tell whether backups go into a directory: one that is there, or a new one that is named with a slash."""
-    return place.endswith("/") or directory_of(place).is_dir()
+    return place.endswith("/") or path_of(place).is_dir()
 
 
 def _create_in_directory(
@@ -135,17 +136,18 @@ def _create_in_directory(
 ) -> BackedUp:
     if since:
         raise UsageError("since_for_a_directory", "--since is for files", why="a directory gets only what it lacks")
-    root = _free_directory(directory_of(place))
+    root = _free_directory(path_of(place))
     target = DirectoryStore(root)
+    packs = backing_up.packs_of(maker.store)
     if dry_run:
         found = backing_up.tried(maker, target, None)
-        doomed = backing_up.outgoing(target, keep - 1, backing_up.packs_of(maker.store)) if keep else []
-        return _previewed(target.url, found, doomed)
+        return _previewed(target.url, found, backing_up.outgoing(target, keep - 1, packs) if keep else [])
     make_directory(root)
+    backing_up.refuse_repository(target)
+    # Before, too: the disk may be full.
+    doomed = backing_up.let_go(target, keep, packs)
     made = backing_up.create(maker, target, None, report)
-    doomed = backing_up.outgoing(target, keep) if keep else []
-    backing_up.let_go(target, doomed)
-    return _told(target.url, made, doomed)
+    return _told(target.url, made, [*doomed, *backing_up.let_go(target, keep, packs)])
 
 
 def _free_directory(root: Path) -> Path:
@@ -154,29 +156,34 @@ def _free_directory(root: Path) -> Path:
     Raises:
         UnavailableError: `store_missing`, what it lies in is not there. RefusedError: `not_a_backup`.
     """
-    root = full_path(root)
-    if not root.parent.is_dir():
-        raise UnavailableError(
-            "store_missing",
-            f"{root.parent} does not exist",
-            why="the disk may not be mounted, or the path is misspelt",
-            fix=f"mkdir -p {root.parent}",
-        )
-    is_new = not root.exists() or not any(root.iterdir())
+    _refuse_unmounted(root)
+    is_new = not root.exists() or (root.is_dir() and not any(root.iterdir()))
     if not is_new and not (root / identities.KEY).is_file() and not (root / backups.KEY).is_file():
         raise RefusedError(
             "not_a_backup",
-            f"{root} is not empty, and holds no backup",
+            f"{root} is not an empty directory, and holds no backup",
             why="a backup has a directory of its own",
-            fix=f"mlreg backup create {root}/mlreg-backup/",
+            fix="name a directory that is new, with / at its end",
         )
     return root
 
 
+def _refuse_unmounted(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UnavailableError(
+            "store_missing",
+            f"{path.parent} does not exist",
+            why="the disk may not be mounted, or the path is misspelt",
+            fix=f"mkdir -p {path.parent}",
+        )
+
+
 def _create_file(maker: Maker, path: Path, base: Base | None, dry_run: bool, report: Report) -> BackedUp:
+    _refuse_unmounted(path)
+    if dry_run:
+        refuse_file(path)
+        return _previewed(str(path), backing_up.tried(maker, MemoryStore(), base), [])
     with ArchiveWriter(path) as target:
-        if dry_run:
-            return _previewed(target.url, backing_up.tried(maker, target, base), [])
         made = backing_up.create(maker, target, base, report)
         target.finish()
     return _told(target.url, made, [])

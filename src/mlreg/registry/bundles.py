@@ -21,9 +21,8 @@ from mlreg.registry.sync import Chosen, Union, Ways, choose, synced
 from mlreg.registry.verifying import told
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
-from mlreg.stores import open_store
+from mlreg.stores import open_store, path_of
 from mlreg.stores.archive import ArchiveWriter
-from mlreg.stores.directory import directory_of
 
 
 class BundledVersion(NamedTuple):
@@ -86,7 +85,7 @@ def create(
         united = Union(here, Repository(target), view, chosen, "bundle", registry.format_of, is_push=True)
         return Sending([*united.versions, *united.tags({}, force=False)], united.notes())
 
-    with ArchiveWriter(directory_of(path)) as target:
+    with ArchiveWriter(path_of(path)) as target:
         bundling.create(here, target, plan, known, registry.author, report)
         target.finish()
     return info(path)
@@ -94,7 +93,7 @@ def create(
 
 def _known(here: Repository, since: Sequence[str]) -> dict[str, CommitId]:
     """Return the versions that the other side has, by the refs that the log has for them."""
-    refs = [text for text in since if not directory_of(text).is_file()]
+    refs = [text for text in since if not path_of(text).is_file()]
     found = {ref: commit for text in since if text not in refs for ref, commit in _versions_in(text).items()}
     for name in choose(here, refs).names or () if refs else ():
         ref, state = parse_ref_name(name), here.log.view.ref(name)
@@ -111,7 +110,7 @@ def _versions_in(path: str) -> dict[str, CommitId]:
 
 
 def _open(path: str) -> tuple[Repository, Bundle]:
-    if not directory_of(path).is_file():
+    if not path_of(path).is_file():
         raise NotFoundError("no_bundle", f"there is no file {path}", fix="check the path")
     repository = Repository(open_store(path))
     said = bundling.read_bundle(repository.store)
@@ -138,7 +137,7 @@ def info(path: str) -> BundleInfo:
         notes=sum(map(len, view.all_annotations().values())),
         needs=tuple(need.ref for need in said.needs),
         left_out=said.left_out,
-        size=directory_of(path).stat().st_size,
+        size=path_of(path).stat().st_size,
     )
 
 

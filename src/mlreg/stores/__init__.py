@@ -7,10 +7,11 @@ in `tests/conformance/test_stores.py` run on every kind.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from mlreg.errors import UsageError
 from mlreg.stores.archive import ArchiveStore
-from mlreg.stores.directory import DirectoryStore, directory_of
+from mlreg.stores.directory import DirectoryStore, directory_of, full_path
 from mlreg.stores.store import Store
 
 
@@ -43,6 +44,16 @@ def scheme_of(url: str) -> str:
             fix="give a path or file:///path",
         )
     return scheme
+
+
+def path_of(url: str) -> Path:
+    """Return the path of a place on a disk, which need not be there.
+
+    Raises:
+        UsageError: as `scheme_of`, or it is not on a disk.
+    """
+    scheme_of(url)
+    return full_path(directory_of(url))
 
 
 def open_store(url: str) -> Store:

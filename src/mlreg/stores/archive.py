@@ -99,6 +99,18 @@ class ArchiveStore(_Members, ReadOnlyStore):
             raise bad_archive("it does not end as an archive does: it was cut, or something stands behind it")
 
 
+def refuse_file(path: Path) -> None:
+    """Refuse to write over what is there.
+
+    Raises:
+        RefusedError: `file_exists`.
+    """
+    if os.path.lexists(path):
+        raise RefusedError(
+            "file_exists", f"{path} is there already", why="it may be the only copy", fix="name a file that is new"
+        )
+
+
 class ArchiveWriter(_Members, ReadOnlyStore):
     """A new archive, whose keys are read as soon as they are written. Leave its block after `finish`, or nothing stays.
 
@@ -112,10 +124,7 @@ class ArchiveWriter(_Members, ReadOnlyStore):
             RefusedError: `file_exists`. MlregError: as the file system says.
         """
         self._path = path = full_path(path)
-        if os.path.lexists(path):
-            raise RefusedError(
-                "file_exists", f"{path} is there already", why="it may be the only copy", fix="name a file that is new"
-            )
+        refuse_file(path)
         self._temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
         try:
             fd = os.open(self._temporary, _WRITE, 0o644)

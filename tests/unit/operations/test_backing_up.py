@@ -455,9 +455,11 @@ def test_what_only_backups_need_that_go_is_deleted_and_nothing_else(project: Pro
     target.create(pack_key("5c" * 16), b"new")
     all_of_it = set(target.contents)
 
-    doomed = backing_up.outgoing(target, 2)
-    backing_up.let_go(target, doomed)
+    assert backing_up.let_go(target, 0) == []
+    would = backing_up.outgoing(target, 2)
+    doomed = backing_up.let_go(target, 2)
 
+    assert doomed == would
     gone = all_of_it - set(target.contents)
     assert gone == {file.key for file in doomed}
     # Its settings with their list, and what held the first model, whose commit lies in a newer pack, too.
@@ -526,6 +528,52 @@ def test_a_file_does_not_follow_one_of_a_newer_or_another_state(project: Project
         assert caught.value.code == "backup_is_ahead"
         old.tag("model/net@1.1.0", "apart")
     assert not list(tmp_path.glob("*no*"))
+
+
+@pytest.mark.parametrize("place", ["new/", "new.tar"])
+def test_what_is_only_tried_writes_nothing(place: str, project: Project, tmp_path: Path) -> None:
+    project.add()
+    before = sorted(tmp_path.rglob("*"))
+
+    would = facade.create(project.registry, f"{tmp_path}/{place}", dry_run=True, report=silent)
+
+    assert (would.dry_run, would.changed, would.packs, would.transactions) == (True, True, 2, 1)
+    assert sorted(tmp_path.rglob("*")) == before
+    done = facade.create(project.registry, f"{tmp_path}/{place}", report=silent)
+    assert (done.packs, done.transactions, done.size) == (would.packs, would.transactions, would.size)
+    would_be = facade.restore(f"{tmp_path}/{place}", tmp_path / "out", dry_run=True, report=silent)
+    assert not (tmp_path / "out").exists()
+    is_now = facade.restore(f"{tmp_path}/{place}", tmp_path / "out", report=silent)
+    assert (would_be.path, would_be.versions, would_be.tags) == (is_now.path, is_now.versions, is_now.tags)
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("s3://bucket/kept", "unknown_scheme"),
+        ("file", "file_exists"),
+        ("file/", "not_a_backup"),
+        ("full/", "not_a_backup"),
+        ("absent/kept/", "store_missing"),
+        ("absent/kept.tar", "store_missing"),
+        ("-kept", "bad_url"),
+    ],
+)
+def test_a_place_that_is_none_is_refused_and_left_as_it_is(
+    place: str, code: str, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    project.add()
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+
+    with pytest.raises(MlregError) as caught:
+        facade.create(project.registry, place, report=silent)
+
+    assert caught.value.code == code
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_copy_that_is_there_is_not_copied_again(project: Project) -> None:

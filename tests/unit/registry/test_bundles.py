@@ -98,6 +98,19 @@ def test_a_bundle_is_read_as_any_remote(here: Site, there: Site) -> None:
         far.tag("model/net@1.0.0", "mine")
 
 
+def test_a_bundle_of_many_small_versions_holds_each_pack_once(here: Site, there: Site) -> None:
+    for number in range(1, 20):
+        here.registry.add("model/many", [here.root / "files" / "weights"], version=f"1.{number}.0")
+        (here.root / "files" / "weights").write_text(f"weights {number}")
+    packs = Registry(here.place, "Eve").repository.log.refresh().live_packs()
+    path = here.bundle("many", "model/many")
+
+    store = ArchiveStore(Path(path))
+    assert list(store.list("log/")) == ["log/0000000000000001"]
+    assert sum(store.size(key) or 0 for key in store.list("packs/")) < 2 * sum(pack.size for pack in packs)
+    assert len(there.apply(path)) == 19
+
+
 # What others have already.
 
 
