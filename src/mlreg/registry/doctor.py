@@ -10,7 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg import __version__
 from mlreg.adapters import ADAPTERS
 from mlreg.errors import IntegrityError, MlregError, NoRepositoryError, UsageError
 from mlreg.operations import collect
@@ -34,6 +33,8 @@ MOST_ENTRIES = 500
 class Surroundings(NamedTuple):
     """What is around a repository; each is asked once the settings can be read."""
 
+    release: str
+    """Of mlreg."""
     check_settings: Callable[[], object]
     """Raises what is wrong with the settings."""
     cache: Callable[[], Path]
@@ -86,7 +87,7 @@ class _Mending(_Nothing):
 
 
 def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: bool, mends: _Nothing) -> Health:
-    url, checks = "", [*_packages()]
+    url, checks = "", [*_packages(place.release)]
     try:
         place.check_settings()
         checks.append(_said("settings", "green", "can be read"))
@@ -111,11 +112,11 @@ def _said(name: str, state: State, value: str, fix: str = "", subject: str = "")
 # This machine.
 
 
-def _packages() -> Iterator[Check]:
+def _packages(release: str) -> Iterator[Check]:
     python = ".".join(map(str, sys.version_info[:3]))
     is_old = sys.version_info < OLDEST
     fix = f"use Python {'.'.join(map(str, OLDEST))} or newer" if is_old else ""
-    yield _said("python", "red" if is_old else "green", f"Python {python}, mlreg {__version__}", fix)
+    yield _said("python", "red" if is_old else "green", f"Python {python}, mlreg {release}", fix)
     missing = [name for name in _required() if not _is_installed(name)]
     said = f"not there: {', '.join(missing)}" if missing else "all that is required is there"
     yield _said("packages", "red" if missing else "green", said, "pip install mlreg" if missing else "")
