@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,9 +66,10 @@ def mend(opened: Callable[[], Registry], place: Surroundings, *, contacts: bool)
 class _Nothing:
     """Mends nothing."""
 
-    def leftovers(self, repository: Repository) -> tuple[collect.Doomed, ...]:
-        """Return what was left, and is still there."""
-        return collect.leftovers(repository)
+    def leftovers(self, repository: Repository) -> Check:
+        """Tell what cut writes left."""
+        left = collect.leftovers(repository)
+        return _said("leftovers", "yellow", _files(left), "mlreg doctor --fix") if left else NONE_LEFT
 
     def pin(self, here: str, remote: str) -> bool:
         """Tell whether a note that cannot be read is gone."""
@@ -78,9 +79,9 @@ class _Nothing:
 class _Mending(_Nothing):
     """Mends what is safe to mend."""
 
-    def leftovers(self, repository: Repository) -> tuple[collect.Doomed, ...]:
-        collect.discard_leftovers(repository)
-        return super().leftovers(repository)
+    def leftovers(self, repository: Repository) -> Check:
+        gone = collect.discard_leftovers(repository)
+        return _said("leftovers", "green", f"deleted: {_files(gone)}") if gone else NONE_LEFT
 
     def pin(self, here: str, remote: str) -> bool:
         return pins.forget(here, remote)
@@ -105,8 +106,16 @@ def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: 
     return Health(url, now(), worst(tuple(checks)), tuple(checks))
 
 
+def _files(left: Collection[collect.Doomed]) -> str:
+    names = ", ".join(file.key for file in left)
+    return f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left: {names:.200}"
+
+
 def _said(name: str, state: State, value: str, fix: str = "", subject: str = "") -> Check:
     return Check(name, subject, state, value, None, "", fix)
+
+
+NONE_LEFT = _said("leftovers", "green", "none")
 
 
 # This machine.
@@ -167,9 +176,7 @@ def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
         return
     yield _said("log", "green", f"{repository.log.view.number} transactions")
     yield from clock(repository, parse_bounds("clock_ahead", DEFAULTS["clock_ahead"]))
-    left = mends.leftovers(repository)
-    said = f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left" if left else "none"
-    yield _said("leftovers", "yellow" if left else "green", said, "mlreg doctor --fix" if left else "")
+    yield mends.leftovers(repository)
     yield from _extras(repository)
 
 
