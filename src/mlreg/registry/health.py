@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg.errors import MlregError, RefusedError, UnavailableError
+from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
 from mlreg.operations.proving import numbers_in
@@ -119,6 +119,8 @@ def _looked(looks: Looks) -> Iterator[Check]:
             yield from list(look())
         except MlregError as error:
             yield failed(name, error)
+        except OSError as error:
+            yield failed(name, explain(error, str(error.filename or name)))
 
 
 def failed(name: str, error: MlregError, subject: str = "") -> Check:
@@ -142,7 +144,8 @@ def _integrity(repository: Repository, share: float, report: Report) -> Iterator
     bad = len(found.problems)
     said = f"{found.objects} objects of {found.packs} packs read, {bad} damaged"
     value = f"{found.problems[0].message}; {said}" if bad else said
-    yield Check("integrity", "", "red" if bad else "green", value, bad, "- 1", "mlreg verify" if bad else "")
+    state: State = "red" if bad else "green"
+    yield Check("integrity", "", state, value, bad, "- 1", "" if state == "green" else "mlreg verify, mlreg repair")
 
 
 def _backup(path: str, bound: Bounds) -> Iterator[Check]:
