@@ -88,7 +88,7 @@ def test_a_report_that_cannot_be_written_is_refused(report: str, mlreg: Call) ->
 
 
 def test_a_check_that_is_red_is_exit_code_3_and_all_is_printed(mlreg: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "- 100%")
+    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "never 100%")
 
     run = mlreg("health", "-q")
 

@@ -136,7 +136,7 @@ def _log(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check
     behind, most = number - newest, 2 * snapshot_step(number)
     state: State = "yellow" if behind > most else "green"
     fix = "mlreg verify: snapshots cannot be written, and logs are read from further back" if behind > most else ""
-    yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} -", fix)
+    yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} never", fix)
 
 
 def _integrity(repository: Repository, share: float, report: Report) -> Iterator[Check]:
@@ -145,7 +145,7 @@ def _integrity(repository: Repository, share: float, report: Report) -> Iterator
     said = f"{found.objects} objects of {found.packs} packs read, {bad} damaged"
     value = f"{found.problems[0].message}; {said}" if bad else said
     state: State = "red" if bad else "green"
-    yield Check("integrity", "", state, value, bad, "- 1", "" if state == "green" else "mlreg verify, mlreg repair")
+    yield Check("integrity", "", state, value, bad, "never 1", "" if state == "green" else "mlreg verify, mlreg repair")
 
 
 def _backup(path: str, bound: Bounds) -> Iterator[Check]:

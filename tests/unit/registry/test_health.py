@@ -24,7 +24,7 @@ from mlreg.retention.policy import Retention, parse_policies
 from tests.unit.operations import live
 
 ALL = Asked({}, Retention((), ()), None, 1.0, 60.0)
-CALM = dict.fromkeys(DEFAULTS, "- -")
+CALM = dict.fromkeys(DEFAULTS, "never never")
 
 
 def bounds(**changes: str) -> dict[str, Bounds]:
@@ -140,11 +140,11 @@ def write_in_the_future(project: Project) -> None:
         (cut_the_remote, "remote", "red", {}),
         (push_nothing, "remote", "yellow", {"unsent": "1 2"}),
         (push_nothing, "remote", "red", {"unsent": "1 1"}),
-        (push_nothing, "remote", "green", {"unsent": "2 -"}),
-        (crash_a_run, "runs", "yellow", {"crashed_runs": "1 -"}),
+        (push_nothing, "remote", "green", {"unsent": "2 never"}),
+        (crash_a_run, "runs", "yellow", {"crashed_runs": "1 never"}),
         (drop_packs, "waiting", "yellow", {"waiting": "1B 1G"}),
         (write_in_the_future, "clock", "red", {"clock_ahead": "5m 1d"}),
-        (lambda project: None, "disk", "red", {"disk_free": "- 100%"}),
+        (lambda project: None, "disk", "red", {"disk_free": "never 100%"}),
         (lambda project: None, "packs", "yellow", {"live_packs": "4 5"}),
         (lambda project: None, "log", "red", {"transactions": "1 2"}),
     ],
@@ -195,10 +195,10 @@ def test_the_age_of_the_last_backup_counts(project: Project) -> None:
     old = json.dumps({"time": "2020-01-01T00:00:00Z", "to": "/mnt"})
     fresh = json.dumps({"time": now(), "to": "/srv/backup"})
 
-    assert project.check("backup", backup_age="7d -").state == "yellow"
+    assert project.check("backup", backup_age="7d never").state == "yellow"
     assert project.check("backup", backup_age="7d 30d").state == "red"
     backed_up(project, old)
-    assert [project.check("backup", backup_age=text).state for text in ("7d -", "7d 30d")] == ["yellow", "red"]
+    assert [project.check("backup", backup_age=text).state for text in ("7d never", "7d 30d")] == ["yellow", "red"]
     backed_up(project, old, fresh)
     found = project.check("backup", backup_age="7d 30d")
     assert (found.state, "/srv/backup" in found.value) == ("green", True)
@@ -214,7 +214,7 @@ def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project
 def test_versions_that_a_policy_lets_go_are_overdue(project: Project) -> None:
     asked = ALL._replace(retention=Retention(parse_policies([{"match": "model/*", "keep-last": 1}]), ()))
 
-    found = project.check("retention", asked, overdue="1 -")
+    found = project.check("retention", asked, overdue="1 never")
 
     assert (found.state, found.number, found.fix) == ("yellow", 1, "mlreg policy plan")
 
@@ -238,11 +238,11 @@ def test_a_sample_reads_something_however_small_the_share(project: Project) -> N
     [
         ("disk_free", "10%"),
         ("disk_free", "10 5"),
-        ("backup_age", "7x -"),
+        ("backup_age", "7x never"),
         ("live_packs", "1 2 3"),
         ("waiting", "-1G -"),
-        ("unsent", "x -"),
-        ("clock_ahead", "1e9d -"),
+        ("unsent", "x never"),
+        ("clock_ahead", "1e9d never"),
         ("overdue", ""),
     ],
 )
@@ -255,6 +255,6 @@ def test_bounds_that_mean_nothing_are_refused(name: str, text: str) -> None:
 
 def test_bounds_are_read_with_their_units() -> None:
     assert parse_bounds("backup_age", "1.5h 2w")[1:3] == (5400, 1_209_600)
-    assert parse_bounds("waiting", "50G -")[1:3] == (50e9, None)
-    assert parse_bounds("disk_free", "- 5%").state_of(0.05, less_is_worse=True) == "red"
+    assert parse_bounds("waiting", "50G never")[1:3] == (50e9, None)
+    assert parse_bounds("disk_free", "never 5%").state_of(0.05, less_is_worse=True) == "red"
     assert all(parse_bounds(name, text).text == text for name, text in DEFAULTS.items())
