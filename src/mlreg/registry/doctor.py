@@ -185,11 +185,11 @@ def _file_system(root: Path) -> Iterator[Check]:
     if not found.is_writable:
         yield _said("rights", "yellow", f"{root} can only be read", "fine if that is meant; else ask who owns it")
         return
+    fix = "keep the repository on ext4, xfs, btrfs, zfs, APFS or NFS"
     if not found.has_links:
-        fix = "keep the repository on ext4, xfs, btrfs, zfs, APFS or NFS"
         yield _said("file system", "red", "it cannot make hard links, so two writers could both win", fix)
     elif not found.flushes:
-        yield _said("file system", "red", "directories cannot be flushed: what is done may be lost with the power")
+        yield _said("file system", "red", "directories cannot be flushed: what is done may go with the power", fix)
     else:
         case = "" if found.tells_case else "; it does not tell A from a, so some versions cannot be written out"
         yield _said("file system", "green" if found.tells_case else "yellow", f"links, flushes{case}")
