@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
 from mlreg.operations.proving import numbers_in
-from mlreg.registry import pins
+from mlreg.registry import backup_notes, pins
 from mlreg.registry.bounds import Bounds, State
 from mlreg.registry.registry import Registry, Report
 from mlreg.registry.results import RemoteStatus
@@ -27,8 +27,6 @@ from mlreg.repository.repository import Repository
 from mlreg.retention.policy import Retention
 from mlreg.stores import open_store
 
-BACKUPS = "backups.jsonl"
-"""The note, beside the log, of the backups that were made: a record a line, the newest last, with `time` and `to`."""
 NEWEST = 20
 """Transactions whose times are compared with the clock."""
 Looks = Mapping[str, Callable[[], Iterator["Check"]]]
@@ -149,26 +147,17 @@ def _integrity(repository: Repository, share: float, report: Report) -> Iterator
 
 
 def _backup(path: str, bound: Bounds) -> Iterator[Check]:
-    made = last_backup(path)
+    made = backup_notes.last(Path(path))
     if made is None:
         # Whoever set a bound wants one.
         state: State = "red" if bound.red is not None else "yellow" if bound.yellow is not None else "green"
-        yield Check("backup", "", state, "none known", None, bound.text, "make one, and keep it elsewhere")
+        yield Check("backup", "", state, "none known", None, bound.text, "mlreg backup create PLACE")
         return
-    age = max(0.0, time.time() - made[0])
+    age = max(0.0, time.time() - made.time)
     state = bound.state_of(age)
-    value = f"{_words(age)} ago, to {made[1]}"
-    yield Check("backup", "", state, value, round(age), bound.text, "" if state == "green" else "make a new one")
-
-
-def last_backup(path: str) -> tuple[float, str] | None:
-    """Return when the last known backup was made, in seconds since 1970, and where to; None if there is none."""
-    try:
-        *_, line = (Path(path) / BACKUPS).read_text(encoding="utf-8").splitlines()
-        record = json.loads(line)
-        return datetime.fromisoformat(record["time"]).replace(tzinfo=UTC).timestamp(), str(record.get("to", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    value = f"{_words(age)} ago, to {made.to}"
+    fix = "" if state == "green" else f"mlreg backup create {shlex.quote(made.to)}"
+    yield Check("backup", "", state, value, round(age), bound.text, fix)
 
 
 def _disk(path: str, bound: Bounds) -> Iterator[Check]:

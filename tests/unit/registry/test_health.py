@@ -11,9 +11,9 @@ import pytest
 
 from mlreg.errors import MlregError
 from mlreg.formats.transaction import slot_key
-from mlreg.registry import collecting
+from mlreg.registry import backup_notes, backups, collecting
 from mlreg.registry.bounds import DEFAULTS, Bounds, parse_bounds
-from mlreg.registry.health import BACKUPS, Asked, Check, Health, health, last_backup
+from mlreg.registry.health import Asked, Check, Health, health
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.sync import Sync
@@ -188,7 +188,7 @@ def test_a_remote_that_does_not_answer_is_given_up(project: Project) -> None:
 
 
 def backed_up(project: Project, *lines: str) -> None:
-    (project.place / BACKUPS).write_text("".join(f"{line}\n" for line in lines))
+    (project.place / backup_notes.FILE).write_text("".join(f"{line}\n" for line in lines))
 
 
 def test_the_age_of_the_last_backup_counts(project: Project) -> None:
@@ -204,11 +204,34 @@ def test_the_age_of_the_last_backup_counts(project: Project) -> None:
     assert (found.state, "/srv/backup" in found.value) == ("green", True)
 
 
+def test_a_backup_that_is_made_is_known_and_one_that_is_tried_is_not(project: Project, tmp_path: Path) -> None:
+    backups.create(project.open(), f"{tmp_path}/copies/", dry_run=True, report=silent)
+    assert backup_notes.last(project.place) is None
+
+    backups.create(project.open(), f"{tmp_path}/copies/", report=silent)
+    backups.create(project.open(), f"{tmp_path}/one.tar", report=silent)
+    found = project.check("backup", backup_age="1d 7d")
+    assert (found.state, f"to {tmp_path}/one.tar" in found.value) == ("green", True)
+    for number in range(backup_notes.KEPT + 1):
+        backup_notes.note(project.place, str(number))
+    lines = (project.place / backup_notes.FILE).read_text().splitlines()
+    assert (len(lines), json.loads(lines[-1])["to"]) == (backup_notes.KEPT, str(backup_notes.KEPT))
+
+
+def test_who_restores_a_backup_accepts_that_the_log_had_gone_further(project: Project, tmp_path: Path) -> None:
+    backups.create(project.open(), f"{tmp_path}/copies/", report=silent)
+    project.open().tag("model/net@1.0.0", "newer")
+    shutil.rmtree(project.place)
+    backups.restore(f"{tmp_path}/copies", project.place, report=silent, client=Client(tmp_path / "state"))
+
+    assert [one.ref for one in project.open().entries()] == ["model/net"]
+
+
 @pytest.mark.parametrize("line", ["", "x", "{}", "[]", "1", '{"time": 1}', '{"time": "soon"}'])
 def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project: Project) -> None:
     backed_up(project, line)
 
-    assert last_backup(str(project.place)) is None
+    assert backup_notes.last(project.place) is None
 
 
 def test_versions_that_a_policy_lets_go_are_overdue(project: Project) -> None:
