@@ -7,6 +7,7 @@ import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +15,9 @@ from typing import NamedTuple
 from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
+from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.proving import numbers_in
+from mlreg.operations.reading_turns import How, Turns
 from mlreg.registry import backup_notes, pins
 from mlreg.registry.bounds import Bounds, State
 from mlreg.registry.registry import Registry, Report
@@ -141,9 +144,20 @@ def _integrity(repository: Repository, share: float, report: Report) -> Iterator
     found = sample(repository, share, report)
     bad = len(found.problems)
     said = f"{found.objects} objects of {found.packs} packs read, {bad} damaged"
-    value = f"{found.problems[0].message}; {said}" if bad else said
+    value = f"{found.problems[0].message}; {said}" if bad else f"{said}; {_read_whole(repository)}"
     state: State = "red" if bad else "green"
     yield Check("integrity", "", state, value, bad, "never 1", "" if state == "green" else "mlreg verify, mlreg repair")
+
+
+def _read_whole(repository: Repository) -> str:
+    """Return what checks of all that is stored came to so far."""
+    with closing(FoundWhole.of(repository)) as notes:
+        turns = Turns(repository, notes, How(decodes=False, now=time.time()))
+        turns.summarize(repository.log.view.live_packs())
+    covered = turns.covered
+    if covered.never or covered.oldest is None:
+        return f"{covered.never} packs were never read whole"
+    return f"all was read whole within {_words(max(0.0, time.time() - covered.oldest))}"
 
 
 def _backup(path: str, bound: Bounds) -> Iterator[Check]:

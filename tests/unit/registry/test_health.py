@@ -234,6 +234,15 @@ def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project
     assert backup_notes.last(project.place) is None
 
 
+def test_what_full_checks_came_to_is_told(project: Project) -> None:
+    nothing = ALL._replace(share=0.0)
+    assert project.check("integrity", nothing).value.endswith("4 packs were never read whole")
+
+    project.open().verify()
+
+    assert "all was read whole within" in project.check("integrity", nothing).value
+
+
 def test_versions_that_a_policy_lets_go_are_overdue(project: Project) -> None:
     asked = ALL._replace(retention=Retention(parse_policies([{"match": "model/*", "keep-last": 1}]), ()))
 
