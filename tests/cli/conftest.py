@@ -124,7 +124,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.setenv("MLREG_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("MLREG_AUTHOR", ANN)
     # How full the disk is of whoever runs the tests is no matter of theirs.
-    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "- -")
+    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "never never")
     monkeypatch.setenv("PYTHONPATH", str(SRC))
 
     def run(*words: str) -> Run:

@@ -88,7 +88,7 @@ def test_a_report_that_cannot_be_written_is_refused(report: str, mlreg: Call) ->
 
 
 def test_a_check_that_is_red_is_exit_code_3_and_all_is_printed(mlreg: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "- 100%")
+    monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "never 100%")
 
     run = mlreg("health", "-q")
 
@@ -129,7 +129,9 @@ def test_doctor_deletes_only_what_cut_writes_left_long_ago_and_only_if_asked(mlr
 
     assert mlreg("doctor", "-q").out.split() == ["leftovers"]
     assert (packs / HALF).exists()
-    assert mlreg("doctor", "--fix", "-q").out == ""
+    checks = mlreg("doctor", "--fix", "--json").document["checks"]
+    assert [check["value"].startswith("deleted: 1 files, 4 bytes") for check in checks if check["name"] == "leftovers"]
+    assert mlreg("doctor", "-q").out == ""
     assert not (packs / HALF).exists()
     assert fresh.exists()
 

@@ -24,6 +24,7 @@ PAGES = (
     "docs/data.md",
     "docs/data-quality.md",
     "docs/data-tour.md",
+    "docs/audit-and-health.md",
     "docs/lineage-and-usage.md",
     "docs/importing.md",
     "docs/retention.md",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import audit_views, output
+from mlreg.cli import audit_views, output, views
 from mlreg.cli.options import Limit, open_place, open_registry, register
 from mlreg.cli.output import Mode, Printer
 from mlreg.registry import auditing, proving
@@ -28,7 +28,7 @@ class Form(Enum):
 def log(
     out: Printer,
     what: Annotated[
-        str, typer.Argument(metavar="[REF|PATTERN]", help="An entry, a tag, a version, 'model/*'; REMOTE::, a URL.")
+        str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, tag or version; a URL.")
     ] = "",
     by: Annotated[str, typer.Option("--by", metavar="WHO", help="A part of the author, or of user@host.")] = "",
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="90d, 12w, a day or a time.")] = "",
@@ -53,6 +53,7 @@ def log(
       mlreg audit log 'model/*' --action tag --output csv >promotions.csv
     """
     registry, what = open_place(what)
+    what = what and views.pattern_of(what)
     found = auditing.audit(registry, what, by=by, since=since, until=until, actions=actions or (), limit=limit)
     if form and out.mode is Mode.TEXT:
         output.write_lines(audit_views.LINES[form.value](found))

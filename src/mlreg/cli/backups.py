@@ -10,6 +10,7 @@ import typer
 from mlreg.cli import backup_views, verifying, views
 from mlreg.cli.options import DryRun, open_registry, register
 from mlreg.cli.output import Printer, warn
+from mlreg.config import Config
 from mlreg.registry import backups
 
 Place = Annotated[str, typer.Argument(metavar="PLACE", help="A directory, or a file.")]
@@ -96,7 +97,9 @@ def restore(
       mlreg backup restore tuesday.tar project --base monday.tar
     """
     with out.progress("restore") as report:
-        result = backups.restore(place, directory, at, bases or (), dry_run=dry_run, report=report)
+        result = backups.restore(
+            place, directory, at, bases or (), dry_run=dry_run, report=report, client=Config().client()
+        )
     out.show("backup-restore", result, backup_views.restored(result))
 
 

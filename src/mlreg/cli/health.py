@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlreg import __version__
 from mlreg.cli import health_views, views
 from mlreg.cli.options import answer, open_registry, register, registry_of
 from mlreg.cli.output import Printer
@@ -84,7 +85,8 @@ def doctor(
       mlreg doctor --remote --fix
     """
     config = Config()
-    act, place = mend if fix else examine, Surroundings(config.check, lambda: config.cache, lambda: config.state)
+    place = Surroundings(__version__, config.check, lambda: config.cache, lambda: config.state)
+    act = mend if fix else examine
     result = act(lambda: registry_of(config), place, contacts=contact)
     out.show("doctor", result, health_views.checked(result))
     return answer(health_views.is_well(result, fail_on.value))

@@ -38,6 +38,6 @@ NOWHERE = Origin()
 def origin_of(notes: Iterable[Mapping[str, Any]]) -> Origin:
     """Return what the notes of a slot say; no release writes another one, and such a one is passed over."""
     for note in notes:
-        if set(note) == _FIELDS and note["sort"] == SORT and isinstance(note["user"], str):
-            return Origin(note["user"], str(note["host"]))
+        if set(note) == _FIELDS and note["sort"] == SORT and all(isinstance(one, str) for one in note.values()):
+            return Origin(note["user"], note["host"])
     return NOWHERE

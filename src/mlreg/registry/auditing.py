@@ -46,8 +46,6 @@ ACTIONS = (
 )
 """What may have been done: to versions and tags, by statements, and to the packs that hold the bytes."""
 _known = lru_cache(4096)(known_ref_name)
-_NO_TIME = "~"
-"""Later than every time."""
 
 
 class AuditEvent(NamedTuple):
@@ -115,7 +113,7 @@ def audit(
         UsageError: `bad_since`, `bad_ref`, `bad_action`.
     """
     _check(actions)
-    first, last = _since(since) if since else "", moment_of(until) if until else _NO_TIME
+    first, last = _since(since) if since else "", moment_of(until) if until else None
     repository = registry.repository
     view = repository.log.with_history()
     fits, is_by, shown = _choice(repository, what), _author(by), Shown(view)

@@ -15,11 +15,12 @@ from mlreg.operations.beside import read_list
 from mlreg.operations.collect import Doomed
 from mlreg.operations.mirroring import Base, Mirrored, alone, base_of
 from mlreg.operations.restoring import refuse_taken
-from mlreg.registry import results
+from mlreg.registry import backup_notes, results
 from mlreg.registry.collecting import DeletedFile
 from mlreg.registry.places import DIRECTORY
 from mlreg.registry.registry import Registry, Report
 from mlreg.registry.verifying import told
+from mlreg.repository.heads import NOBODY, Client, Heads
 from mlreg.stores import open_store, path_of
 from mlreg.stores.archive import ArchiveWriter, refuse_file
 from mlreg.stores.directory import DirectoryStore, full_path, make_directory
@@ -122,8 +123,12 @@ def create(
         registry.author,
     )
     if is_directory(place):
-        return _create_in_directory(maker, place, since, keep, dry_run, report)
-    return _create_file(maker, path_of(place), _base(maker, since), dry_run, report)
+        done = _create_in_directory(maker, place, since, keep, dry_run, report)
+    else:
+        done = _create_file(maker, path_of(place), _base(maker, since), dry_run, report)
+    if maker.root and not dry_run:
+        backup_notes.note(maker.root, str(path_of(place)))
+    return done
 
 
 def is_directory(place: str) -> bool:
@@ -280,7 +285,14 @@ def verify(place: str, at: int, bases: Sequence[str], share: float, report: Repo
 
 
 def restore(
-    place: str, directory: Path, at: int = 0, bases: Sequence[str] = (), *, dry_run: bool = False, report: Report
+    place: str,
+    directory: Path,
+    at: int = 0,
+    bases: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+    report: Report,
+    client: Client = NOBODY,
 ) -> Restored:
     """Make a repository of a backup, in a new or empty directory; it is read and compared before it is put there.
 
@@ -291,6 +303,7 @@ def restore(
         bases: files of earlier backups that it needs.
         dry_run: only say what would be restored.
         report: told about bytes that were written, and then read.
+        client: who restores it, and so accepts that a log that was seen there may have gone further.
 
     Raises:
         RefusedError: `not_empty`. IntegrityError: `damaged`, and other damage; nothing is there then.
@@ -299,6 +312,7 @@ def restore(
     backup, store = backing_up.chosen(_open(place), at), _joined(place, bases)
     if not dry_run:
         done = restoring.restore(store, backup, directory, report)
+        Heads(client.state, backup.record.repository, str(done.path)).forget()
         size = done.mirrored.size
         found = done.checked
         return Restored(str(done.path), _info(backup), found.versions, found.tags, found.packs, size, done.files)

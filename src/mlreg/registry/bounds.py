@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from mlreg.errors import UsageError
 
 PREFIX = "health."
+NEVER = "never"
 Unit = Literal["share", "time", "size", "count"]
 State = Literal["green", "yellow", "red"]
 
@@ -42,15 +43,15 @@ UNITS: Mapping[str, Unit] = {
     "waiting": "size",
 }
 DEFAULTS: Mapping[str, str] = {
-    "backup_age": "7d -",
+    "backup_age": "7d never",
     "clock_ahead": "5m 1d",
-    "crashed_runs": "1 -",
+    "crashed_runs": "1 never",
     "disk_free": "10% 5%",
-    "live_packs": "1000 -",
-    "overdue": "1 -",
-    "transactions": "- -",
-    "unsent": "1 -",
-    "waiting": "- -",
+    "live_packs": "1000 never",
+    "overdue": "1 never",
+    "transactions": "never never",
+    "unsent": "1 never",
+    "waiting": "never never",
 }
 MEANINGS: Mapping[str, str] = {
     "backup_age": "the age of the last backup, in time like 7d,",
@@ -73,7 +74,7 @@ _FORMS: Mapping[Unit, tuple[str, Mapping[str, float]]] = {
 
 
 def parse_bounds(name: str, text: str) -> Bounds:
-    """Return the bounds that a setting names: `10% 5%`, yellow first, `-` for never.
+    """Return the bounds that a setting names: `10% 5%`, yellow first, or `never`.
 
     Args:
         name: of `UNITS`.
@@ -85,7 +86,7 @@ def parse_bounds(name: str, text: str) -> Bounds:
     unit, words = UNITS[name], text.split()
     if len(words) != 2:
         raise _bad(name, text, unit)
-    yellow, red = (None if word == "-" else _number(name, word, unit) for word in words)
+    yellow, red = (None if word == NEVER else _number(name, word, unit) for word in words)
     return Bounds(unit, yellow, red, text)
 
 
@@ -102,5 +103,5 @@ def _bad(name: str, text: str, unit: Unit) -> UsageError:
     return UsageError(
         "bad_config",
         f"{PREFIX}{name} is two bounds, yellow and red, not {text!r:.80}",
-        fix=f"write it like '{example} -'; - means never",
+        fix=f"write it like '{example} {NEVER}'",
     )

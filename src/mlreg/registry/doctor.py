@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg import __version__
 from mlreg.adapters import ADAPTERS
 from mlreg.errors import IntegrityError, MlregError, NoRepositoryError, UsageError
 from mlreg.operations import collect
@@ -34,6 +33,8 @@ MOST_ENTRIES = 500
 class Surroundings(NamedTuple):
     """What is around a repository; each is asked once the settings can be read."""
 
+    release: str
+    """Of mlreg."""
     check_settings: Callable[[], object]
     """Raises what is wrong with the settings."""
     cache: Callable[[], Path]
@@ -65,9 +66,10 @@ def mend(opened: Callable[[], Registry], place: Surroundings, *, contacts: bool)
 class _Nothing:
     """Mends nothing."""
 
-    def leftovers(self, repository: Repository) -> tuple[collect.Doomed, ...]:
-        """Return what was left, and is still there."""
-        return collect.leftovers(repository)
+    def leftovers(self, repository: Repository) -> Check:
+        """Tell what cut writes left."""
+        left = collect.leftovers(repository)
+        return _said("leftovers", "yellow", _files(left), "mlreg doctor --fix") if left else NONE_LEFT
 
     def pin(self, here: str, remote: str) -> bool:
         """Tell whether a note that cannot be read is gone."""
@@ -77,16 +79,16 @@ class _Nothing:
 class _Mending(_Nothing):
     """Mends what is safe to mend."""
 
-    def leftovers(self, repository: Repository) -> tuple[collect.Doomed, ...]:
-        collect.discard_leftovers(repository)
-        return super().leftovers(repository)
+    def leftovers(self, repository: Repository) -> Check:
+        gone = collect.discard_leftovers(repository)
+        return _said("leftovers", "green", f"deleted: {_files(gone)}") if gone else NONE_LEFT
 
     def pin(self, here: str, remote: str) -> bool:
         return pins.forget(here, remote)
 
 
 def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: bool, mends: _Nothing) -> Health:
-    url, checks = "", [*_packages()]
+    url, checks = "", [*_packages(place.release)]
     try:
         place.check_settings()
         checks.append(_said("settings", "green", "can be read"))
@@ -104,18 +106,26 @@ def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: 
     return Health(url, now(), worst(tuple(checks)), tuple(checks))
 
 
+def _files(left: Collection[collect.Doomed]) -> str:
+    names = ", ".join(file.key for file in left)
+    return f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left: {names:.200}"
+
+
 def _said(name: str, state: State, value: str, fix: str = "", subject: str = "") -> Check:
     return Check(name, subject, state, value, None, "", fix)
+
+
+NONE_LEFT = _said("leftovers", "green", "none")
 
 
 # This machine.
 
 
-def _packages() -> Iterator[Check]:
+def _packages(release: str) -> Iterator[Check]:
     python = ".".join(map(str, sys.version_info[:3]))
     is_old = sys.version_info < OLDEST
     fix = f"use Python {'.'.join(map(str, OLDEST))} or newer" if is_old else ""
-    yield _said("python", "red" if is_old else "green", f"Python {python}, mlreg {__version__}", fix)
+    yield _said("python", "red" if is_old else "green", f"Python {python}, mlreg {release}", fix)
     missing = [name for name in _required() if not _is_installed(name)]
     said = f"not there: {', '.join(missing)}" if missing else "all that is required is there"
     yield _said("packages", "red" if missing else "green", said, "pip install mlreg" if missing else "")
@@ -166,9 +176,7 @@ def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
         return
     yield _said("log", "green", f"{repository.log.view.number} transactions")
     yield from clock(repository, parse_bounds("clock_ahead", DEFAULTS["clock_ahead"]))
-    left = mends.leftovers(repository)
-    said = f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left" if left else "none"
-    yield _said("leftovers", "yellow" if left else "green", said, "mlreg doctor --fix" if left else "")
+    yield mends.leftovers(repository)
     yield from _extras(repository)
 
 
@@ -177,11 +185,11 @@ def _file_system(root: Path) -> Iterator[Check]:
     if not found.is_writable:
         yield _said("rights", "yellow", f"{root} can only be read", "fine if that is meant; else ask who owns it")
         return
+    fix = "keep the repository on ext4, xfs, btrfs, zfs, APFS or NFS"
     if not found.has_links:
-        fix = "keep the repository on ext4, xfs, btrfs, zfs, APFS or NFS"
         yield _said("file system", "red", "it cannot make hard links, so two writers could both win", fix)
     elif not found.flushes:
-        yield _said("file system", "red", "directories cannot be flushed: what is done may be lost with the power")
+        yield _said("file system", "red", "directories cannot be flushed: what is done may go with the power", fix)
     else:
         case = "" if found.tells_case else "; it does not tell A from a, so some versions cannot be written out"
         yield _said("file system", "green" if found.tells_case else "yellow", f"links, flushes{case}")

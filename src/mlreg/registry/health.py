@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg.errors import MlregError, RefusedError, UnavailableError
+from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
+from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.proving import numbers_in
-from mlreg.registry import pins
+from mlreg.operations.reading_turns import How, Turns
+from mlreg.registry import backup_notes, pins
 from mlreg.registry.bounds import Bounds, State
 from mlreg.registry.registry import Registry, Report
 from mlreg.registry.results import RemoteStatus
@@ -27,8 +30,6 @@ from mlreg.repository.repository import Repository
 from mlreg.retention.policy import Retention
 from mlreg.stores import open_store
 
-BACKUPS = "backups.jsonl"
-"""The note, beside the log, of the backups that were made: a record a line, the newest last, with `time` and `to`."""
 NEWEST = 20
 """Transactions whose times are compared with the clock."""
 Looks = Mapping[str, Callable[[], Iterator["Check"]]]
@@ -119,6 +120,8 @@ def _looked(looks: Looks) -> Iterator[Check]:
             yield from list(look())
         except MlregError as error:
             yield failed(name, error)
+        except OSError as error:
+            yield failed(name, explain(error, str(error.filename or name)))
 
 
 def failed(name: str, error: MlregError, subject: str = "") -> Check:
@@ -134,38 +137,41 @@ def _log(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check
     behind, most = number - newest, 2 * snapshot_step(number)
     state: State = "yellow" if behind > most else "green"
     fix = "mlreg verify: snapshots cannot be written, and logs are read from further back" if behind > most else ""
-    yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} -", fix)
+    yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} never", fix)
 
 
 def _integrity(repository: Repository, share: float, report: Report) -> Iterator[Check]:
     found = sample(repository, share, report)
     bad = len(found.problems)
     said = f"{found.objects} objects of {found.packs} packs read, {bad} damaged"
-    value = f"{found.problems[0].message}; {said}" if bad else said
-    yield Check("integrity", "", "red" if bad else "green", value, bad, "- 1", "mlreg verify" if bad else "")
+    value = f"{found.problems[0].message}; {said}" if bad else f"{said}; {_read_whole(repository)}"
+    state: State = "red" if bad else "green"
+    yield Check("integrity", "", state, value, bad, "never 1", "" if state == "green" else "mlreg verify, mlreg repair")
+
+
+def _read_whole(repository: Repository) -> str:
+    """Return what checks of all that is stored came to so far."""
+    with closing(FoundWhole.of(repository)) as notes:
+        turns = Turns(repository, notes, How(decodes=False, now=time.time()))
+        turns.summarize(repository.log.view.live_packs())
+    covered = turns.covered
+    if covered.never or covered.oldest is None:
+        return f"{covered.never} packs were never read whole"
+    return f"all was read whole within {_words(max(0.0, time.time() - covered.oldest))}"
 
 
 def _backup(path: str, bound: Bounds) -> Iterator[Check]:
-    made = last_backup(path)
+    made = backup_notes.last(Path(path))
     if made is None:
         # Whoever set a bound wants one.
         state: State = "red" if bound.red is not None else "yellow" if bound.yellow is not None else "green"
-        yield Check("backup", "", state, "none known", None, bound.text, "make one, and keep it elsewhere")
+        yield Check("backup", "", state, "none known", None, bound.text, "mlreg backup create PLACE")
         return
-    age = max(0.0, time.time() - made[0])
+    age = max(0.0, time.time() - made.time)
     state = bound.state_of(age)
-    value = f"{_words(age)} ago, to {made[1]}"
-    yield Check("backup", "", state, value, round(age), bound.text, "" if state == "green" else "make a new one")
-
-
-def last_backup(path: str) -> tuple[float, str] | None:
-    """Return when the last known backup was made, in seconds since 1970, and where to; None if there is none."""
-    try:
-        *_, line = (Path(path) / BACKUPS).read_text(encoding="utf-8").splitlines()
-        record = json.loads(line)
-        return datetime.fromisoformat(record["time"]).replace(tzinfo=UTC).timestamp(), str(record.get("to", ""))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    value = f"{_words(age)} ago, to {made.to}"
+    fix = "" if state == "green" else f"mlreg backup create {shlex.quote(made.to)}"
+    yield Check("backup", "", state, value, round(age), bound.text, fix)
 
 
 def _disk(path: str, bound: Bounds) -> Iterator[Check]:

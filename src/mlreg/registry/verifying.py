@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
-from mlreg.errors import UsageError
+from mlreg.errors import MlregError, UsageError
 from mlreg.operations.check import Checked, check
 from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.reading_turns import How
@@ -46,7 +46,16 @@ def verify(
     end, now = clock() + limit, time.time()
     how = How(decodes, now, now - older if older else math.inf, lambda: clock() >= end)
     with closing(FoundWhole.of(repository)) as notes:
-        return told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes)
+        found = told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes)
+    return found._replace(problems=(*found.problems, *_other(repository)))
+
+
+def _other(repository: Repository) -> Iterator[results.ProblemInfo]:
+    """Yield a problem if the log is whole, and not the one that this user saw last."""
+    try:
+        repository.log.heads.check(repository.log.hash_of)
+    except MlregError as error:
+        yield results.ProblemInfo(error.code, error.message, error.why, ())
 
 
 def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> results.Verified:

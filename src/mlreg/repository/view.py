@@ -431,19 +431,19 @@ class View:
         """Return the names that point to a commit, sorted."""
         return [row[0] for row in self._db.rows("SELECT name FROM refs WHERE target = ? ORDER BY name", (commit,))]
 
-    def slots(self, since: str = "", until: str = "~") -> Iterator[Slot]:
+    def slots(self, since: str = "", until: str | None = None) -> Iterator[Slot]:
         """Yield what transactions did, the newest first; few are read at a time. The history must be complete.
 
         Args:
             since: the first time that counts, `2026-11-23T06:28:00Z`.
-            until: the last one.
+            until: the last one; None for all, whatever a writer took for a time.
         """
         query = (
             "SELECT number, time, author, message, user, host, added, dropped, reaped, lossy FROM transactions"
-            " WHERE number < ? AND time >= ? AND time <= ? ORDER BY number DESC LIMIT ?"
+            " WHERE number < ? AND time >= ? AND (? IS NULL OR time <= ?) ORDER BY number DESC LIMIT ?"
         )
         before = self.number + 1
-        while rows := self._db.rows(query, (before, since, until, PAGE)):
+        while rows := self._db.rows(query, (before, since, until, until, PAGE)):
             moved, stated = self._moved(rows[-1][0], before), self._stated(rows[-1][0], before)
             for row in rows:
                 number, time, author, message, user, host, added, dropped, reaped, lossy = row

@@ -224,6 +224,18 @@ def test_names_and_facts_that_no_release_knows_are_shown_as_they_are(registry: R
     ]
 
 
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "", "soon", "\U0010ffff"])
+def test_nothing_is_hidden_by_what_its_writer_took_for_a_time(time: str, registry: Registry) -> None:
+    repository = registry.repository
+    slot = made_from(Draft(BO, "later", drop=()), repository.log.refresh().position, repository.identity)
+    refs = (RefChange("tag/model/net/hidden", None, CommitId.parse(registry.show("model/net@1.0.0").id)),)
+    repository.store.create(slot_key(3), slot._replace(time=time, refs=refs).encode())
+
+    assert actions(registry)[0] == "tag model/net@hidden"
+    assert actions(registry, by="bo") == ["tag model/net@hidden"]
+    assert len(actions(registry, since="2020-01-01", until="2998-01-01")) == 3
+
+
 def test_a_view_that_began_at_a_snapshot_tells_the_same(registry: Registry) -> None:
     before = list(audit(registry))
     registry.repository.log.write_snapshot()

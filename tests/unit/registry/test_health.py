@@ -11,9 +11,9 @@ import pytest
 
 from mlreg.errors import MlregError
 from mlreg.formats.transaction import slot_key
-from mlreg.registry import collecting
+from mlreg.registry import backup_notes, backups, collecting
 from mlreg.registry.bounds import DEFAULTS, Bounds, parse_bounds
-from mlreg.registry.health import BACKUPS, Asked, Check, Health, health, last_backup
+from mlreg.registry.health import Asked, Check, Health, health
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.sync import Sync
@@ -24,7 +24,7 @@ from mlreg.retention.policy import Retention, parse_policies
 from tests.unit.operations import live
 
 ALL = Asked({}, Retention((), ()), None, 1.0, 60.0)
-CALM = dict.fromkeys(DEFAULTS, "- -")
+CALM = dict.fromkeys(DEFAULTS, "never never")
 
 
 def bounds(**changes: str) -> dict[str, Bounds]:
@@ -140,11 +140,11 @@ def write_in_the_future(project: Project) -> None:
         (cut_the_remote, "remote", "red", {}),
         (push_nothing, "remote", "yellow", {"unsent": "1 2"}),
         (push_nothing, "remote", "red", {"unsent": "1 1"}),
-        (push_nothing, "remote", "green", {"unsent": "2 -"}),
-        (crash_a_run, "runs", "yellow", {"crashed_runs": "1 -"}),
+        (push_nothing, "remote", "green", {"unsent": "2 never"}),
+        (crash_a_run, "runs", "yellow", {"crashed_runs": "1 never"}),
         (drop_packs, "waiting", "yellow", {"waiting": "1B 1G"}),
         (write_in_the_future, "clock", "red", {"clock_ahead": "5m 1d"}),
-        (lambda project: None, "disk", "red", {"disk_free": "- 100%"}),
+        (lambda project: None, "disk", "red", {"disk_free": "never 100%"}),
         (lambda project: None, "packs", "yellow", {"live_packs": "4 5"}),
         (lambda project: None, "log", "red", {"transactions": "1 2"}),
     ],
@@ -188,33 +188,65 @@ def test_a_remote_that_does_not_answer_is_given_up(project: Project) -> None:
 
 
 def backed_up(project: Project, *lines: str) -> None:
-    (project.place / BACKUPS).write_text("".join(f"{line}\n" for line in lines))
+    (project.place / backup_notes.FILE).write_text("".join(f"{line}\n" for line in lines))
 
 
 def test_the_age_of_the_last_backup_counts(project: Project) -> None:
     old = json.dumps({"time": "2020-01-01T00:00:00Z", "to": "/mnt"})
     fresh = json.dumps({"time": now(), "to": "/srv/backup"})
 
-    assert project.check("backup", backup_age="7d -").state == "yellow"
+    assert project.check("backup", backup_age="7d never").state == "yellow"
     assert project.check("backup", backup_age="7d 30d").state == "red"
     backed_up(project, old)
-    assert [project.check("backup", backup_age=text).state for text in ("7d -", "7d 30d")] == ["yellow", "red"]
+    assert [project.check("backup", backup_age=text).state for text in ("7d never", "7d 30d")] == ["yellow", "red"]
     backed_up(project, old, fresh)
     found = project.check("backup", backup_age="7d 30d")
     assert (found.state, "/srv/backup" in found.value) == ("green", True)
+
+
+def test_a_backup_that_is_made_is_known_and_one_that_is_tried_is_not(project: Project, tmp_path: Path) -> None:
+    backups.create(project.open(), f"{tmp_path}/copies/", dry_run=True, report=silent)
+    assert backup_notes.last(project.place) is None
+
+    backups.create(project.open(), f"{tmp_path}/copies/", report=silent)
+    backups.create(project.open(), f"{tmp_path}/one.tar", report=silent)
+    found = project.check("backup", backup_age="1d 7d")
+    assert (found.state, f"to {tmp_path}/one.tar" in found.value) == ("green", True)
+    for number in range(backup_notes.KEPT + 1):
+        backup_notes.note(project.place, str(number))
+    lines = (project.place / backup_notes.FILE).read_text().splitlines()
+    assert (len(lines), json.loads(lines[-1])["to"]) == (backup_notes.KEPT, str(backup_notes.KEPT))
+
+
+def test_who_restores_a_backup_accepts_that_the_log_had_gone_further(project: Project, tmp_path: Path) -> None:
+    backups.create(project.open(), f"{tmp_path}/copies/", report=silent)
+    project.open().tag("model/net@1.0.0", "newer")
+    shutil.rmtree(project.place)
+    backups.restore(f"{tmp_path}/copies", project.place, report=silent, client=Client(tmp_path / "state"))
+
+    assert [one.ref for one in project.open().entries()] == ["model/net"]
 
 
 @pytest.mark.parametrize("line", ["", "x", "{}", "[]", "1", '{"time": 1}', '{"time": "soon"}'])
 def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project: Project) -> None:
     backed_up(project, line)
 
-    assert last_backup(str(project.place)) is None
+    assert backup_notes.last(project.place) is None
+
+
+def test_what_full_checks_came_to_is_told(project: Project) -> None:
+    nothing = ALL._replace(share=0.0)
+    assert project.check("integrity", nothing).value.endswith("4 packs were never read whole")
+
+    project.open().verify()
+
+    assert "all was read whole within" in project.check("integrity", nothing).value
 
 
 def test_versions_that_a_policy_lets_go_are_overdue(project: Project) -> None:
     asked = ALL._replace(retention=Retention(parse_policies([{"match": "model/*", "keep-last": 1}]), ()))
 
-    found = project.check("retention", asked, overdue="1 -")
+    found = project.check("retention", asked, overdue="1 never")
 
     assert (found.state, found.number, found.fix) == ("yellow", 1, "mlreg policy plan")
 
@@ -238,11 +270,11 @@ def test_a_sample_reads_something_however_small_the_share(project: Project) -> N
     [
         ("disk_free", "10%"),
         ("disk_free", "10 5"),
-        ("backup_age", "7x -"),
+        ("backup_age", "7x never"),
         ("live_packs", "1 2 3"),
         ("waiting", "-1G -"),
-        ("unsent", "x -"),
-        ("clock_ahead", "1e9d -"),
+        ("unsent", "x never"),
+        ("clock_ahead", "1e9d never"),
         ("overdue", ""),
     ],
 )
@@ -255,6 +287,6 @@ def test_bounds_that_mean_nothing_are_refused(name: str, text: str) -> None:
 
 def test_bounds_are_read_with_their_units() -> None:
     assert parse_bounds("backup_age", "1.5h 2w")[1:3] == (5400, 1_209_600)
-    assert parse_bounds("waiting", "50G -")[1:3] == (50e9, None)
-    assert parse_bounds("disk_free", "- 5%").state_of(0.05, less_is_worse=True) == "red"
+    assert parse_bounds("waiting", "50G never")[1:3] == (50e9, None)
+    assert parse_bounds("disk_free", "never 5%").state_of(0.05, less_is_worse=True) == "red"
     assert all(parse_bounds(name, text).text == text for name, text in DEFAULTS.items())

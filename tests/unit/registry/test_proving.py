@@ -182,6 +182,7 @@ def test_an_old_copy_over_a_newer_repository_is_noticed_by_every_command_until_i
 
     for use in (Registry.entries, Registry.open, tag_it, proving.head):
         assert code_of(partial(use, project.open())) == "log_went_back"
+    assert [one.code for one in project.open().verify().problems] == ["log_went_back"]
     assert files(project.place) == before
     assert proving.forget(project.open()).changed
     project.tag("three")
