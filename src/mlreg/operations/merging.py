@@ -107,7 +107,8 @@ def due(view: View, many: int, most: Most, leaving: Collection[PackEntry] = ()) 
     """Return the packs of both kinds that should be merged, but for those that go for another reason."""
     small = {kind: view.live_packs_below(BOUNDS[-1], kind) for kind in PackKind}
     staying = {kind: [pack for pack in packs if pack not in leaving] for kind, packs in small.items()}
-    return [pack for packs in staying.values() for pack in choose(packs, many, most)]
+    chosen = (choose(packs, many, most) for packs in staying.values())
+    return [pack for some in chosen if len(some) > 1 for pack in some]
 
 
 # Merging.

@@ -157,6 +157,17 @@ def test_no_more_is_chosen_than_was_allowed_and_nothing_that_is_large(
     assert bool(chosen) == bool(choose(there, many, WITHOUT_END))
 
 
+def test_a_pack_that_would_be_alone_is_not_written_anew() -> None:
+    repository = made()
+    fill(repository, 3)
+    view = repository.log.refresh()
+
+    assert due(view, 2, Most(1, 1 << 20)) == []
+    assert len(due(view, 2, Most(2, 1 << 20))) == 4
+    assert len(due(view, 2, WITHOUT_END, live(repository)[:4])) == 0
+    assert len(due(view, 2, WITHOUT_END, live(repository)[:2])) == 4
+
+
 def test_what_the_small_ones_become_fills_the_next_class() -> None:
     tiny, larger = [entry(number, 1000) for number in range(16)], [entry(100 + n, 20_000) for n in range(15)]
 
