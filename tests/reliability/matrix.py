@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import MlregError, UnavailableError
-from mlreg.registry import annotating, collecting, mending, policies
+from mlreg.registry import annotating, backups, bundles, collecting, mending, policies
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
@@ -152,6 +152,17 @@ def repair(root: Path) -> None:
     mending.repair(registry_at(root), report=silent).refuse_loss()
 
 
+def back_up(root: Path) -> None:
+    backups.create(registry_at(root), f"{root}/kept/", report=silent)
+    backups.restore(f"{root}/kept", root / NEW, report=silent)
+
+
+def bundle(root: Path) -> None:
+    bundles.create(registry_at(root), f"{root}/net.bundle", ["model/net"], report=silent)
+    initialise(root)
+    bundles.apply(registry_at(root, NEW), f"{root}/net.bundle", report=silent)
+
+
 class Operation(NamedTuple):
     """An operation, and what must be so when it was reported as done."""
 
@@ -178,6 +189,8 @@ OPERATIONS: dict[str, Operation] = {
     "push": Operation(push, ((THERE, "data/rows@2026.01.02", "text-7"),)),
     "pull": Operation(pull, ((HERE, "model/theirs@1.0.0", "common-1"),), THERE),
     "clone": Operation(clone, ((NEW, "model/theirs@1.0.0", "common-1"),), THERE),
+    "backup": Operation(back_up, ((NEW, "data/rows@2026.01.02", "text-7"),)),
+    "bundle": Operation(bundle, ((NEW, "model/net@1.0.0", "weights-1"),)),
     "gc": Operation(gc),
     "repack --delta": Operation(repack),
     "verify": Operation(verify),

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from mlreg import stores
-from mlreg.stores.directory import DirectoryStore, directory_of
 from mlreg.stores.faulty import Fault, FaultyStore
 from tests.reliability.calls import READS, WRITES, Act, Counted, fail, kill, put_in_place_of_os
 
@@ -80,7 +79,7 @@ def _failing(found: Prepared, first: int, end: int, fault: Fault) -> Iterator[No
         return fault if first <= count < end else None
 
     usual = stores.STORES["file"]
-    stores.STORES["file"] = lambda url: FaultyStore(DirectoryStore(directory_of(url)), plan)
+    stores.STORES["file"] = lambda url: FaultyStore(usual(url), plan)
     try:
         yield
     finally:
