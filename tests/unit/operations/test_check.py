@@ -12,7 +12,7 @@ from mlreg.errors import UnsupportedError
 from mlreg.formats.annotation import Annotation
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, tag_ref, version_ref
-from mlreg.formats.pack import TRAILER_SIZE, Block, PackKind, Sort, block_sum, decode_trailer, encode_index
+from mlreg.formats.pack import TRAILER_SIZE, Block, Item, PackKind, Sort, block_sum, decode_trailer, encode_index
 from mlreg.formats.recipe import paginate
 from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import PackEntry, RefChange, Transaction, slot_key
@@ -20,11 +20,13 @@ from mlreg.formats.tree import File, Mode, build
 from mlreg.formats.versions import version_format
 from mlreg.ids import CommitId, ContentId, TreeId
 from mlreg.operations.check import Checked, Problem, check
+from mlreg.operations.reading_turns import How
 from mlreg.operations.record import remove, restore
 from mlreg.operations.register import NewVersion, add
 from mlreg.operations.scanning import Source
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
+from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
 from mlreg.stores.faulty import Fault, FaultyStore
 from mlreg.stores.memory import MemoryStore
@@ -246,18 +248,30 @@ def test_a_place_that_does_not_answer_is_damage_too(scene: Scene) -> None:
     assert {version for problem in found.problems for version in problem.hurts} == {TWO}
 
 
-def test_damage_where_no_object_is_is_found_too(scene: Scene) -> None:
-    stored = b"of no one"
-    tail = encode_index(PackKind.DATA, [Block(0, len(stored), len(stored), 0, block_sum(stored))], [])
+def put_raw(scene: Scene, stored: bytes, items: list[Item]) -> str:
+    """Add a pack of one block that is stored as it is, whatever its index says of it; return its key."""
+    tail = encode_index(PackKind.DATA, [Block(0, len(stored), len(stored), 0, block_sum(stored))], items)
     index, digest = decode_trailer(tail[-TRAILER_SIZE:])
-    pack = PackEntry(pack_id(7), PackKind.DATA, len(stored) + len(tail), index, digest, 0)
+    pack = PackEntry(pack_id(7), PackKind.DATA, len(stored) + len(tail), index, digest, len(items))
     scene.store.contents[pack_key(pack.id)] = stored + tail
     scene.repository.log.append(lambda view: Draft("Ann", add=(pack,)))
+    return pack_key(pack.id)
+
+
+def test_damage_where_no_object_is_is_found_too(scene: Scene) -> None:
+    key = put_raw(scene, b"of no one", [])
     assert scene.problems() == []
 
-    scene.change(pack_key(pack.id), flipped(0))
+    scene.change(key, flipped(0))
 
     assert scene.problems() == [("block_damaged", ())]
+
+
+def test_bytes_that_were_written_under_the_id_of_others_are_found_by_decoding_alone(scene: Scene) -> None:
+    put_raw(scene, b"other", [Item(Sort.PIECE, ContentId.of(b"bytes"), 0, 0, 5)])
+
+    assert scene.problems() == [("object_damaged", ())]
+    assert check(scene.repository, 1.0, silent, How(decodes=False)).problems == []
 
 
 def test_damage_of_which_there_is_a_good_copy_hurts_no_version(scene: Scene) -> None:
@@ -451,6 +465,19 @@ def test_pieces_that_do_not_add_up_to_their_file_hurt_its_version(scene: Scene) 
     scene.forge(crafted(tree, 1, 6), "3.0.0", node, (Sort.RECIPE, recipe))
 
     assert scene.problems() == [("content_mismatch", ("model/net@3.0.0",))]
+
+
+def test_a_recipe_that_makes_other_bytes_than_the_tree_says_hurts_its_version(scene: Scene) -> None:
+    content = ContentId.of(b"oldnew")
+    with PackWriter(scene.store) as writer:
+        recipe = paginate([(3, ContentId.of(b"old")), (3, ContentId.of(b"new"))])[0]
+        writer.add(Sort.RECIPE, content, recipe.encode())
+        packs = writer.finish()
+    scene.repository.log.append(lambda view: Draft("Ann", add=packs))
+    tree, node = one_file(content, 7)
+    scene.forge(crafted(tree, 1, 7), "3.0.0", node)
+
+    assert scene.problems() == [("bad_recipe", ("model/net@3.0.0",))]
 
 
 def test_a_tag_that_points_to_no_version_is_named(scene: Scene) -> None:

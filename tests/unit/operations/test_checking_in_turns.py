@@ -141,6 +141,7 @@ def test_a_full_check_reads_everything_whatever_is_remembered(scene: Scene) -> N
     assert {hurt for problem in found.problems for hurt in problem.hurts} == {"model/net@1.0.0", "model/net@1.1.0"}
     # They are the first to be read the next time.
     assert found.covered.never == 2
+    assert len(scene.notes.times(decoded=True)) == PACKS + len(["the large file"]) - 2
 
 
 def test_a_large_file_is_read_once_with_its_pack(scene: Scene) -> None:
