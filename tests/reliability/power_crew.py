@@ -85,7 +85,7 @@ def cut_often(disk: Disk, place: Path, cuts: int) -> Cuts:
     for number in range(cuts):
         crew.start(number)
         try:
-            crew.work_until(crew.lines() + chance.randrange(60, 400))
+            crew.work_until(crew.lines() + chance.randrange(40, 160))
             disk.cut(crew.end)
         finally:
             crew.end()

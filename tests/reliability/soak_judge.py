@@ -13,7 +13,7 @@ from mlreg.registry import collecting
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.sync import Sync
-from tests.reliability.ledger import NOTHING, Key, Ledger, Step
+from tests.reliability.ledger import NOTHING, Ledger, Step
 from tests.reliability.soak_work import HOMES, WrongBytesError, expect_bytes, state_of
 
 PLACES = (*HOMES, "remote")
@@ -67,17 +67,22 @@ class Judge:
 
     def _states(self) -> None:
         """Compare each key with the states that it may have."""
+        live = {place: set(_live(registry)) for place, registry in self.registries.items()}
+        tags = {place: {tag.ref: tag.target for tag in one.tags()} for place, one in self.registries.items()}
         for key, states in sorted(self.ledger.states.items()):
             if key.sort == "gone":
                 continue
             self.acknowledged += 1
-            seen = state_of(self.registries[key.place], key, self.ledger)
-            is_hidden = key.sort == "label" and self._is_gone(key)
-            if seen not in states and not is_hidden:
+            if key.sort == "version":
+                seen = self.ledger.contents[key.ref] if key.ref in live[key.place] else NOTHING
+            elif key.sort == "tag":
+                seen = tags[key.place].get(key.ref, NOTHING)
+            elif key.ref in live[key.place]:
+                seen = state_of(self.registries[key.place], key, self.ledger)
+            else:
+                continue  # what is said of a version that was removed
+            if seen not in states:
                 self.lost.append(f"{key} is {seen!r}, and was acknowledged as {sorted(states)}")
-
-    def _is_gone(self, key: Key) -> bool:
-        return NOTHING in self.ledger.states[key._replace(sort="version")]
 
     def _sent(self) -> None:
         """Look for what was added to shared entries, pushed and pulled."""
