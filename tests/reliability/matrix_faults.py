@@ -157,7 +157,7 @@ FAULTS: dict[str, Fault] = {
     "clock ten years behind": Fault(frozenset({11}), lambda _: _clock(-YEARS)),
     "the remote is gone": Fault(frozenset({8, 10}), before=_remote_gone),
     "a copy goes on beside it": Fault(before=_copy_goes_on, takes_back=False),
-    "bit of a slot": Fault(DAMAGED | {13}, before=_flip(slots), is_found=True),
+    "bit of a slot": Fault(DAMAGED | {13}, before=_flip(lambda place: slots(place)[:-1]), is_found=True),
     "bit of a data pack": Fault(DAMAGED, before=_flip(lambda p: packs(p)[-3:], 0, 0.9), is_found=True),
     "bit of an index": Fault(DAMAGED | {13}, before=_flip(packs, 0.9, 1), is_found=True),
     # Some bits of what compresses a snapshot mean nothing; those that do are noticed.
