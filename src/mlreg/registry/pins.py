@@ -6,6 +6,7 @@ written to behind mlreg's back; that is an error, and a person decides.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +85,8 @@ def remember(here: str, remote: str, there: Repository) -> None:
     if head is None or (pin is not None and pin.number == number):
         return
     fields = {"repository": there.identity.repository, "number": number, "head": str(head)}
-    replace_file(_path(here, remote), canonical.encode(fields))
+    with suppress(OSError):  # what was to be done is done, and the next meeting notes it
+        replace_file(_path(here, remote), canonical.encode(fields))
 
 
 def forget(here: str, remote: str) -> bool:
