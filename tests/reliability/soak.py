@@ -76,7 +76,8 @@ def _is_lawful(step: Step) -> bool:
     """Tell whether an operation may end so: nothing is damaged, and no two workers want different things."""
     if step.end == "broken":
         return step.code == NotCleanError.__name__ and step.fault != soak_faults.NONE
-    return step.exit not in (1, 5, 6)
+    # Others may change what a plan rests on.
+    return step.code == "plan_changed" or step.exit not in (1, 5, 6)
 
 
 def soak(place: Path, asked: Asked) -> Result:

@@ -6,6 +6,7 @@ written to behind mlreg's back; that is an error, and a person decides.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,7 +84,8 @@ def remember(here: str, remote: str, there: Repository) -> None:
     pin = read(here, remote)
     if head is None or (pin is not None and pin.number == number):
         return
-    write(here, remote, Pin(there.identity.repository, number, head))
+    with suppress(OSError):  # what was to be done is done, and the next meeting notes it
+        write(here, remote, Pin(there.identity.repository, number, head))
 
 
 def write(here: str, remote: str, pin: Pin) -> None:

@@ -174,3 +174,14 @@ def test_a_note_that_a_power_cut_has_left_empty_is_none(scene: Scene) -> None:
     with pytest.raises(IntegrityError) as caught:
         scene.sync("ann").push()
     assert caught.value.code == "bad_pin"
+
+
+def test_a_push_is_done_though_no_note_of_the_remote_can_be_written(scene: Scene) -> None:
+    (scene.places["ann"] / "remotes" / "origin.json").unlink()
+    (scene.places["ann"] / "remotes").rmdir()
+    (scene.places["ann"] / "remotes").write_bytes(b"in the way")
+
+    scene.add("2.0.0")
+    scene.sync("ann").push()
+
+    assert Registry(scene.remote, "Eve").show("model/net@2.0.0").version == "2.0.0"
