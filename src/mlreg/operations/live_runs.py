@@ -42,6 +42,11 @@ class LiveRun(NamedTuple):
     """Name and bytes of each journal that were read; who comes later sees whether more was said."""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said of it, nor logged: it was killed before it began."""
+        return not any(size for _, size in self.sizes) and not self.files.exists()
+
+    @property
     def files(self) -> Path:
         """Where the files lie that were logged."""
         return self.directory / FILES

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlreg.errors import MlregError, NotFoundError, PartialError, RefusedError, UsageError
 from mlreg.formats.annotation import merge_patch
 from mlreg.formats.run import check_status
-from mlreg.operations.clearing import tidy
+from mlreg.operations.clearing import take_away, tidy
 from mlreg.operations.live_runs import LiveRun, read_live_run
 from mlreg.operations.run_facts import sealed_document
 from mlreg.operations.run_metadata import metadata_of
@@ -75,6 +75,9 @@ def adopt_all(place: Place, runs: Sequence[str], *, crashed: bool) -> list[RunIn
     done, troubles = [], []
     for live in place.live():
         if live.status == "running":
+            continue
+        if live.is_empty:
+            take_away(live)
             continue
         try:
             done.append(_sealed(place, live))

@@ -26,7 +26,7 @@ LIVE, DROPPED, REAPED = 0, 1, 2
 _HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
 
 _LAYOUT = Layout(
-    6,
+    7,
     f"""
     CREATE TABLE state(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
     CREATE TABLE refs(name TEXT PRIMARY KEY, target BLOB, removed BLOB, number INTEGER, family TEXT, rank BLOB)

@@ -322,6 +322,18 @@ def test_a_run_that_lives_cannot_be_resumed_adopted_or_ended_by_others(registry:
     assert run.finish().status == "finished"
 
 
+def test_a_run_that_was_killed_before_it_said_anything_is_taken_away(registry: ExperimentRegistry) -> None:
+    young, old = (registry.start_experiment("churn") for _ in range(2))
+    for run in (young, old):
+        run.close()
+        (journal,) = run.directory.glob("*.journal")
+        journal.write_bytes(b"")
+    os.utime(next(old.directory.glob("*.journal")), (1, 1))
+
+    assert registry.adopt_all(crashed=True) == []
+    assert [run.directory.exists() for run in (young, old)] == [True, False]
+
+
 def test_a_run_that_cannot_be_sealed_is_in_nobodys_way(registry: ExperimentRegistry) -> None:
     runs = [registry.start_experiment("churn") for _ in range(3)]
     for run in runs:
