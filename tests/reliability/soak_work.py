@@ -162,7 +162,10 @@ def policy(hand: Hand) -> None:
 
 def settle(hand: Hand) -> None:
     """Look what has come of an operation that was cut: what is seen is as good as acknowledged."""
-    key = hand.chance.choice(hand.unclear() or [None])
+    live = hand.live()
+    # What is said of a version that was removed is not seen.
+    keys = [key for key in hand.unclear() if key.sort != "label" or key.ref in live]
+    key = hand.chance.choice(keys or [None])
     if key is None:
         raise Nothing
     seen = state_of(hand.registry, key, hand.ledger)

@@ -125,12 +125,20 @@ class TreeStore:
                 return True
         return False
 
+    def _is_inside(self, path: Path) -> bool:
+        """Tell whether a file lies below the directory that was named, wherever links lead."""
+        return path.resolve().is_relative_to(self._root.resolve())
+
     def _kept(self, one: _Version) -> KeptVersion | None:
         key = self._shown(one.path)
         try:
             sources = sources_below([one.path])
         except MlregError as error:
             self.left_out.append(LeftOut(key, error.message))
+            return None
+        outside = [source.path for source in sources if not self._is_inside(Path(str(source.content)))]
+        if outside:
+            self.left_out.append(LeftOut(key, f"{outside[0]} is a link that leads out of {self._root.name}"))
             return None
         has_models = any(Path(source.path).suffix.lower() in MODEL_SUFFIXES for source in sources)
         entry = self._entries.of(one.entry or self._root.name, is_model=has_models or self._is_of_models(one.path))

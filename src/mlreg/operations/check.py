@@ -33,9 +33,9 @@ from mlreg.operations.history import (
     versions_of,
 )
 from mlreg.operations.looking_again import ATTEMPTS, DAMAGE, live_packs
-from mlreg.operations.proving import numbers_in, refuse_later_slots
 from mlreg.operations.reading_all import LOOKED_UP, Reader
 from mlreg.operations.reading_turns import Covered, How, Turns
+from mlreg.repository.holes import numbers_in, refuse_later_slots
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import DROPPED, REAPED, Place
 

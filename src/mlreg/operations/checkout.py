@@ -37,6 +37,8 @@ AHEAD = 500
 """Files whose places are found in one go."""
 KEPT = ("packs", "log", "snapshots", "remotes")
 """Directories of a repository."""
+NOT_STRAY = (RESERVED, ".git")
+"""Names of what is never removed: it has a history of its own."""
 
 Report = Callable[[int], None]
 
@@ -191,7 +193,7 @@ def _state(objects: Objects, directory: int, file: File) -> _State:
     if content == file.id:
         return _State.RIGHT if _is_alike(file, status) else _State.OPEN
     # Under its other names a linked file stays.
-    is_held = status.st_nlink > 1 or any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+    is_held = status.st_nlink > 1 or _is_held(objects, content)
     return _State.OPEN if is_held else _State.OWN
 
 
@@ -238,15 +240,34 @@ def strays(files: Iterable[File], target: Path) -> list[str]:
     return [path for path in _files_below(target) if path not in wanted]
 
 
+def own_among(repository: Repository, paths: Iterable[str], target: Path) -> list[str]:
+    """Return those of some files below `target` whose bytes the repository does not have."""
+    objects = repository.objects
+    with _explained(target), _root(target) as root:
+        return [path for path in paths if _is_own(objects, root, path)]
+
+
+def _is_own(objects: Objects, root: int, path: str) -> bool:
+    with _directory(root, path, _open_below) as (directory, name):
+        status = _status(directory, name)
+        if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size or status.st_nlink > 1:
+            return False
+        return not _is_held(objects, _content_of(directory, name))
+
+
+def _is_held(objects: Objects, content: ContentId) -> bool:
+    return any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+
+
 def _files_below(target: Path) -> Iterator[str]:
     """Yield the files and links below a directory; a repository is passed over, with everything in it."""
     for directory, below, names in os.walk(target, followlinks=False):
         if KEY in names and _is_repository(Path(directory)):
             below.clear()
             continue
-        below[:] = [name for name in below if name != RESERVED]
+        below[:] = [name for name in below if name not in NOT_STRAY]
         links = [name for name in below if Path(directory, name).is_symlink()]
-        for name in (*names, *links):
+        for name in (name for name in (*names, *links) if name not in NOT_STRAY):
             yield Path(directory, name).relative_to(target).as_posix()
 
 

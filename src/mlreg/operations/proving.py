@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mlreg.errors import IntegrityError
-from mlreg.formats.transaction import DIGITS, slot_key
+from mlreg.formats.transaction import DIGITS
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import FORGET, refuse_other
+from mlreg.repository.holes import refuse_later_slots
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Position
 from mlreg.stores.store import Store
@@ -56,31 +56,6 @@ def prove(repository: Repository, seen: Iterable[Seen]) -> Position:
         what = f"the log in {repository.url}, as {one.by} saw it,"
         refuse_other(one.number, one.head, met.get(one.number), what, one.fix)
     return position
-
-
-def refuse_later_slots(store: Store, last: int) -> None:
-    """Refuse slots behind a hole, which no reader comes to, and which the next writers would run into.
-
-    Raises:
-        IntegrityError: `bad_log`.
-    """
-    later = [number for number in numbers_in(store.list(SLOTS), SLOTS) if number > last]
-    # Asked afterwards: a writer may have gone on in the meantime.
-    if later and store.size(slot_key(last + 1)) is None:
-        raise IntegrityError(
-            "bad_log",
-            f"slot {last + 1} of the log is gone, and there are slots up to {max(later)}",
-            why="the log was changed by hand, or copied in part",
-            fix=f"copy {slot_key(last + 1)} and what else is missing from a backup, or from another copy",
-        )
-
-
-def numbers_in(keys: Iterable[str], prefix: str) -> Iterator[int]:
-    """Yield the numbers of slots or snapshots, passing over what else lies beside them."""
-    for key in keys:
-        digits = key.removeprefix(prefix)
-        if len(digits) == DIGITS and digits.isascii() and digits.isdigit():
-            yield int(digits)
 
 
 def strays_in(store: Store) -> Iterator[str]:

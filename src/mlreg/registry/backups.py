@@ -110,7 +110,7 @@ def create(
 
     Raises:
         RefusedError: `not_a_backup`, `backup_of_another`, `backup_is_ahead`, `file_exists`.
-        UsageError: `since_for_a_directory`.
+        UsageError: `since_for_a_directory`, `keep_of_a_file`.
         IntegrityError: the repository is damaged, or `backup_damaged`.
         MlregError: as the place says.
     """
@@ -124,6 +124,12 @@ def create(
     )
     if is_directory(place):
         done = _create_in_directory(maker, place, since, keep, dry_run, report)
+    elif keep:
+        raise UsageError(
+            "keep_of_a_file",
+            f"--keep says how many backups stay in a directory, and {place} is a file",
+            fix=f"a directory is named with a slash: {place}/",
+        )
     else:
         done = _create_file(maker, path_of(place), _base(maker, since), dry_run, report)
     if maker.root and not dry_run:

@@ -12,7 +12,7 @@ from mlreg.formats.names import quoted
 from mlreg.formats.ref import Ref
 from mlreg.formats.tree import File
 from mlreg.operations import history
-from mlreg.operations.checkout import Survey, checkout, remove_strays, strays, survey
+from mlreg.operations.checkout import Survey, checkout, own_among, remove_strays, strays, survey
 from mlreg.operations.scanning import NO_PATTERNS
 from mlreg.operations.selecting import Patterns, Selection
 from mlreg.operations.tainting import refuse_tainted
@@ -86,14 +86,14 @@ class Getting:
 
         Args:
             report: told about progress, in bytes.
-            delete: also remove files that are not part of the version.
-            replace: files, too, whose bytes the repository does not have.
+            delete: also remove files that are not part of the version, but nothing of git or of a repository.
+            replace: replace, and remove, files, too, whose bytes the repository does not have.
 
         Raises:
             IntegrityError: `object_missing`, `object_damaged`.
             RefusedError: `own_changes`, `in_the_way`, `target_is_a_repository`; nothing is written then.
         """
-        self._refuse_loss(replace)
+        self._refuse_loss(delete, replace)
         self._registry.allow(self._repository, self._target, self._despite_taint)
         done = checkout(self._repository, self._files, self._directory, report, self._found.right)
         removed = remove_strays(self._all, self._directory) if delete else 0
@@ -102,15 +102,19 @@ class Getting:
 
     def preview(self, *, delete: bool, replace: bool) -> results.Got:
         """Return what `get` would do, or raise what it would; no byte of the version is read, none is written."""
-        self._refuse_loss(replace)
+        self._refuse_loss(delete, replace)
         right = self._found.right
         sizes = [file.size for file in self._files if file.path not in right]
         removed = len(self.strays()) if delete else 0
         return self._got(len(sizes), len(right), removed, sum(sizes))._replace(dry_run=True)
 
-    def _refuse_loss(self, replace: bool) -> None:
-        if self._found.own and not replace:
-            raise _own_changes(self._directory, self._found.own)
+    def _refuse_loss(self, delete: bool, replace: bool) -> None:
+        if replace:
+            return
+        if self._found.own:
+            raise _own_changes(self._directory, self._found.own, "replaced")
+        if delete and (own := own_among(self._repository, self.strays(), self._directory)):
+            raise _own_changes(self._directory, own, "removed")
 
     @cached_property
     def _found(self) -> Survey:
@@ -135,11 +139,15 @@ SHOWN = 3
 """Files that an error names."""
 
 
-def _own_changes(directory: Path, paths: Sequence[str]) -> RefusedError:
+def _own_changes(directory: Path, paths: Sequence[str], what: str) -> RefusedError:
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
     return RefusedError(
         "own_changes",
-        f"files in {directory} would be replaced that are in no version: {', '.join(map(quoted, paths[:SHOWN]))}{more}",
+        f"files in {directory} would be {what} that are in no version: {', '.join(map(quoted, paths[:SHOWN]))}{more}",
         why="they were changed, or made, here, and could not be had again",
-        fix=("register them first: mlreg add ...", "name another directory", "to replace them: mlreg get -y ..."),
+        fix=(
+            "register them first: mlreg add ...",
+            "name another directory",
+            f"to let them be {what}: mlreg get -y ...",
+        ),
     )

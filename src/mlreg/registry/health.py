@@ -16,7 +16,6 @@ from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
 from mlreg.operations.found_whole import FoundWhole
-from mlreg.operations.proving import numbers_in
 from mlreg.operations.reading_turns import How, Turns
 from mlreg.registry import backup_notes, pins
 from mlreg.registry.bounds import Bounds, State
@@ -25,6 +24,7 @@ from mlreg.registry.results import RemoteStatus
 from mlreg.registry.retaining import Question, answer_to
 from mlreg.registry.run_place import Place
 from mlreg.registry.sync import status
+from mlreg.repository.holes import numbers_in
 from mlreg.repository.log import now, snapshot_step
 from mlreg.repository.repository import Repository
 from mlreg.retention.policy import Retention
@@ -167,9 +167,12 @@ def _backup(path: str, bound: Bounds) -> Iterator[Check]:
         state: State = "red" if bound.red is not None else "yellow" if bound.yellow is not None else "green"
         yield Check("backup", "", state, "none known", None, bound.text, "mlreg backup create PLACE")
         return
-    age = max(0.0, time.time() - made.time)
+    age, is_there = max(0.0, time.time() - made.time), Path(made.to).exists()
     state = bound.state_of(age)
     value = f"{_words(age)} ago, to {made.to}"
+    if not is_there:
+        # A disk that is not there is no loss yet.
+        state, value = ("yellow" if state == "green" else state), f"{value}, which is not there now"
     fix = "" if state == "green" else f"mlreg backup create {shlex.quote(made.to)}"
     yield Check("backup", "", state, value, round(age), bound.text, fix)
 

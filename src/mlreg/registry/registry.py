@@ -565,7 +565,7 @@ class Registry:
             text: a ref; with a path, only that file or directory.
             directory: made if it is not there.
             delete: also remove files that are not part of the version.
-            replace: files, too, whose bytes are in no version, because they were changed or made there.
+            replace: replace, and remove, files, too, whose bytes are in no version: they were changed or made there.
             despite_taint: why it is wanted though it is tainted; it is kept.
             report: told about progress.
 

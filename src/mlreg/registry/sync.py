@@ -161,11 +161,21 @@ class Sync:
 
     def _push_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
         chosen = choose(self._here, refs)
-        agreed = self._agreed(self._here.log.view)
 
-        def plan(view: View) -> Sending:
+        def sending(view: View) -> Sending:
+            agreed = self._agreed(self._here.log.view)
             united = Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
             return Sending([*united.versions, *united.tags(agreed, force=force_tags)], united.notes())
+
+        def plan(view: View) -> Sending:
+            try:
+                return sending(view)
+            except ConflictError:
+                # What is there may be from here, too, and newer than what was looked at.
+                number = self._here.log.view.number
+                if self._here.log.refresh().number == number:
+                    raise
+                return sending(view)
 
         return plan
 
@@ -178,6 +188,19 @@ class Sync:
         """Return where each tag was when this repository and the remote last agreed on it."""
         prefix = f"remote/{self.name}/"
         return {ref.name.removeprefix(prefix): ref.target for ref in view.refs(f"{prefix}tag/")}
+
+    def forget_agreement(self) -> None:
+        """Forget which tags were the same on both sides: an older state of the remote has not moved them back."""
+
+        def build(view: View) -> Draft:
+            names = {f"remote/{self.name}/{tag}": target for tag, target in self._agreed(view).items() if target}
+            if not names:
+                raise Settled
+            refs = tuple(RefChange(name, target, None) for name, target in names.items())
+            return Draft(self._registry.author, f"forget what {self.name} had", refs)
+
+        with suppress(Settled):
+            self._here.log.append(build)
 
     def _note_agreement(self, there: Repository, sent: Iterable[Move]) -> None:
         """Remember, in the log here, the tags that are the same on both sides now, and those that were sent.
@@ -596,6 +619,7 @@ def forget(registry: Registry, name: str) -> results.RemoteInfo:
     """Forget how far the log of a remote went, so that any state of it is accepted at the next meeting."""
     remote = Sync(registry, name)
     pins.forget(registry.repository.url, name)
+    remote.forget_agreement()
     return results.RemoteInfo(name, remote.url)
 
 

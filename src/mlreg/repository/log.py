@@ -33,6 +33,7 @@ from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, new_id, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import Heads
+from mlreg.repository.holes import refuse_later_slots
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
 
@@ -102,6 +103,14 @@ class Log:
         return self._follow()
 
     def _follow(self) -> View:
+        known = self.view.number
+        view = self._followed()
+        if not known:
+            # Who comes for the first time sees what others went past.
+            refuse_later_slots(self._store, view.number)
+        return view
+
+    def _followed(self) -> View:
         if self._started != self.view.incarnation or not self._reaches(self.view.number):
             self._start()
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from mlreg.errors import ConflictError, NoRepositoryError, NotFoundError
+from mlreg.errors import ConflictError, IntegrityError, NoRepositoryError, NotFoundError
 from mlreg.formats import identity as identities
 from mlreg.formats.identity import Identity
 from mlreg.repository.heads import NOBODY, Client, Heads
@@ -86,6 +86,13 @@ def create_repository(store: Store) -> bool:
     if store.size(identities.KEY) is not None:
         read_identity(store)
         return False
+    if any(True for _ in store.list("log/")):
+        raise IntegrityError(
+            "identity_lost",
+            f"{store.url} has a log, and no {identities.KEY}",
+            why="the file that says which repository it is was deleted, or not copied",
+            fix=f"copy {identities.KEY} from a backup or a clone of the same repository; or begin in another directory",
+        )
     try:
         store.create(identities.KEY, Identity(os.urandom(16).hex(), now()).encode())
     except ConflictError:
