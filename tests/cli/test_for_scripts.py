@@ -45,7 +45,7 @@ DRY: dict[str, list[str]] = {
     "rm": ["rm", "model/ours@1.0.0", "model/net@1.0.0"],
     "restore": ["restore", "data/rows@2026.01.01"],
     "get": ["get", "model/net", "out"],
-    "get into something": ["get", "model/net", ".", "--delete"],
+    "get into something": ["get", "model/net", ".", "--delete", "-y"],
 }
 
 
@@ -238,8 +238,17 @@ def test_a_terminal_is_asked_before_files_of_its_own_are_removed(mlreg: Call) ->
     code, shown = answered("n", "get", "model/net", "out", "--delete")
 
     assert (code, "remove 1 file " in shown, Path("out/notes").exists()) == (11, True, True)
-    assert mlreg("get", "model/net", "out", "--delete").status == 0
-    assert not Path("out/notes").exists()
+    run = mlreg("get", "model/net", "out", "--delete")
+    assert (run.status, "own_changes" in run.err, "'notes'" in run.err, Path("out/notes").exists()) == (
+        11,
+        True,
+        True,
+        True,
+    )
+    Path("out/.git").mkdir()
+    Path("out/.git/HEAD").write_text("main")
+    assert mlreg("get", "model/net", "out", "--delete", "-y").status == 0
+    assert (Path("out/notes").exists(), Path("out/.git/HEAD").exists()) == (False, True)
 
 
 def test_bytes_that_no_version_has_are_not_replaced_without_a_yes(mlreg: Call) -> None:

@@ -148,6 +148,6 @@ def _own_changes(directory: Path, paths: Sequence[str], what: str) -> RefusedErr
         fix=(
             "register them first: mlreg add ...",
             "name another directory",
-            f"to let them be {what}: mlreg get -y ...",
+            f"if they may be {what}: mlreg get -y ...",
         ),
     )

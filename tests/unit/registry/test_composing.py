@@ -284,7 +284,7 @@ def test_some_files_are_written_and_others_left_as_they_are(registry: Registry, 
     write(out, {"notes.txt": "mine", "stray": "x"})
 
     done = Getting(registry, "data/rows", out, Patterns(include=["train/"])).get(
-        lambda _: None, delete=True, replace=False
+        lambda _: None, delete=True, replace=True
     )
 
     assert (done.written, done.removed) == (2, 1)

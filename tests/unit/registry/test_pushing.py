@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mlreg.registry import collecting, pins
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.repacking import repack
-from mlreg.registry.sync import Sync
+from mlreg.registry.sync import Sync, forget
 from mlreg.repository import log as logs
 from mlreg.repository.repository import Repository
 from mlreg.stores.directory import DirectoryStore
@@ -185,3 +186,38 @@ def test_a_push_is_done_though_no_note_of_the_remote_can_be_written(scene: Scene
     scene.sync("ann").push()
 
     assert Registry(scene.remote, "Eve").show("model/net@2.0.0").version == "2.0.0"
+
+
+def test_a_push_that_looked_before_another_one_from_here_is_no_conflict(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.of("ann").tag("model/net@1.1.0", "production")
+    slow = scene.sync("ann")
+    meet = slow._meet
+
+    def others_meanwhile() -> Repository:
+        there = meet()
+        scene.of("ann").tag("model/net@1.2.0", "production")
+        scene.sync("ann").push()
+        return there
+
+    monkeypatch.setattr(slow, "_meet", others_meanwhile)
+    slow.push()
+
+    assert scene.production() == "1.2.0"
+
+
+def test_a_remote_that_was_restored_moves_no_tag_back(scene: Scene, tmp_path: Path) -> None:
+    shutil.copytree(scene.remote, tmp_path / "backup")
+    scene.of("ann").tag("model/net@1.2.0", "production")
+    scene.sync("ann").push()
+    shutil.rmtree(scene.remote)
+    shutil.copytree(tmp_path / "backup", scene.remote)
+
+    with pytest.raises(IntegrityError, match="remote"):
+        scene.sync("ann").pull()
+    forget(scene.of("ann"), "origin")
+    scene.sync("ann").push()
+
+    assert scene.production() == "1.2.0"
+    assert scene.of("ann").rev_parse("model/net@production").version == "1.2.0"

@@ -23,7 +23,7 @@ from mlreg.repository import log as logs
 from mlreg.repository.log import Draft, Log
 from mlreg.repository.objects import pack_key
 from mlreg.repository.packing import PackWriter
-from mlreg.repository.repository import Repository
+from mlreg.repository.repository import Repository, create_repository
 from mlreg.repository.view import View
 from mlreg.stores.directory import DirectoryStore
 from mlreg.stores.faulty import FaultyStore
@@ -609,3 +609,23 @@ def test_a_feature_that_the_log_needs_stands_in_its_snapshots_and_stops_a_view_t
         with pytest.raises(UnsupportedError) as caught:
             Repository(store, cache).log.refresh()
         assert caught.value.code == "unknown_feature"
+
+
+def test_who_comes_for_the_first_time_sees_that_a_slot_is_missing(store: MemoryStore, repository: Repository) -> None:
+    for number in range(3):
+        note(repository, str(number))
+    known = repository.log.view.number
+    store.delete(slot_key(known - 1))
+
+    with pytest.raises(IntegrityError, match=f"slot {known - 1} of the log in .* is gone"):
+        Repository(store).log.refresh()
+    assert repository.log.refresh().number == known
+
+
+def test_no_repository_is_begun_on_what_is_left_of_one(store: MemoryStore, repository: Repository) -> None:
+    note(repository, "one")
+    store.delete(identity.KEY)
+
+    with pytest.raises(IntegrityError, match="has a log"):
+        create_repository(store)
+    assert store.size(identity.KEY) is None
