@@ -325,7 +325,7 @@ def _stages(path: str, data: bytes) -> Iterator[tuple[Mapping[str, Any], str]]:
     if not isinstance(read, dict):
         return
     if posixpath.basename(path) != LOCK:
-        yield read, posixpath.join(above, str(read.get("wdir") or "."))
+        yield read, posixpath.join(above, wdir if isinstance(wdir := read.get("wdir"), str) else ".")
         return
     stages = read.get("stages") if "schema" in read else read
     if isinstance(stages, dict):
@@ -334,7 +334,9 @@ def _stages(path: str, data: bytes) -> Iterator[tuple[Mapping[str, Any], str]]:
 
 def _list(stage: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     found = stage.get(key)
-    return [one for one in found if isinstance(one, dict) and one.get("path")] if isinstance(found, list) else []
+    if not isinstance(found, list):
+        return []
+    return [one for one in found if isinstance(one, dict) and isinstance(one.get("path"), str) and one["path"]]
 
 
 def _out(fields: Mapping[str, Any], directory: str) -> _Out | LeftOut:

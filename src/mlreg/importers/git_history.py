@@ -27,6 +27,7 @@ _SAFE = (
 )
 
 _ENVIRONMENT = {
+    "GIT_ALLOW_PROTOCOL": "",
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_NO_LAZY_FETCH": "1",

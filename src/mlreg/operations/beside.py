@@ -15,7 +15,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from mlreg.errors import ConflictError, RefusedError, explain
-from mlreg.formats.backup import PLACES, BesideFile, bad_backup, beside_key, decode_list, encode_list
+from mlreg.formats.backup import MAX_LIST, PLACES, BesideFile, bad_backup, beside_key, decode_list, encode_list
 from mlreg.formats.paths import check_path
 from mlreg.ids import ContentId
 from mlreg.stores.directory import TEMPORARY, flush_directory
@@ -166,7 +166,7 @@ def read_list(store: Store, list_id: ContentId) -> list[BesideFile]:
         IntegrityError: `bad_backup`. NotFoundError: `key_missing`.
     """
     key = beside_key(list_id)
-    data = store.read(key)
+    data = store.read(key, 0, MAX_LIST + 1)
     if ContentId.of(data) != list_id:
         raise bad_backup(f"{key} has other bytes than its name says")
     return decode_list(data)
@@ -204,7 +204,7 @@ def put_back(store: Store, files: list[BesideFile], root: Path, report: Report) 
 
 def _write(store: Store, file: BesideFile, place: Path, report: Report) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(place, _WRITE, 0o644), "wb") as writing:
+    with os.fdopen(os.open(place, _WRITE, 0o600), "wb") as writing:
 
         def take(data: bytes) -> None:
             writing.write(data)

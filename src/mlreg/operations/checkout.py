@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from enum import Enum
 from functools import partial
 from itertools import groupby
@@ -176,7 +176,11 @@ def _states(objects: Objects, files: Iterable[File], target: Path) -> Iterator[t
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for directory, group in groupby(files, key=_directory_of):
-            with suppress(FileNotFoundError), _directory(root, f"{directory}/x".lstrip("/"), _open_below) as (place, _):
+            with ExitStack() as leave:
+                try:
+                    place, _ = leave.enter_context(_directory(root, f"{directory}/x".lstrip("/"), _open_below))
+                except FileNotFoundError:
+                    continue
                 for file in group:
                     yield file.path, _state(objects, place, file)
     finally:
@@ -189,7 +193,10 @@ def _state(objects: Objects, directory: int, file: File) -> _State:
     _refuse_special(name, status)
     if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size:
         return _State.RIGHT if _is_right(directory, name, file, status) else _State.OPEN
-    content = _content_of(directory, name)
+    try:
+        content = _content_of(directory, name)
+    except FileNotFoundError:
+        return _State.OPEN
     if content == file.id:
         return _State.RIGHT if _is_alike(file, status) else _State.OPEN
     # Under its other names a linked file stays.

@@ -103,9 +103,8 @@ def _replaced(repository: Repository, grace: float) -> Iterator[PackEntry]:
     view, latest, number = repository.log.refresh(), _end_of(grace), 0
     while number := view.dropped_after(number):
         slot = repository.log.slot(number)
-        if slot is None or slot.time > latest:
-            return  # and what came later is no older, or waits for the next time
-        if not slot.is_lossy:
+        # A clock may have been ahead: what came later may be older.
+        if slot and slot.time <= latest and not slot.is_lossy:
             yield from (pack for pack in view.dropped_at(number) if pack.id in slot.drop)
 
 

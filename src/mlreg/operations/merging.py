@@ -123,9 +123,10 @@ def merge(repository: Repository, author: str, packs: Sequence[PackEntry], repor
         packs: live ones.
         report: told about bytes of packs that were looked at.
     """
+    generation = repository.log.view.generation
     with repository.writer() as writer:
         old = _copied(repository.objects, writer, packs, report)
-        return _replaced(repository, author, writer, old) if len(old) > 1 else _NOTHING
+        return _replaced(repository, author, writer, old, generation) if len(old) > 1 else _NOTHING
 
 
 def merge_all(repository: Repository, author: str, report: Callable[[int], None]) -> Merged:
@@ -176,15 +177,35 @@ def _copy(objects: Objects, writer: PackWriter, pack: PackEntry, slots: Sequence
             writer.add(item.sort, item.id, objects.read(item.sort, item.id))
         if not writer.has(item.sort, item.id):
             wanted.append(slot)
+    _refuse_wrong_copies(objects, pack, wanted)
     copy_objects(objects, writer, pack, wanted)
 
 
-def _replaced(repository: Repository, author: str, writer: PackWriter, old: list[PackEntry]) -> Merged:
-    """Let the log name the new packs instead of the old ones; nothing is done if those are not live any more."""
+def _refuse_wrong_copies(objects: Objects, pack: PackEntry, slots: Sequence[int]) -> None:
+    """Refuse a pack that has a copy which its id does not fit, where there is another: the good one must stay.
+
+    Raises:
+        IntegrityError: `object_damaged`, `bad_block`.
+    """
+    items = {slot: objects.index(pack.id).item(slot) for slot in slots}
+    for sort in {item.sort for item in items.values()}:
+        places = objects.places_of(sort, [item.id for item in items.values() if item.sort is sort])
+        for slot, item in items.items():
+            if item.sort is sort and len(places.get(item.id, ())) > 1:
+                objects.read_at(Place(pack.id, slot), item.id)
+
+
+def _replaced(repository: Repository, author: str, writer: PackWriter, old: list[PackEntry], generation: int) -> Merged:
+    """Let the log name the new packs instead of the old ones.
+
+    Nothing is done if those are not live any more, or if a collector came in between: of a file that is cut in two ways
+    it may have kept the pieces of the other.
+    """
     written = writer.finish()
 
     def build(view: View) -> Draft:
-        if len(written) >= len(old) or any(view.pack_state(pack.id) != LIVE for pack in old):
+        is_outdated = view.generation != generation or any(view.pack_state(pack.id) != LIVE for pack in old)
+        if is_outdated or len(written) >= len(old):
             raise Settled
         message = f"merge {len(old)} packs into {len(written)}"
         return Draft(author, message, add=written, drop=tuple(pack.id for pack in old))
@@ -215,7 +236,7 @@ def keep_few(repository: Repository, author: str, added: Sequence[PackEntry], gr
         added: what the log names since the last transaction of the caller.
         grace: seconds for which files of packs that were merged stay.
     """
-    with suppress(Exception):
+    with suppress(Exception, KeyboardInterrupt):
         if _is_due(repository.log.view, added) and repository.merges:
             collect_replaced(repository, author, grace)
             _merge_some(repository, author, added)

@@ -107,7 +107,12 @@ class Reader:
 
     def read_pack(self, pack: str, is_chosen: Callable[[int], bool] = lambda number: True) -> None:
         """Read the blocks of a pack that were not read yet, of those that are chosen."""
-        done = self._begun(pack)
+        try:
+            done = self._begun(pack)
+        except DAMAGE as error:
+            # It was deleted since it was listed: who looks again finds what it held elsewhere.
+            self.errors.setdefault(pack, []).append(error)
+            return
         numbers = [number for number in range(len(done)) if not done[number] and is_chosen(number)]
         for run in self._ahead(lambda some: self._read_run(pack, some), _runs(self._index(pack), numbers)):
             self._take(run)
@@ -178,7 +183,9 @@ class Reader:
             self.size += size
             self._report(size)
             self._left[run.pack] -= len(new)
-            self._finished += [] if self._left[run.pack] else [run.pack]
+            if not self._left[run.pack]:
+                self._finished.append(run.pack)
+                self._items.pop(run.pack, None)
         for item, error in run.wrong:
             self.errors.setdefault(run.pack, []).append(error)
             if item:

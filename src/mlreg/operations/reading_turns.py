@@ -76,13 +76,18 @@ class Turns:
         """What is whole, and not noted yet."""
         self._unnoted = 0
         """Bytes of that."""
+        self._skipped: list[ContentId] = []
+        """Large files of which a piece could not be read."""
+        self._is_all = True
+        """Whether it was never enough before the last."""
         self.covered = Covered()
 
     def take(self, reader: Reader, packs: Sequence[PackEntry], large: Sequence[ContentId]) -> None:
         """Read one after the other until it is enough, and note what is whole; more may be taken later."""
         self._packs.update((pack.id, pack) for pack in packs)
         turns = [self._turn(pack, 0 if pack.kind is PackKind.META else 2) for pack in packs]
-        turns += [self._turn(content, 1) for content in large if self._how.decodes]
+        again, self._skipped = self._skipped, []
+        turns += [self._turn(content, 1) for content in dict.fromkeys((*again, *large)) if self._how.decodes]
         due = sorted((turn for turn in turns if turn.time < self._how.before), key=lambda turn: turn[:2])
         done = 0
         try:
@@ -93,7 +98,8 @@ class Turns:
                 done += 1
         finally:
             self._keep()
-        self.covered.is_complete &= done == len(turns)
+        self._is_all &= done == len(turns)
+        self.covered.is_complete = self._is_all and not self._skipped
 
     def _take_one(self, reader: Reader, what: PackEntry | ContentId) -> None:
         if isinstance(what, PackEntry):
@@ -120,19 +126,28 @@ class Turns:
         try:
             error = reader.read_file(content, recipe)
         except DAMAGE:
-            return  # who needs the piece will hear
+            # Who needs the piece will hear; or it is in another pack now.
+            self._skipped.append(content)
+            return
         if error:
             self.covered.wrong[content] = error
+            self._forget(content)
         else:
+            self.covered.wrong.pop(content, None)
             self._note(content)
 
     def _note_packs(self, reader: Reader) -> None:
         for pack in reader.taken_finished():
+            # What files were read from may have come since.
+            entry = self._packs.get(pack) or self._repository.log.view.pack(pack)
             if pack in reader.errors:
-                self._notes.forget([_name(self._packs[pack])])
-                self._times.pop(_name(self._packs[pack]), None)
+                self._forget(entry)
             else:
-                self._note(self._packs[pack])
+                self._note(entry)
+
+    def _forget(self, what: PackEntry | ContentId) -> None:
+        self._notes.forget([_name(what)])
+        self._times.pop(_name(what), None)
 
     def _note(self, what: PackEntry | ContentId) -> None:
         self._fresh.append(_name(what))

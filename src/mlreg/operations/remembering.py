@@ -60,7 +60,9 @@ class Remembered:
         self._sources = sources
         self._started = time.time_ns()
         place = _place_of(sources) if directory else ""
-        self._path = directory / f"{blake3(place.encode()).hexdigest()[:32]}{SUFFIX}" if directory and place else None
+        self._path = (
+            directory / f"{blake3(os.fsencode(place)).hexdigest()[:32]}{SUFFIX}" if directory and place else None
+        )
         self._files = _files_bytes(sources) if self._path else b""
         self._note = _read(self._path)
 

@@ -20,6 +20,8 @@ from typing import IO, NamedTuple, Protocol, Self
 Take = Callable[[bytes], None]
 """Takes what was printed next."""
 
+TICK = 1.0
+"""Seconds after which a signal is passed on at the latest."""
 LINGER = 3.0
 """Seconds for which what is printed is still read after the end, if something was left running that could print."""
 _CHUNK = 65536
@@ -140,7 +142,7 @@ class Supervised:
 
     def end(self) -> Ended:
         """Wait for its end, and for the end of what it prints."""
-        code = self.process.wait()
+        code = self._code()
         end = time.monotonic() + LINGER
         for reader in self._readers:
             reader.join(max(0, end - time.monotonic()))
@@ -150,6 +152,12 @@ class Supervised:
             reader.join()
         os.close(self._stop)
         return Ended(code, has_left)
+
+    def _code(self) -> int:
+        # A signal that comes just before a wait begins is not looked at while that lasts.
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return self.process.wait(TICK)
 
     def _read(self, pipe: IO[bytes], take: Take) -> None:
         found = select.poll()

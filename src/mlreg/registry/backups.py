@@ -154,7 +154,8 @@ def _create_in_directory(
         found = backing_up.tried(maker, target, None)
         return _previewed(target.url, found, backing_up.outgoing(target, keep - 1, packs) if keep else [])
     make_directory(root)
-    backing_up.refuse_repository(target)
+    # All that may refuse a backup, before the first file of an earlier one goes.
+    backing_up.tried(maker, target, None)
     # Before, too: the disk may be full.
     doomed = backing_up.let_go(target, keep, packs)
     made = backing_up.create(maker, target, None, report)

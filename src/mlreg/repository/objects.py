@@ -268,6 +268,10 @@ class Objects:
         """Return what says where objects lie in a pack: enough to read one, and to check it by its id."""
         return self._lookups.get(pack_id) or self.index(pack_id)
 
+    def places_of(self, sort: Sort, ids: Sequence[ObjectId]) -> dict[bytes, list[Place]]:
+        """Return where the copies of many objects lie, as far as indexes were taken up; by their ids."""
+        return self._log.view.places_of(sort, ids)
+
     def look_ahead(self, sort: Sort, ids: Sequence[ObjectId]) -> None:
         """Find many objects in one go, because they will be read next; forget those of the time before."""
         self._ahead = {(sort, object_id): places for object_id, places in self._log.view.places_of(sort, ids).items()}

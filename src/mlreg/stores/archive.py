@@ -127,7 +127,7 @@ class ArchiveWriter(_Members, ReadOnlyStore):
         refuse_file(path)
         self._temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
         try:
-            fd = os.open(self._temporary, _WRITE, 0o644)
+            fd = os.open(self._temporary, _WRITE, 0o600)
         except OSError as error:
             raise explain(error, str(path)) from error
         super().__init__(path, fd)
