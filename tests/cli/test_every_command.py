@@ -367,6 +367,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "a backup over a file": (["backup", "create", "weights"], 11, "file_exists"),
     "a backup among other files": (["backup", "create", "foreign"], 11, "not_a_backup"),
     "a backup in a repository": (["backup", "create", "../registry"], 11, "not_a_backup"),
+    "keep of a file": (["backup", "create", "new.tar", "--keep", "3"], 2, "keep_of_a_file"),
     "since in a directory": (["backup", "create", "new/", "--since", "foreign/kept"], 2, "since_for_a_directory"),
     "no backups": (["backup", "ls", "../registry"], 4, "no_backup"),
     "no archive to list": (["backup", "ls", "weights"], 6, "bad_archive"),

@@ -339,7 +339,7 @@ def test_a_slot_that_is_gone_is_named_if_there_is_a_later_one(number: int, scene
 
     problem = scene.problem()
 
-    assert (problem.code, f"slot {number} of the log is gone" in problem.message) == ("bad_log", True)
+    assert (problem.code, f"slot {number} of the log in" in problem.message) == ("bad_log", True)
 
 
 def test_a_snapshot_that_is_not_what_the_log_adds_up_to_is_named(scene: Scene) -> None:

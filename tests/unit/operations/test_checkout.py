@@ -13,6 +13,7 @@ from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import paginate
 from mlreg.formats.tree import File, Mode
 from mlreg.ids import ContentId
+from mlreg.operations import checkout as checkouts
 from mlreg.operations.checkout import Survey, Written, checkout, remove_strays, survey
 from mlreg.repository.log import Draft
 from mlreg.repository.objects import pack_key
@@ -386,3 +387,21 @@ def test_what_a_survey_found_right_is_not_read_again(repository: Repository, tar
     found = survey(repository, wanted, target)
     (target / "a").write_bytes(b"two")
     assert checkout(repository, wanted, target, lambda size: None, found.right) == Written(0, 1, 0, 0)
+
+
+def test_a_file_that_vanishes_while_it_is_looked_at_hides_no_other(
+    repository: Repository, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = files(repository, {"a": b"one", "b": b"two"})
+    target.mkdir()
+    for name in "ab":
+        (target / name).write_bytes(b"own")
+    read = checkouts._content_of
+
+    def vanishing(directory: int, name: str) -> ContentId:
+        if name == "a":
+            (target / name).unlink()
+        return read(directory, name)
+
+    monkeypatch.setattr(checkouts, "_content_of", vanishing)
+    assert survey(repository, wanted, target).own == ("b",)

@@ -193,7 +193,7 @@ def backed_up(project: Project, *lines: str) -> None:
 
 def test_the_age_of_the_last_backup_counts(project: Project) -> None:
     old = json.dumps({"time": "2020-01-01T00:00:00Z", "to": "/mnt"})
-    fresh = json.dumps({"time": now(), "to": "/srv/backup"})
+    fresh, away = (json.dumps({"time": now(), "to": to}) for to in ("/srv", "/srv/away"))
 
     assert project.check("backup", backup_age="7d never").state == "yellow"
     assert project.check("backup", backup_age="7d 30d").state == "red"
@@ -201,7 +201,10 @@ def test_the_age_of_the_last_backup_counts(project: Project) -> None:
     assert [project.check("backup", backup_age=text).state for text in ("7d never", "7d 30d")] == ["yellow", "red"]
     backed_up(project, old, fresh)
     found = project.check("backup", backup_age="7d 30d")
-    assert (found.state, "/srv/backup" in found.value) == ("green", True)
+    assert (found.state, "to /srv" in found.value) == ("green", True)
+    backed_up(project, away)
+    found = project.check("backup", backup_age="7d 30d")
+    assert (found.state, "to /srv/away, which is not there now" in found.value) == ("yellow", True)
 
 
 def test_a_backup_that_is_made_is_known_and_one_that_is_tried_is_not(project: Project, tmp_path: Path) -> None:
