@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -398,6 +399,51 @@ def test_the_newest_recipe_of_a_file_counts_after_an_older_one_was_merged(is_mer
     assert fresh.objects.read(Sort.RECIPE, ContentId.of(b"large")) == filler
     assert fresh.objects.read(Sort.RECIPE, ContentId.of(b"other")) == b"\xff other"
     assert len(live(fresh)) == 1 + (not is_merged_too)
+
+
+def test_a_merge_that_a_collector_overtook_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that is cut in two ways the collector may have kept the pieces of the one that is not merged."""
+    repository = made()
+    fill(repository, 4)
+    before = live(repository)
+    copied = merging._copied
+
+    def overtaken(*given: Any) -> list[PackEntry]:
+        found = copied(*given)
+        repository.log.append(lambda view: Draft("Bob", "collect", is_lossy=True))
+        return found
+
+    monkeypatch.setattr(merging, "_copied", overtaken)
+    assert merge(repository, "Ann", before, nothing).before == ()
+    assert live(repository) == before
+    assert orphans(repository.store) == 0
+
+
+def test_a_copy_that_its_id_does_not_fit_does_not_outlive_the_good_one() -> None:
+    repository = made()
+    piece = ContentId.of(b"good")
+    good, bad = _copies(repository, piece)
+
+    merge(repository, "Ann", [good, bad, _pack_of(repository, ContentId.of(b"other"), b"other")], nothing)
+
+    fresh = Repository(repository.store)
+    fresh.log.refresh()
+    assert fresh.objects.read(Sort.PIECE, piece) == b"good"
+    assert bad.id in {pack.id for pack in live(fresh)}
+
+
+def _copies(repository: Repository, piece: ContentId) -> list[PackEntry]:
+    """Put a piece into a pack, and then other bytes under its id into another one."""
+    return [_pack_of(repository, piece, data) for data in (b"good", b"evil")]
+
+
+def _pack_of(repository: Repository, piece: ContentId, data: bytes) -> PackEntry:
+    with repository.writer() as writer:
+        writer.add(Sort.PIECE, piece, data)
+        (written,) = writer.finish()
+    repository.log.append(lambda view: Draft("Ann", "put", add=(written,)))
+    repository.objects.take_up_indexes(PackKind.DATA)
+    return written
 
 
 # Faults.
