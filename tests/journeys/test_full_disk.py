@@ -187,6 +187,18 @@ def test_of_a_process_that_dies_on_a_full_disk_all_is_kept_for_which_there_was_r
     assert again.get_run(run.id).metrics == {"loss": kept[-1]}
 
 
+def test_a_run_that_finds_no_room_to_begin_is_not_begun(disk: Path) -> None:
+    assert mlreg(disk, "init").returncode == 0
+    assert mlreg(disk, "run", "start", "churn").returncode == 0
+    filling = fill(disk)
+
+    refused = mlreg(disk, "run", "start", "churn", "--param", "text=" + "x" * 10_000)
+    assert (refused.returncode, refused.stdout) == (14, "")
+
+    filling.unlink()
+    assert len(mlreg(disk, "run", "ls", "-q").stdout.split()) == 1
+
+
 def test_runs_that_may_only_be_read_are_shown_and_sealed_elsewhere(disk: Path, tmp_path: Path) -> None:
     for number in range(2):
         run = ExperimentRegistry(disk / "registry", "Ann").start_experiment("churn")

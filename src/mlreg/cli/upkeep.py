@@ -100,7 +100,7 @@ def repack(
     """Merge small packs, store versions in fewer bytes, and delete packs that were replaced. No id changes.
 
     Differences pay for models that were tuned, and for series of checkpoints. They are proven before anything is
-    replaced, and others may read and write meanwhile.
+    replaced, and others may read and write meanwhile. What `gc` dropped so long ago is deleted, too.
 
     Examples:
 

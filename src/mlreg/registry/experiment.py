@@ -155,6 +155,8 @@ class ExperimentRegistry:
             run.describe(name=run_name, description=description, group=group, parent=parent)
             run.say_all(params or {}, tags or {})
             say_inputs(self.registry, run, inputs, despite_taint)
+            # This process says no more, and must not end with something that waits for room.
+            run.flush()
         return run
 
     @contextmanager

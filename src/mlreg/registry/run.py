@@ -360,6 +360,14 @@ class Run:
             self._sealed = self._sealed or self._registry.seal(self.id, more)
             return self._sealed
 
+    def flush(self) -> None:
+        """Let all that was logged survive a power cut.
+
+        Raises:
+            NoSpaceError, UnavailableError: something waits for room, or the disk refuses.
+        """
+        self._journal.flush()
+
     def _leave(self) -> RunInfo:
         self.close()
         return self._registry.leave(self.id)

@@ -97,11 +97,9 @@ class Sync:
         self._registry = registry
         self.name = remote or _default(registry)
         if self.name not in registry.remotes:
-            raise NotFoundError(
-                "no_remote",
-                f"there is no remote {self.name}",
-                fix=(f"mlreg remote add {self.name} URL", "mlreg remote ls"),
-            )
+            known = [f"if it is an entry: name a remote before it, such as {one}" for one in list(registry.remotes)[:1]]
+            fix = (*(known if "/" in self.name else ()), f"mlreg remote add {self.name} URL", "mlreg remote ls")
+            raise NotFoundError("no_remote", f"there is no remote {self.name}", fix=fix)
         self.url = registry.remotes[self.name]
         self._here = registry.repository
 
