@@ -48,6 +48,8 @@ class PackUse(NamedTuple):
     """Numbers of those that are needed, and that a newer pack has, too."""
     useful: int
     """Stored bytes of what is needed from here."""
+    is_stale: bool = False
+    """Whether it says how a file is cut, and a newer pack says it, too: who reads this one first would miss pieces."""
 
     @property
     def waste(self) -> int:
@@ -57,7 +59,7 @@ class PackUse(NamedTuple):
     @property
     def is_doomed(self) -> bool:
         """Whether the pack is dropped, and what is needed of it written anew."""
-        return not self.needed or self.waste >= WASTE * self.pack.size
+        return not self.needed or self.is_stale or self.waste >= WASTE * self.pack.size
 
 
 class Survey(NamedTuple):
@@ -171,7 +173,7 @@ def _uses(
     found: dict[Sort, set[ObjectId]] = {sort: set() for sort in Sort}
     for pack in reversed(packs):
         index = objects.index(pack.id)
-        needed, twice, plain = [], [], dict[int, int]()
+        needed, twice, plain, is_stale = [], [], dict[int, int](), False
         for slot, item in enumerate(index.items()):
             if not marks.is_needed(item.sort, item.id):
                 continue
@@ -179,12 +181,13 @@ def _uses(
             is_poor = item.id in bases and index.block(item.block).codec == DIFFERENCE.number
             if item.id in found[item.sort] or is_poor:
                 twice.append(slot)
+                is_stale |= item.sort is Sort.RECIPE
                 continue
             found[item.sort].add(item.id)
             needed.append(slot)
             plain[item.block] = plain.get(item.block, 0) + item.size
         report(pack.size)
-        yield PackUse(pack, tuple(needed), tuple(twice), _useful(pack, index, plain))
+        yield PackUse(pack, tuple(needed), tuple(twice), _useful(pack, index, plain), is_stale)
 
 
 def _useful(pack: PackEntry, index: PackIndex, plain: dict[int, int]) -> int:

@@ -463,3 +463,25 @@ def test_a_pack_that_was_brought_back_in_between_is_not_deleted(
     deleting.collect(registry.repository, "Ann", 0)
 
     assert read(registry, "data/rows@2026.01.01") == {"rows": data}
+
+
+def test_a_file_that_was_cut_in_two_ways_is_read_by_whoever_comes_first(registry: Registry, tmp_path: Path) -> None:
+    data = os.urandom(9_000_000)
+    small = {f"{number}.txt": b"%d" % number for number in range(300)}
+    add(registry, "data/rows@2026.01.01", {"large": data, **small})
+    repository, half = registry.repository, len(data) // 2
+    pieces = [data[:half], data[half:]]
+    with repository.writer() as writer:
+        for piece in pieces:
+            writer.add(Sort.PIECE, ContentId.of(piece), piece)
+        cut = recipe.Recipe.of([(len(piece), ContentId.of(piece)) for piece in pieces])
+        writer.add(Sort.RECIPE, ContentId.of(data), cut.encode())
+        written = writer.finish()
+    repository.log.append(lambda view: Draft("Bob", "cut in another way", add=written))
+
+    collect(registry)
+
+    # Nothing is known of the packs yet: that is read first which lies nearest to the version.
+    fresh = Registry(registry.path, "Eve")
+    assert b"".join(fresh.cat("data/rows:large")) == data
+    assert fresh.verify().problems == ()
