@@ -465,7 +465,7 @@ def test_a_pack_that_was_brought_back_in_between_is_not_deleted(
     assert read(registry, "data/rows@2026.01.01") == {"rows": data}
 
 
-def test_a_file_that_was_cut_in_two_ways_is_read_by_whoever_comes_first(registry: Registry, tmp_path: Path) -> None:
+def test_a_file_that_was_cut_in_two_ways_is_read_by_whoever_comes_first(registry: Registry) -> None:
     data = os.urandom(9_000_000)
     small = {f"{number}.txt": b"%d" % number for number in range(300)}
     add(registry, "data/rows@2026.01.01", {"large": data, **small})
