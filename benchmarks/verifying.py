@@ -1,7 +1,4 @@
-"""`verify`, beside reading and hashing the same packs in one process; and `du` of many versions.
-
-python -m benchmarks.verifying hash DIR         reads all packs below DIR and hashes them, on all cores
-"""
+"""`verify`, beside reading and hashing the same packs in one process; and `du` of many versions."""
 
 from __future__ import annotations
 
@@ -9,17 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
-
-from blake3 import blake3
 
 from benchmarks.registry_speed import many_versions
 from benchmarks.timing import Clock, size_of
 
 ROUNDS = 5
-AT_ONCE = 1024 * 1024
 
 
 class Verified(NamedTuple):
@@ -60,7 +53,7 @@ def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str
         subprocess.run([mlreg, *words, "-q"], cwd=place, env=clock.environment, check=True, stdout=subprocess.DEVNULL)
     packs = place / ".mlreg" / "packs"
     calls = {
-        "hash": [sys.executable, str(Path(__file__)), str(packs)],
+        "hash": [sys.executable, str(Path(__file__).with_name("hashing.py")), str(packs)],
         "stored": [mlreg, "verify", "--stored"],
         "full": [mlreg, "verify"],
     }
@@ -80,17 +73,3 @@ def disk_use(clock: Clock, work: Path, mlreg: str, versions: int) -> tuple[float
     for _ in range(ROUNDS):
         clock.run("du", [mlreg, "du"], place)
     return clock.seconds("du, the first time"), clock.seconds("du")
-
-
-def _hash(path: str) -> bytes:
-    hasher = blake3()
-    with Path(path).open("rb", buffering=0) as file:
-        while data := file.read(AT_ONCE):
-            hasher.update(data)
-    return hasher.digest()
-
-
-if __name__ == "__main__":
-    paths = [f"{directory}/{name}" for directory, _, names in os.walk(sys.argv[1]) for name in names]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(_hash, paths))
