@@ -1,4 +1,4 @@
-"""Read all files below a directory and hash them, on all cores: `python hashing.py DIR`. Nothing of the project is needed."""
+"""Read all files below a directory and hash them, on all cores: `python hashing.py DIR`. It needs no other module."""
 
 from __future__ import annotations
 
