@@ -26,7 +26,7 @@ def test_strays_are_deleted_and_the_project_keeps_its_repository(registry: Regis
     (project / "below" / "stray").write_text("stray")
     (project / "link").symlink_to(tmp_path)
 
-    got = registry.get("model/net@1.0.0", project, delete=True)
+    got = registry.get("model/net@1.0.0", project, delete=True, replace=True)
 
     assert (got.removed, got.written) == (2, 1)
     assert registry.verify().problems == ()
@@ -37,7 +37,7 @@ def test_strays_in_a_shared_repository_below_the_target_are_none(registry: Regis
     shared = Registry(init(tmp_path / "work" / "shared", shared=True)[0], "Ann")
     shared.add("model/net", [tmp_path / "weights"], version="1.0.0")
 
-    assert registry.get("model/net@1.0.0", tmp_path / "work", delete=True).removed == 0
+    assert registry.get("model/net@1.0.0", tmp_path / "work", delete=True, replace=True).removed == 0
     assert shared.verify().problems == ()
 
 
