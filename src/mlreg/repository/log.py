@@ -106,8 +106,12 @@ class Log:
         known = self.view.number
         view = self._followed()
         if not known:
-            # Who comes for the first time sees what others went past.
-            refuse_later_slots(self._store, view.number)
+            # Who comes for the first time sees what others went past; and so must who comes next, with the same cache.
+            try:
+                refuse_later_slots(self._store, view.number)
+            except IntegrityError:
+                view.restart(view.position, None)
+                raise
         return view
 
     def _followed(self) -> View:

@@ -615,14 +615,17 @@ def test_a_feature_that_the_log_needs_stands_in_its_snapshots_and_stops_a_view_t
         assert caught.value.code == "unknown_feature"
 
 
-def test_who_comes_for_the_first_time_sees_that_a_slot_is_missing(store: MemoryStore, repository: Repository) -> None:
+def test_who_comes_for_the_first_time_sees_that_a_slot_is_missing(
+    store: MemoryStore, repository: Repository, tmp_path: Path
+) -> None:
     for number in range(3):
         note(repository, str(number))
     known = repository.log.view.number
     store.delete(slot_key(known - 1))
 
-    with pytest.raises(IntegrityError, match=f"slot {known - 1} of the log in .* is gone"):
-        Repository(store).log.refresh()
+    for cache in (None, tmp_path, tmp_path):
+        with pytest.raises(IntegrityError, match=f"slot {known - 1} of the log in .* is gone"):
+            Repository(store, cache).log.refresh()
     assert repository.log.refresh().number == known
 
 
