@@ -103,7 +103,7 @@ MUTANTS = (
         "fills-holes",
         "Where a slot was lost nothing is written",
         "repository/log.py",
-        "            self._refuse_hole(slot.number)\n",
+        "            refuse_hole(self._store, slot.number)\n",
         "",
         ("unit/repository/test_log.py::test_nothing_is_written_where_a_slot_was_lost",),
     ),

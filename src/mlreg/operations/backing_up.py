@@ -22,6 +22,7 @@ from mlreg.operations.check import Checked, Problem, check
 from mlreg.operations.collect import Doomed
 from mlreg.operations.looking_again import DAMAGE
 from mlreg.operations.mirroring import Base, Mirrored, Report, alone, last_slot, mirror, preview
+from mlreg.repository.holes import numbers_in
 from mlreg.repository.log import now
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import DROPPED, REAPED, View
@@ -75,10 +76,8 @@ def backups_in(store: Store) -> list[Backup]:
 
 
 def _records(store: Store) -> Iterator[tuple[int, bytes]]:
-    for key in store.list(backups.PREFIX):
-        digits = key.removeprefix(backups.PREFIX)
-        if len(digits) == backups.DIGITS and digits.isascii() and digits.isdigit():
-            yield int(digits), store.read(key, 0, backups.MAX_RECORD + 1)
+    for number in numbers_in(store.list(backups.PREFIX), backups.PREFIX):
+        yield number, store.read(record_key(number), 0, backups.MAX_RECORD + 1)
 
 
 def chosen(store: Store, number: int) -> Backup:

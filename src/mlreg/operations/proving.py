@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from mlreg.formats.transaction import DIGITS
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import FORGET, refuse_other
-from mlreg.repository.holes import refuse_later_slots
+from mlreg.repository.holes import number_in, refuse_later_slots
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Position
 from mlreg.stores.store import Store
@@ -61,6 +60,5 @@ def prove(repository: Repository, seen: Iterable[Seen]) -> Position:
 def strays_in(store: Store) -> Iterator[str]:
     """Yield what lies among the slots and is none: no reader looks at it."""
     for key in store.list(SLOTS):
-        digits = key.removeprefix(SLOTS)
-        if not (len(digits) == DIGITS and digits.isascii() and digits.isdigit()):
+        if number_in(key, SLOTS) is None:
             yield key

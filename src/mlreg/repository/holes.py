@@ -9,6 +9,8 @@ from mlreg.formats.transaction import DIGITS, slot_key
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.stores.store import Store
 
+_WHY = "the log was changed by hand, or copied in part"
+
 
 def refuse_later_slots(store: Store, last: int) -> None:
     """Refuse a log that seems to end at a slot, and has later ones.
@@ -22,14 +24,36 @@ def refuse_later_slots(store: Store, last: int) -> None:
         raise IntegrityError(
             "bad_log",
             f"slot {last + 1} of the log in {store.url} is gone, and there are slots up to {max(later)}",
-            why="the log was changed by hand, or copied in part",
+            why=_WHY,
             fix=f"copy {slot_key(last + 1)} and what else is missing from a backup, or from another copy",
         )
 
 
+def refuse_hole(store: Store, number: int) -> None:
+    """Refuse to write a slot that was lost: those behind it would follow another one, and be lost too.
+
+    Raises:
+        IntegrityError: `bad_log`.
+    """
+    if store.size(slot_key(number + 1)) is not None and store.size(slot_key(number)) is None:
+        raise IntegrityError(
+            "bad_log",
+            f"slot {number} of the log in {store.url} is gone, and there are later ones",
+            why=_WHY,
+            fix=(f"copy {slot_key(number)} from a backup of the repository", "mlreg verify"),
+        )
+
+
 def numbers_in(keys: Iterable[str], prefix: str) -> Iterator[int]:
-    """Yield the numbers of slots or snapshots, passing over what else lies beside them."""
-    for key in keys:
-        digits = key.removeprefix(prefix)
-        if len(digits) == DIGITS and digits.isascii() and digits.isdigit():
-            yield int(digits)
+    """Yield the numbers of slots, snapshots or backups, passing over what else lies beside them."""
+    return (number for key in keys if (number := number_in(key, prefix)) is not None)
+
+
+def number_in(key: str, prefix: str) -> int | None:
+    """Return the number that a key ends with; None if it is another one.
+
+    >>> number_in("log/0000000000000012", "log/"), number_in("log/note", "log/")
+    (12, None)
+    """
+    digits = key.removeprefix(prefix)
+    return int(digits) if len(digits) == DIGITS and digits.isascii() and digits.isdigit() else None

@@ -33,7 +33,7 @@ from mlreg.formats.snapshot import Snapshot, snapshot_key
 from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transaction, new_id, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import Heads
-from mlreg.repository.holes import refuse_later_slots
+from mlreg.repository.holes import refuse_hole, refuse_later_slots
 from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
 
@@ -307,7 +307,7 @@ class Log:
                 if error.code != "view_damaged" or damaged > VIEWS_LOST:
                     raise
                 continue
-            self._refuse_hole(slot.number)
+            refuse_hole(self._store, slot.number)
             if self._claim(slot.number, data):
                 # It is done, and must not be reported as failed: what goes wrong here, the next refresh mends.
                 with suppress(MlregError):
@@ -344,21 +344,6 @@ class Log:
         for pack in draft.add:
             if self.view.pack_state(pack.id) == REAPED:
                 raise ConflictError("pack_reaped", f"pack {pack.id} was collected before it was used", fix="try again")
-
-    def _refuse_hole(self, number: int) -> None:
-        """Refuse to write where a slot was lost: those behind it would follow another one, and be lost too.
-
-        Raises:
-            IntegrityError: `bad_log`.
-        """
-        if self._store.size(slot_key(number + 1)) is None or self._store.size(slot_key(number)) is not None:
-            return
-        raise IntegrityError(
-            "bad_log",
-            f"slot {number} of the log in {self._store.url} is gone, and there are later ones",
-            why="the log was changed by hand, or copied in part",
-            fix=(f"copy {slot_key(number)} from a backup of the repository", "mlreg verify"),
-        )
 
     def _claim(self, number: int, data: bytes) -> bool:
         """Create a slot; True if it is ours, False if someone else has that number."""
