@@ -175,8 +175,8 @@ MUTANTS = (
     Mutant(
         "repacks-what-left",
         "A pack is replaced only while it is live",
-        "operations/repack.py",
-        "        if any(view.pack_state(pack_id) != LIVE for pack_id in old):\n            raise Settled\n",
+        "operations/rewriting.py",
+        " or any(view.pack_state(pack_id) != LIVE for pack_id in ids)",
         "",
         ("unit/operations/test_repack.py::test_someone_who_replaces_the_same_packs_at_the_same_time_is_no_harm",),
     ),

@@ -15,12 +15,12 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnavailableError
+from mlreg.errors import MlregError
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.transaction import PackEntry
 from mlreg.operations.collect import collect_replaced
-from mlreg.operations.rewriting import copy_objects
-from mlreg.repository.log import Draft, Settled
+from mlreg.operations.looking_again import DAMAGE
+from mlreg.operations.rewriting import copy_objects, replace_packs
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PACK_SIZE, PackWriter
 from mlreg.repository.repository import Repository
@@ -34,7 +34,6 @@ GRACE = 24 * 3600.0
 """Seconds after which the files of packs that were replaced are deleted when no one asked for it."""
 WAITING = 256 << 20
 """Bytes of such files, or a quarter of what is live, beyond which nothing is merged when no one asked for it."""
-DAMAGE = (IntegrityError, NotFoundError, UnavailableError)
 
 
 class Most(NamedTuple):
@@ -202,17 +201,9 @@ def _replaced(repository: Repository, author: str, writer: PackWriter, old: list
     it may have kept the pieces of the other.
     """
     written = writer.finish()
-
-    def build(view: View) -> Draft:
-        is_outdated = view.generation != generation or any(view.pack_state(pack.id) != LIVE for pack in old)
-        if is_outdated or len(written) >= len(old):
-            raise Settled
-        message = f"merge {len(old)} packs into {len(written)}"
-        return Draft(author, message, add=written, drop=tuple(pack.id for pack in old))
-
-    try:
-        repository.log.append(build)
-    except Settled:
+    if len(written) >= len(old) or not replace_packs(
+        repository, author, "merge", old, written, lambda view: view.generation != generation
+    ):
         writer.take_back(written)
         return _NOTHING
     # What goes wrong with a cache is no fault of what is done.

@@ -24,12 +24,11 @@ from mlreg.operations.history import is_version, read_commits
 from mlreg.operations.ingest import Report
 from mlreg.operations.lineage import present_commits
 from mlreg.operations.looking_again import again_if_collected
-from mlreg.operations.rewriting import copy_block
-from mlreg.repository.log import Draft, Settled
+from mlreg.operations.rewriting import copy_block, replace_packs
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import LIVE, Place, View
+from mlreg.repository.view import LIVE, Place
 
 SMALLEST = 64 * 1024
 """Bytes of a piece that is worth a base."""
@@ -115,16 +114,8 @@ def _replaced(repository: Repository, author: str, writer: PackWriter, rewriting
     """Let the log name the new packs instead of the old ones; nothing is done if those are not live any more."""
     if not rewriting.replaced:
         return NOTHING
-    written, old = writer.finish(), tuple(pack.id for pack in rewriting.replaced)
-
-    def build(view: View) -> Draft:
-        if any(view.pack_state(pack_id) != LIVE for pack_id in old):
-            raise Settled
-        return Draft(author, f"repack {len(old)} packs into {len(written)}", add=written, drop=old)
-
-    try:
-        repository.log.append(build)
-    except Settled:
+    written = writer.finish()
+    if not replace_packs(repository, author, "repack", rewriting.replaced, written):
         writer.take_back(written)
         return NOTHING
     return Repacked(rewriting.pieces, tuple(rewriting.replaced), written)

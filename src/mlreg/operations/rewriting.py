@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.planes import Planes
 from mlreg.formats.pack import Block, Item, PackIndex
 from mlreg.formats.transaction import PackEntry
 from mlreg.ids import ContentId
+from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import Objects
 from mlreg.repository.packing import PackWriter
+from mlreg.repository.repository import Repository
+from mlreg.repository.view import LIVE, View
 from mlreg.stores.store import Upload
 
 FULL = 64 * 1024
@@ -78,3 +81,35 @@ def copy_pack(
         upload.write(objects.stored_block(pack.id, block))
         report(block.stored_size)
     upload.write(index.with_trailer())
+
+
+def replace_packs(
+    repository: Repository,
+    author: str,
+    verb: str,
+    old: Sequence[PackEntry],
+    written: Sequence[PackEntry],
+    is_outdated: Callable[[View], bool] = lambda view: False,
+) -> bool:
+    """Let the log name new packs instead of old ones; False, and nothing is done, if one of those is not live any more.
+
+    Args:
+        repository: that has them.
+        author: of the transaction.
+        verb: of its message.
+        old: packs of which all objects are in the new ones.
+        written: the new ones.
+        is_outdated: what else stands against it, in the newest state.
+    """
+    ids = tuple(pack.id for pack in old)
+
+    def build(view: View) -> Draft:
+        if is_outdated(view) or any(view.pack_state(pack_id) != LIVE for pack_id in ids):
+            raise Settled
+        return Draft(author, f"{verb} {len(ids)} packs into {len(written)}", add=tuple(written), drop=ids)
+
+    try:
+        repository.log.append(build)
+    except Settled:
+        return False
+    return True
