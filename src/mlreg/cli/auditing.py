@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import audit_views, output, views
-from mlreg.cli.options import Limit, open_place, open_registry, register
+from mlreg.cli.options import Limit, Place, open_place, open_registry, register
 from mlreg.cli.output import Mode, Printer
 from mlreg.registry import auditing, proving
 
 app = typer.Typer(no_args_is_help=True, help="The audit trail: log, verify, head, forget.")
-
-Place = Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")]
 
 
 class Form(Enum):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import backup_views, verifying, views
-from mlreg.cli.options import DryRun, open_registry, register
+from mlreg.cli.options import DryRun, Sample, open_registry, register
 from mlreg.cli.output import Printer, warn
 from mlreg.config import Config
 from mlreg.registry import backups
@@ -65,9 +65,7 @@ def verify(
     place: Place,
     at: Number = 0,
     bases: Bases = None,
-    sample: Annotated[
-        str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
-    ] = "100%",
+    sample: Sample = "100%",
 ) -> None:
     """Prove that a backup is whole: log, indexes, every block, every file of every version.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import backup_views, verifying, views
-from mlreg.cli.options import DryRun, ForceTags, open_registry, register
+from mlreg.cli.options import DryRun, ForceTags, Sample, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.registry import bundles
 
@@ -56,9 +56,7 @@ def list_bundle(out: Printer, file: File) -> None:
 def verify(
     out: Printer,
     file: File,
-    sample: Annotated[
-        str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
-    ] = "100%",
+    sample: Sample = "100%",
 ) -> None:
     """Prove that a bundle is whole, and that nothing is missing but what was left out. Exit code 6 if it is not."""
     with out.progress("verify") as report:

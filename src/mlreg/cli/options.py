@@ -56,6 +56,8 @@ Exclude = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and do nothing.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask; off a terminal nothing is ever asked.")]
+Place = Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")]
+Sample = Annotated[str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")]
 Stamp = Annotated[
     Path | None,
     typer.Option("--stamp", metavar="FILE", help="Write `REF ID` there if it differs; for make.", callback=check_stamp),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import cleaning_views, views
-from mlreg.cli.options import DryRun, ExitCode, Yes, answer, open_registry, register
+from mlreg.cli.options import DryRun, ExitCode, Place, Yes, answer, open_registry, register
 from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.registry import collecting, mending, reasons, repacking
@@ -19,7 +19,6 @@ from mlreg.registry.sync import status as read_status
 from mlreg.registry.waiting import seconds_of
 from mlreg.registry.weighing import weigh
 
-Place = Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")]
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
 settings = typer.Typer(no_args_is_help=True, help="Read, write and check settings: get, set, list, check.")

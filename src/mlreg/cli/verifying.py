@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli.options import open_registry, register
+from mlreg.cli.options import Place, Sample, open_registry, register
 from mlreg.cli.output import Column, Printer, View, count_of, size_of
 from mlreg.cli.views import share_of
 from mlreg.registry import verifying
@@ -17,10 +17,8 @@ from mlreg.registry.waiting import seconds_of
 
 def verify(
     out: Printer,
-    place: Annotated[str, typer.Argument(metavar="[REMOTE|URL]", help="By default the repository here.")] = "",
-    sample: Annotated[
-        str, typer.Option("--sample", metavar="SHARE", help="Read only so many blocks, e.g. 5%.")
-    ] = "100%",
+    place: Place = "",
+    sample: Sample = "100%",
     stored: Annotated[
         bool, typer.Option("--stored", help="Compare stored bytes with their sums, and compute no ids: faster.")
     ] = False,
