@@ -145,6 +145,15 @@ def ref_of_version(kind: str, name: str, version: str) -> str:
     return f"{with_kind(kind, name)}@{version}"
 
 
+def is_on_disk(text: str) -> bool:
+    """Tell whether a text means files on the disk, and no version: `../shared::data/wine` is one elsewhere.
+
+    >>> is_on_disk("./out"), is_on_disk("/srv/out"), is_on_disk("model/net"), is_on_disk("../shared::model/net")
+    (True, True, False, False)
+    """
+    return text.startswith((".", "/")) and ELSEWHERE not in text
+
+
 def split_place(text: str) -> tuple[str, str]:
     """Return the remote that a text speaks of, empty for the repository here, and what of it.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mlreg.errors import UsageError
 from mlreg.formats.commit import Commit, Input
-from mlreg.formats.ref import ELSEWHERE
+from mlreg.formats.ref import is_on_disk
 from mlreg.formats.tree import Difference, File, Mode
 from mlreg.ids import ContentId
 from mlreg.operations import compare as versions
@@ -112,15 +112,6 @@ def _side(registry: Registry, text: str) -> _Side:
         fix = f"mlreg diff {ref._replace(path=None)} …"
         raise UsageError("path_in_diff", f"{text} is a directory", why="it is no file and no version", fix=fix)
     return _Side(f"{shown}:{file.path}", str(target.commit_id), None, file, version)
-
-
-def is_on_disk(text: str) -> bool:
-    """Tell whether a text means files on the disk, and no version: `../shared::data/wine` is one elsewhere.
-
-    >>> is_on_disk("./out"), is_on_disk("/srv/out"), is_on_disk("model/net"), is_on_disk("../shared::model/net")
-    (True, True, False, False)
-    """
-    return text.startswith((".", "/")) and ELSEWHERE not in text
 
 
 def _on_disk(text: str) -> _Side:

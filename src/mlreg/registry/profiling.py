@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.formats.ref import ELSEWHERE, Ref
+from mlreg.formats.ref import ELSEWHERE, Ref, is_on_disk
 from mlreg.formats.tree import File
 from mlreg.quality.file_profile import VERSION, FileProfile, decode, encode
 from mlreg.quality.images import Image
@@ -138,10 +138,10 @@ def measured(registry: Finds, text: str, report: Report = _silent) -> Measured:
 
 
 def is_path(text: str) -> bool:
-    """Tell whether a text means files on the disk, and no version: `../shared::data/wine` is one elsewhere."""
+    """Tell whether a text means files on the disk, and no version; also without a dot, if it is the name of a table."""
     if ELSEWHERE in text:
         return False
-    return text.startswith((".", "/")) or (form_by_name(text) is not None and Path(text).is_file())
+    return is_on_disk(text) or (form_by_name(text) is not None and Path(text).is_file())
 
 
 def has_namesake(text: str) -> bool:
