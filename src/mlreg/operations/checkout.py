@@ -191,17 +191,28 @@ def _state(objects: Objects, directory: int, file: File) -> _State:
     name = file.path.rpartition("/")[2]
     status = _status(directory, name)
     _refuse_special(name, status)
-    if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size:
-        return _State.RIGHT if _is_right(directory, name, file, status) else _State.OPEN
-    try:
-        content = _content_of(directory, name)
-    except FileNotFoundError:
+    content = _content_at(directory, name, status)
+    if status is None or content is None:
         return _State.OPEN
     if content == file.id:
         return _State.RIGHT if _is_alike(file, status) else _State.OPEN
-    # Under its other names a linked file stays.
-    is_held = status.st_nlink > 1 or _is_held(objects, content)
-    return _State.OPEN if is_held else _State.OWN
+    return _State.OWN if _would_be_lost(objects, status, content) else _State.OPEN
+
+
+def _content_at(directory: int, name: str, status: os.stat_result | None) -> ContentId | None:
+    """Return what a plain file holds; None if there is none, or it has vanished since."""
+    if status is None or not stat.S_ISREG(status.st_mode):
+        return None
+    try:
+        return _content_of(directory, name)
+    except FileNotFoundError:
+        return None
+
+
+def _would_be_lost(objects: Objects, status: os.stat_result, content: ContentId) -> bool:
+    """Tell whether nothing else has the bytes of a file; under its other names a linked one stays."""
+    is_elsewhere = not status.st_size or status.st_nlink > 1
+    return not is_elsewhere and not any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
 
 
 def _refuse_repository(target: Path) -> None:
@@ -257,13 +268,8 @@ def own_among(repository: Repository, paths: Iterable[str], target: Path) -> lis
 def _is_own(objects: Objects, root: int, path: str) -> bool:
     with _directory(root, path, _open_below) as (directory, name):
         status = _status(directory, name)
-        if status is None or not stat.S_ISREG(status.st_mode) or not status.st_size or status.st_nlink > 1:
-            return False
-        return not _is_held(objects, _content_of(directory, name))
-
-
-def _is_held(objects: Objects, content: ContentId) -> bool:
-    return any(objects.has(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
+        content = _content_at(directory, name, status)
+        return status is not None and content is not None and _would_be_lost(objects, status, content)
 
 
 def _files_below(target: Path) -> Iterator[str]:
