@@ -292,7 +292,7 @@ def _verify(clock: Clock, work: Path, mlreg: str, scale: float) -> Table:
         lines.append(f"| {row.title} | {row.size / 1e6:.0f} | {seconds} | {shares} | {row.peak:.0f} |")
     versions = max(200, int(10_000 * scale))
     first, later = verifying.disk_use(clock, work, mlreg, versions)
-    note = f"Whole processes, median of {verifying.ROUNDS}; what is read was read just before, and lies in memory."
+    note = f"Whole processes, median of {verifying.ROUNDS}; what is read lies in memory, or was just forgotten by it."
     answers = [f"| the first time | {first:.2f} |", f"| later | {later:.2f} |"]
     head = "| packs of | MB | read and hash s | `--stored` s | `verify` s | `--stored` % | `verify` % | peak MB |"
     return "`verify` and `du`", [

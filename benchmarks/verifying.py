@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class Verified(NamedTuple):
 
 
 def measure(clock: Clock, work: Path, mlreg: str, size: int, files: int) -> list[Verified]:
-    """Check weights, small files, and bytes that do not compress; the packs are in memory."""
+    """Check weights, small files, and bytes that do not compress; in memory, and read from the disk."""
     noise = ["dd", "if=/dev/urandom", "of=data/noise", "bs=1M", f"count={size >> 20}"]
     workload = [sys.executable, "-m", "benchmarks.workload"]
     made = {
@@ -42,10 +42,12 @@ def measure(clock: Clock, work: Path, mlreg: str, size: int, files: int) -> list
         f"{files:,} files of 1 to 20 KB": [*workload, "files", "data", str(files)],
         f"one file of {size / 1e6:.0f} MB of noise": noise,
     }
-    return [_store(clock, work / str(number), mlreg, title, made[title]) for number, title in enumerate(made)]
+    return [
+        row for number, title in enumerate(made) for row in _store(clock, work / str(number), mlreg, title, made[title])
+    ]
 
 
-def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str]) -> Verified:
+def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str]) -> Iterator[Verified]:
     (place / "data").mkdir(parents=True)
     environment = {**clock.environment, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     subprocess.run(make, cwd=place, env=environment, check=True, stderr=subprocess.DEVNULL)
@@ -57,12 +59,27 @@ def _store(clock: Clock, place: Path, mlreg: str, title: str, make: Sequence[str
         "stored": [mlreg, "verify", "--stored"],
         "full": [mlreg, "verify"],
     }
-    for _ in range(ROUNDS):
-        for call, command in calls.items():
-            clock.run(f"{title}, {call}", command, place)
-    hashed, stored, full = (clock.seconds(f"{title}, {call}") for call in calls)
-    plain = size_of(place / "data")
-    return Verified(title, size_of(packs), plain, hashed, stored, full, clock.peak(f"{title}, full"))
+    for where, prepare in (("memory", _leave), ("disk", _forget)):
+        for _ in range(ROUNDS):
+            for call, command in calls.items():
+                prepare(packs)
+                clock.run(f"{title}, {where}, {call}", command, place)
+        hashed, stored, full = (clock.seconds(f"{title}, {where}, {call}") for call in calls)
+        plain, peak = size_of(place / "data"), clock.peak(f"{title}, {where}, full")
+        yield Verified(f"{title}, from {where}", size_of(packs), plain, hashed, stored, full, peak)
+
+
+def _leave(packs: Path) -> None:
+    """Leave files in memory, where they are."""
+
+
+def _forget(packs: Path) -> None:
+    """Let the system forget what files hold, so that it is read from the disk; on a disk that is memory it cannot."""
+    for path in packs.rglob("*.pack"):
+        fd = os.open(path, os.O_RDONLY)
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(fd)
 
 
 def disk_use(clock: Clock, work: Path, mlreg: str, versions: int) -> tuple[float, float]:

@@ -42,6 +42,7 @@ FAULTY = "laws/test_log_on_faulty_store.py"
 COPIES = "unit/registry/test_copies.py"
 BACKUPS = "unit/operations/test_backing_up.py"
 BUNDLES = "unit/registry/test_bundles.py"
+HOSTILE_BYTES = "hostile/test_hostile_bytes.py"
 MUTANTS = (
     Mutant(
         "no-flush",
@@ -277,6 +278,22 @@ MUTANTS = (
         "    if last is None or slot is None or not is_from(slot.id, here.identity.repository):\n",
         "    if last is None or slot is None:\n",
         ("unit/registry/test_pushing.py::test_what_another_puts_where_it_was_here_once_is_a_conflict",),
+    ),
+    Mutant(
+        "believes-what-arrives",
+        "What comes from another repository is computed before a name rests on it",
+        "operations/arriving.py",
+        "    if packs:\n",
+        "    if False:\n",
+        (f"{HOSTILE_BYTES}::test_other_bytes_under_an_id_get_no_name_and_do_not_stand_for_the_right_ones",),
+    ),
+    Mutant(
+        "forgets-moves-before-agreeing",
+        "A tag that moved back here after a push that was cut is no conflict",
+        "registry/own_moves.py",
+        " and move.number <= agreed.number)\n",
+        ")\n",
+        ("unit/registry/test_pushing.py::test_a_tag_that_moved_back_after_a_push_that_was_cut_is_sent",),
     ),
     Mutant(
         "writes-behind-a-copy",

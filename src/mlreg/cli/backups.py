@@ -74,7 +74,12 @@ def verify(
     with out.progress("verify") as report:
         result = backups.verify(place, at, bases or (), views.share_of(sample), report)
     out.show("verify", result, verifying.view(result))
-    result.refuse_problems()
+    result.refuse_problems(
+        [
+            "make another one elsewhere: mlreg backup create PLACE",
+            "an older one may be whole: mlreg backup verify PLACE --at N",
+        ]
+    )
 
 
 @register(app)

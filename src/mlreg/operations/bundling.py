@@ -15,6 +15,7 @@ from mlreg.formats.backup import Point
 from mlreg.formats.bundle import Bundle, Need, bad_bundle, sum_of
 from mlreg.formats.pack import Sort
 from mlreg.ids import CommitId, ObjectId
+from mlreg.operations.arriving import prove
 from mlreg.operations.check import Checked, check
 from mlreg.operations.history import Wanted, needs_of, read_commit
 from mlreg.operations.transfer import Report, Sending, Transferred, missing_at, transfer
@@ -125,7 +126,8 @@ def apply(
     def lacking(source: Repository, there: Repository, tips: Iterable[CommitId]) -> list[Wanted]:
         return refuse_unmet(source, said, there, tips)
 
-    return transfer(bundle, target, plan, author, f"bundle of {said.author}, {said.time}", report, lacking=lacking)
+    message = f"bundle of {said.author}, {said.time}"
+    return transfer(bundle, target, plan, author, message, report, lacking=lacking, accept=prove)
 
 
 def refuse_unmet(bundle: Repository, said: Bundle, target: Repository, tips: Iterable[CommitId]) -> list[Wanted]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
+from typing import NamedTuple
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
@@ -54,8 +55,17 @@ class Problem:
     code: str
     message: str
     why: str = ""
+    fix: tuple[str, ...] = ()
+    """What helps, most useful first; empty if that is `mlreg repair`."""
     hurts: tuple[str, ...] = ()
     """The versions that cannot be read in full because of it."""
+
+
+class _Found(NamedTuple):
+    code: str
+    message: str
+    why: str
+    fix: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -153,20 +163,20 @@ class _Check:
         """Those whose index is right."""
         self._whole_past: set[CommitId] = set()
         """Commits that are there with all that they descend from."""
-        self._found: dict[str, dict[tuple[str, str, str], list[str]]] = {}
-        """The versions hurt by each problem, code, message and why; by pack, and for log and names."""
+        self._found: dict[str, dict[_Found, list[str]]] = {}
+        """The versions hurt by each problem; by pack, and for log and names."""
         self.result = Checked()
 
     def _note(self, where: str, error: MlregError, hurts: str = "") -> None:
         if isinstance(error, UnsupportedError):
             raise error
-        hurt = self._found.setdefault(where, {}).setdefault((error.code, error.message, error.why), [])
+        hurt = self._found.setdefault(where, {}).setdefault(_Found(error.code, error.message, error.why, error.fix), [])
         if hurts and hurts not in hurt:
             hurt.append(hurts)
 
     def problems(self) -> list[Problem]:
         """Return what was found, each once: in the log, then in packs and names."""
-        found: dict[tuple[str, str, str], dict[str, None]] = {}
+        found: dict[_Found, dict[str, None]] = {}
         for some in self._found.values():
             for problem, hurt in some.items():
                 found.setdefault(problem, {}).update(dict.fromkeys(hurt))

@@ -87,8 +87,9 @@ class Reader:
         self._left: dict[str, int] = {}
         """Of each pack that was begun, how many blocks were not read."""
         self._finished: list[str] = []
-        self._items: dict[str, dict[int, list[Item]]] = {}
-        """Of the packs that are being read, the objects by their block."""
+        self._items: dict[str, list[Item]] = {}
+        """Of the packs that are being read, all objects."""
+        self._by_block: dict[str, dict[int, list[Item]]] = {}
         self.bad: dict[Wanted, dict[str, MlregError]] = {}
         """In which packs an object's copy is damaged, and how."""
         self.errors: dict[str, list[MlregError]] = {}
@@ -116,7 +117,7 @@ class Reader:
         numbers = [number for number in range(len(done)) if not done[number] and is_chosen(number)]
         for run in self._ahead(lambda some: self._read_run(pack, some), _runs(self._index(pack), numbers)):
             self._take(run)
-        self._items.pop(pack, None)
+        self._let_go(pack)
 
     def taken_finished(self) -> list[str]:
         """Return the packs of which all was read since this was asked."""
@@ -167,9 +168,21 @@ class Reader:
         return self._done[pack]
 
     def _items_of(self, pack: str, number: int) -> list[Item]:
+        if pack not in self._by_block:
+            by_block: dict[int, list[Item]] = {}
+            for item in self._all_items(pack):
+                by_block.setdefault(item.block, []).append(item)
+            self._by_block[pack] = by_block
+        return self._by_block[pack].get(number, [])
+
+    def _all_items(self, pack: str) -> list[Item]:
         if pack not in self._items:
-            self._items[pack] = self._index(pack).items_by_block()
-        return self._items[pack].get(number, [])
+            self._items[pack] = list(self._index(pack).items())
+        return self._items[pack]
+
+    def _let_go(self, pack: str) -> None:
+        self._items.pop(pack, None)
+        self._by_block.pop(pack, None)
 
     def _take(self, run: _Run) -> None:
         """Count what was read, once."""
@@ -185,7 +198,7 @@ class Reader:
             self._left[run.pack] -= len(new)
             if not self._left[run.pack]:
                 self._finished.append(run.pack)
-                self._items.pop(run.pack, None)
+                self._let_go(run.pack)
         for item, error in run.wrong:
             self.errors.setdefault(run.pack, []).append(error)
             if item:
@@ -244,7 +257,7 @@ class Reader:
         pieces: list[tuple[Part, Item]] = []
         pack, size = "", 0
         for part, place in self._placed(parts):
-            item = self._index(place.pack).item(place.slot)
+            item = self._all_items(place.pack)[place.slot]
             follows = place.pack == pack and 0 <= item.block - pieces[-1][1].block <= 1
             if pieces and (not follows or size >= AT_ONCE):
                 yield _stretch(pack, pieces)

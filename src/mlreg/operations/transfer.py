@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, count, groupby
@@ -37,6 +38,8 @@ Report = Callable[[int], None]
 """Told how many more bytes were copied."""
 Lacking = Callable[[Repository, Repository, Iterable[CommitId]], list[Wanted]]
 """Says what a target lacks of versions of a source."""
+Accept = Callable[[Repository, Repository, Sequence[PackEntry]], None]
+"""Looks at packs that were copied from a source to a target before a name rests on them."""
 MOVES = 8000
 """Names that one transaction sets, so that it fits a slot of the log with the packs that they need."""
 
@@ -96,6 +99,10 @@ def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId])
     return target.objects.missing(wanted)
 
 
+def _trust(source: Repository, target: Repository, packs: Sequence[PackEntry]) -> None:
+    """Accept what comes from here."""
+
+
 def transfer(
     source: Repository,
     target: Repository,
@@ -105,6 +112,7 @@ def transfer(
     report: Report,
     *,
     lacking: Lacking = missing_at,
+    accept: Accept = _trust,
 ) -> Transferred:
     """Copy what names need, then set the names; in one transaction of the target, unless there are too many.
 
@@ -117,16 +125,17 @@ def transfer(
         message: of the transaction.
         report: told about progress.
         lacking: says what is to be copied.
+        accept: refuses what must not get a name.
 
     Raises:
         ConflictError: from `plan`.
-        IntegrityError: `object_missing`, the source does not have what it should.
+        IntegrityError: `object_missing`, the source does not have what it should; or from `accept`.
     """
     done, limit = Transferred((), 0, 0, 0), MOVES
     while True:
         try:
             first = partial(_first, plan, limit)
-            copy = partial(_transfer, source, target, first, author, message, report, lacking=lacking)
+            copy = partial(_transfer, source, target, first, author, message, report, lacking=lacking, accept=accept)
             step = again_if_collected(source, copy)
         except ConflictError as error:
             # Objects were collected from the target meanwhile: look again at what it lacks.
@@ -155,6 +164,7 @@ def _transfer(
     report: Report,
     *,
     lacking: Lacking,
+    accept: Accept,
 ) -> Transferred:
     view = target.log.refresh()
     generation = view.generation
@@ -164,11 +174,12 @@ def _transfer(
         return Transferred((), 0, 0, 0)
     copying = _Copying(source, target, report)
     copying.copy(lacking(source, target, [move.new for move in moves]))
+    with _from_generation(generation, target):
+        accept(source, target, copying.packs)
     done = Sending(())
 
     def build(view: View) -> Draft:
-        if view.generation != generation:
-            raise ConflictError("objects_collected", f"objects were collected at {target.url}", fix="try again")
+        _refuse_collected(view, generation, target)
         nonlocal done
         done = plan(view)
         known = {move.new for move in moves}
@@ -188,6 +199,21 @@ def _transfer(
         return Transferred((), 0, 0, copying.size)
     keep_few(target, author, copying.packs)
     return Transferred(tuple(done.moves), len(done.notes), len(copying.packs), copying.size)
+
+
+@contextmanager
+def _from_generation(generation: int, target: Repository) -> Iterator[None]:
+    """What is damaged where objects were collected meanwhile may only be gone."""
+    try:
+        yield
+    except IntegrityError:
+        _refuse_collected(target.log.refresh(), generation, target)
+        raise
+
+
+def _refuse_collected(view: View, generation: int, target: Repository) -> None:
+    if view.generation != generation:
+        raise ConflictError("objects_collected", f"objects were collected at {target.url}", fix="try again")
 
 
 def _is_named(view: View, pack: PackEntry) -> bool:

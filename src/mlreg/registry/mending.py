@@ -119,7 +119,7 @@ def repair(
         snapshots=done.snapshots,
         lost=tuple(f"{sort.name.lower()} {object_id}" for sort, object_id in done.lost),
         hurts=tuple(HurtFile(hurt.ref, hurt.path) for hurt in done.hurts),
-        problems=tuple(ProblemInfo(p.code, p.message, p.why, p.hurts) for p in done.problems),
+        problems=tuple(ProblemInfo.of(problem) for problem in done.problems),
         unreachable=tuple(unreachable),
         dry_run=dry_run,
     )

@@ -32,8 +32,18 @@ def was_sent(here: Repository, there: Repository, remote: str, name: str, is_sam
     if last is None or slot is None or not is_from(slot.id, here.identity.repository):
         return False
     # A copy of this repository is called the same: what counts is where the tag was here since both last agreed.
-    been = [move.new for move in here.log.with_history().changes(name) if move.name == name]
-    agreed = here.log.view.ref(remote_ref(remote, name))
-    if agreed and agreed.target in been:
-        been = been[len(been) - 1 - been[::-1].index(agreed.target) :]
-    return any(is_same(commit, last.new) for commit in been)
+    return any(is_same(commit, last.new) for commit in _since_agreed(here, remote, name))
+
+
+def _since_agreed(here: Repository, remote: str, name: str) -> list[CommitId | None]:
+    """Return where a tag was here since it was where both agreed on, first that place; all if they never did."""
+    history = here.log.with_history()
+    moves = [move for move in history.changes(name) if move.name == name]
+    both = remote_ref(remote, name)
+    agreed = next((move for move in reversed(history.changes(both)) if move.name == both), None)
+    if agreed is None or agreed.new is None:
+        return [move.new for move in moves]
+    # A tag may have moved on before what was agreed on was noted, and back there after it.
+    known = (at for at, move in enumerate(moves) if move.new == agreed.new and move.number <= agreed.number)
+    start = max(known, default=0)
+    return [move.new for move in moves[start:]]

@@ -6,12 +6,17 @@ RFC 3339, ids are 64 hexadecimal digits, refs are in the one form that `mlreg` p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import IntegrityError
 from mlreg.operations.lineage import State
 from mlreg.repository.objects import REPAIR
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from mlreg.operations.check import Problem
 
 DERIVED = ("best", "changed", "is_clean", "passed", "same")
 """Properties that are printed beside the fields of a result that has them."""
@@ -415,6 +420,15 @@ class ProblemInfo(NamedTuple):
     why: str
     hurts: tuple[str, ...]
     """Refs of the versions that cannot be read in full because of it."""
+    fix: tuple[str, ...] = ()
+    """What helps, most useful first."""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        """Tell of what a check found."""
+        # Who verifies needs not be told to.
+        fix, repair = (tuple(x for x in some if not x.startswith("mlreg verify")) for some in (problem.fix, REPAIR))
+        return cls(problem.code, problem.message, problem.why, problem.hurts, fix or repair)
 
 
 class Repacked(NamedTuple):
@@ -476,8 +490,11 @@ class Verified(NamedTuple):
         """Whether nothing is damaged."""
         return not self.problems
 
-    def refuse_problems(self) -> None:
+    def refuse_problems(self, fix: Sequence[str] = ()) -> None:
         """Raise `damaged` if anything is.
+
+        Args:
+            fix: what helps, if that is not what the problems say.
 
         Raises:
             IntegrityError: `damaged`.
@@ -488,7 +505,7 @@ class Verified(NamedTuple):
                 "damaged",
                 f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
                 why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
-                fix=(REPAIR[0], *REPAIR[2:]),
+                fix=tuple(fix or dict.fromkeys(one for problem in self.problems for one in problem.fix)),
             )
 
 

@@ -32,6 +32,7 @@ from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import RefChange
 from mlreg.formats.versions import AUTO, VersionFormat, order
 from mlreg.ids import CommitId
+from mlreg.operations.arriving import prove
 from mlreg.operations.history import read_commit, tags_of, versions_of
 from mlreg.operations.tainting import about_commit, ancestry
 from mlreg.operations.transfer import Move, Sending, Transferred, transfer
@@ -295,7 +296,8 @@ class Sync:
         return Union(there, self._here, view, chosen, self.name, self._registry.format_of, is_push=False)
 
     def _bring(self, there: Repository, plan: Plan, word: str, report: Report) -> results.Synced:
-        done = transfer(there, self._here, plan, self._registry.author, f"{word} from {self.name}", report)
+        message = f"{word} from {self.name}"
+        done = transfer(there, self._here, plan, self._registry.author, message, report, accept=prove)
         self._part(there)
         self._take_usage(there, done)
         return self._synced(self._here, done)

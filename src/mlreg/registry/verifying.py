@@ -55,7 +55,7 @@ def _other(repository: Repository) -> Iterator[results.ProblemInfo]:
     try:
         repository.log.heads.check(repository.log.hash_of)
     except MlregError as error:
-        yield results.ProblemInfo(error.code, error.message, error.why, ())
+        yield results.ProblemInfo(error.code, error.message, error.why, (), error.fix)
 
 
 def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> results.Verified:
@@ -72,7 +72,7 @@ def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> res
         objects=found.objects,
         size=found.size,
         orphans=found.orphans,
-        problems=tuple(results.ProblemInfo(p.code, p.message, p.why, p.hurts) for p in found.problems),
+        problems=tuple(results.ProblemInfo.of(problem) for problem in found.problems),
         total=found.total,
         decoded=decodes,
         complete=found.covered.is_complete,

@@ -115,7 +115,10 @@ def refuse_other(number: int, head: str, found: TransactionHash | None, what: st
     ways_out = ("bring the newer copy back", f"if it is meant to be so: {fix}")
     if found is None:
         message = f"{what} went back: transaction {number}, which was seen, is gone"
-        why = "it was cut by hand, or an old copy of the repository took the place of a newer one"
+        why = (
+            "an old copy of the repository took the place of a newer one, it was cut by hand, or the power failed"
+            " while it was being written"
+        )
         raise IntegrityError("log_went_back", message, why=why, fix=ways_out)
     message = f"{what} forked: transaction {number} is another one than was seen"
     why = "an old copy took its place and was written to, it was changed by hand, or two copies of it were mixed"

@@ -34,7 +34,7 @@ from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transacti
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import Heads
 from mlreg.repository.holes import refuse_hole, refuse_later_slots
-from mlreg.repository.view import REAPED, View
+from mlreg.repository.view import OLDER_COPY, REAPED, View
 from mlreg.stores.store import Store
 
 BATCH = 512
@@ -226,7 +226,7 @@ class Log:
                     "bad_log",
                     f"slot {number} of the log in {self._store.url} does not follow slot {number - 1}",
                     why="the log was changed by hand, or two repositories were mixed",
-                    fix="mlreg verify",
+                    fix=("mlreg verify", OLDER_COPY),
                 )
             previous = TransactionHash.of(data)
             yield slot, previous

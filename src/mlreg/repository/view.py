@@ -22,6 +22,7 @@ from mlreg.ids import DIGEST_SIZE, CommitId, ContentId, ObjectId, TransactionHas
 from mlreg.repository.database import Database, Layout
 
 LIVE, DROPPED, REAPED = 0, 1, 2
+OLDER_COPY = "bring back what was there before: a backup, or a clone of a remote"
 
 _HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
 
@@ -580,7 +581,7 @@ class View:
         def add() -> None:
             found = self._db.row("SELECT row FROM packs WHERE id = ?", (pack_id,))
             if found:
-                items = ((item.id, int(item.sort), found[0], slot) for slot, item in enumerate(index.items()))
+                items = ((key, int(sort), found[0], slot) for slot, (sort, key) in enumerate(index.keys()))
                 self._db.run_for_each("INSERT OR IGNORE INTO objects VALUES(?, ?, ?, ?)", items)
                 self._db.run("UPDATE packs SET content = ? WHERE row = ?", (index.data, found[0]))
 
@@ -682,5 +683,8 @@ def _pack(row: Sequence[object]) -> PackEntry:
 
 def _misfit(transaction: Transaction, reason: str) -> IntegrityError:
     return IntegrityError(
-        "bad_log", f"slot {transaction.number} of the log does not fit the one before", why=reason, fix="mlreg verify"
+        "bad_log",
+        f"slot {transaction.number} of the log does not fit the one before",
+        why=reason,
+        fix=("mlreg verify", OLDER_COPY),
     )

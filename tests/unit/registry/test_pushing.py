@@ -123,6 +123,25 @@ def test_after_a_push_that_was_cut_the_move_of_another_is_still_a_conflict(scene
     assert scene.production() == "1.2.0"
 
 
+def test_a_tag_may_move_back_and_on_after_a_push_that_was_cut_behind_it(scene: Scene) -> None:
+    cut_after_the_remote_has_it(scene)
+
+    scene.of("ann").tag("model/net@1.0.0", "production")
+    scene.of("ann").tag("model/net@1.2.0", "production")
+    scene.sync("ann").push()
+
+    assert scene.production() == "1.2.0"
+
+
+def test_a_tag_that_moved_back_after_a_push_that_was_cut_is_sent(scene: Scene) -> None:
+    cut_after_the_remote_has_it(scene)
+
+    scene.of("ann").tag("model/net@1.0.0", "production")
+    scene.sync("ann").push()
+
+    assert scene.production() == "1.0.0"
+
+
 def test_what_another_puts_where_it_was_here_once_is_a_conflict(scene: Scene) -> None:
     scene.of("ann").tag("model/net@1.1.0", "production")
     scene.of("ann").tag("model/net@1.2.0", "production")
