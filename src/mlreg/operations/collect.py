@@ -23,6 +23,8 @@ from mlreg.stores.store import Leftover
 
 AT_ONCE = 2000
 """Packs that one transaction reaps, at most."""
+FEW = 256
+"""Files that are deleted when no one asked for it: as many as are replaced then, so that they do not become more."""
 
 
 UNNAMED = 3600.0
@@ -92,7 +94,7 @@ def collect_replaced(repository: Repository, author: str, grace: float) -> None:
         author: of the transaction.
         grace: as for `collect`.
     """
-    packs = list(islice(_replaced(repository, grace), AT_ONCE))
+    packs = list(islice(_replaced(repository, grace), FEW))
     found = [Doomed(pack_key(pack.id), pack.size, DROPPED_BEFORE) for pack in packs]
     if found:
         _reap(repository, author, found)

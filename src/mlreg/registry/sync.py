@@ -161,22 +161,12 @@ class Sync:
     def _push_plan(self, there: Repository, refs: Sequence[str], *, force_tags: bool) -> Plan:
         chosen = choose(self._here, refs)
 
-        def sending(view: View) -> Sending:
+        def plan(view: View) -> Sending:
             agreed = self._agreed(self._here.log.view)
             united = Union(self._here, there, view, chosen, self.name, self._registry.format_of, is_push=True)
             return Sending([*united.versions, *united.tags(agreed, force=force_tags)], united.notes())
 
-        def plan(view: View) -> Sending:
-            try:
-                return sending(view)
-            except ConflictError:
-                # What is there may be from here, too, and newer than what was looked at.
-                number = self._here.log.view.number
-                if self._here.log.refresh().number == number:
-                    raise
-                return sending(view)
-
-        return plan
+        return _steady(self._here, there, plan)
 
     def _previewed(self, receiver: Repository, plan: Plan) -> results.Synced:
         found = plan(receiver.log.view)
@@ -281,7 +271,7 @@ class Sync:
             moves = [*united.versions, *tags, *united.agreed({move.name for move in tags})]
             return Sending(moves, united.notes())
 
-        return plan
+        return _steady(there, self._here, plan)
 
     def _fetch_plan(self, there: Repository, refs: Sequence[str]) -> Plan:
         chosen = choose(there, refs)
@@ -323,6 +313,28 @@ class Sync:
     def _synced(self, receiver: Repository, done: Transferred) -> results.Synced:
         url = receiver.url if receiver is not self._here else self.url
         return synced(self._here.log.view, self.name, url, done)
+
+
+def _steady(sender: Repository, receiver: Repository, plan: Plan) -> Plan:
+    """Return a plan that compares both as they are at one moment, and neither as it was before the other moved.
+
+    Another process that works here moves the tags of both; a plan that is half of before it would move one back.
+    """
+
+    def steady(view: View) -> Sending:
+        while True:
+            looked = sender.log.refresh().number, view.number
+            try:
+                found = plan(view)
+            except ConflictError:
+                if (sender.log.refresh().number, receiver.log.refresh().number) == looked:
+                    raise
+            else:
+                # Where the receiver has moved on, what is made of this gets no slot.
+                if sender.log.view.number == looked[0]:
+                    return found
+
+    return steady
 
 
 def synced(here: View, remote: str, url: str, done: Transferred) -> results.Synced:

@@ -121,5 +121,5 @@ def refuse_other(number: int, head: str, found: TransactionHash | None, what: st
         )
         raise IntegrityError("log_went_back", message, why=why, fix=ways_out)
     message = f"{what} forked: transaction {number} is another one than was seen"
-    why = "an old copy took its place and was written to, it was changed by hand, or two copies of it were mixed"
+    why = "an old copy took its place and was written to, it was changed or damaged, or two copies of it were mixed"
     raise IntegrityError("log_forked", message, why=why, fix=ways_out)

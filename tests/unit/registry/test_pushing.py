@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlreg.errors import ConflictError, IntegrityError, UnavailableError
-from mlreg.registry import collecting, pins
+from mlreg.registry import collecting, pins, sync
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.repacking import repack
@@ -207,23 +207,32 @@ def test_a_push_is_done_though_no_note_of_the_remote_can_be_written(scene: Scene
     assert Registry(scene.remote, "Eve").show("model/net@2.0.0").version == "2.0.0"
 
 
-def test_a_push_that_looked_before_another_one_from_here_is_no_conflict(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", ["ann", "remote"])
+@pytest.mark.parametrize("at", range(1, 9))
+@pytest.mark.parametrize("word", ["push", "pull"])
+def test_another_push_from_here_at_any_moment_is_no_conflict_and_moves_no_tag_back(
+    word: str, at: int, place: str, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scene.of("ann").tag("model/net@1.1.0", "production")
-    slow = scene.sync("ann")
-    meet = slow._meet
+    slow, reads = scene.of("ann"), 0
 
-    def others_meanwhile() -> Repository:
-        there = meet()
-        scene.of("ann").tag("model/net@1.2.0", "production")
-        scene.sync("ann").push()
-        return there
+    def plan(_: int, verb: str, key: str) -> None:
+        nonlocal reads
+        reads += verb == "read" and key.startswith("log/")
+        if reads == at and verb == "read":
+            reads += 1
+            scene.of("ann").tag("model/net@1.2.0", "production")
+            scene.sync("ann").push()
 
-    monkeypatch.setattr(slow, "_meet", others_meanwhile)
-    slow.push()
+    if place == "ann":
+        slow.repository = Repository(FaultyStore(DirectoryStore(scene.places["ann"]), plan))
+    else:
+        monkeypatch.setattr(sync, "open_store", lambda url: FaultyStore(DirectoryStore(scene.remote), plan))
+    getattr(Sync(slow, "origin"), word)()
+    scene.sync("ann").push()
 
-    assert scene.production() == "1.2.0"
+    assert scene.production() == ("1.1.0" if reads < at else "1.2.0")
+    assert scene.of("ann").rev_parse("model/net@production").version == scene.production()
 
 
 def test_a_remote_that_was_restored_moves_no_tag_back(scene: Scene, tmp_path: Path) -> None:
