@@ -11,7 +11,8 @@ from mlreg.formats.transaction import RefChange
 from mlreg.ids import CommitId
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
-from mlreg.registry.sync import Sync, status
+from mlreg.registry.standing import status
+from mlreg.registry.sync import Sync
 from mlreg.repository.log import Draft
 from tests.unit.repository.samples import force_slot
 

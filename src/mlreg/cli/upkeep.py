@@ -15,7 +15,7 @@ from mlreg.registry import collecting, mending, reasons, repacking
 from mlreg.registry.places import init as make_repository
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import Initialised
-from mlreg.registry.sync import status as read_status
+from mlreg.registry.standing import status as read_status
 from mlreg.registry.waiting import seconds_of
 from mlreg.registry.weighing import weigh
 

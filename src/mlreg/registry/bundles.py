@@ -17,7 +17,8 @@ from mlreg.operations.transfer import Sending, Transferred
 from mlreg.registry import pins, results
 from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry, Report
-from mlreg.registry.sync import Chosen, Union, Ways, choose, synced
+from mlreg.registry.sync import synced
+from mlreg.registry.uniting import Chosen, Union, Ways, choose
 from mlreg.registry.verifying import told
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View

@@ -23,7 +23,7 @@ from mlreg.registry.registry import Registry, Report
 from mlreg.registry.results import RemoteStatus
 from mlreg.registry.retaining import Question, answer_to
 from mlreg.registry.run_place import Place
-from mlreg.registry.sync import status
+from mlreg.registry.standing import status
 from mlreg.repository.holes import numbers_in
 from mlreg.repository.log import now, snapshot_step
 from mlreg.repository.repository import Repository

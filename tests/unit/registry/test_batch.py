@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlreg.registry import ModelRegistry, annotating
 from mlreg.registry.places import init
-from mlreg.registry.sync import status
+from mlreg.registry.standing import status
 from mlreg.repository import packing
 from mlreg.stores.faulty import Fault, FaultyStore
 from tests.unit.registry.test_annotating import refused

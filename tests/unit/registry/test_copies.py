@@ -14,7 +14,8 @@ from mlreg.registry import annotating, backups, collecting
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
-from mlreg.registry.sync import Sync, status
+from mlreg.registry.standing import status
+from mlreg.registry.sync import Sync
 
 
 class Place:

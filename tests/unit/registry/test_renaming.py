@@ -9,7 +9,8 @@ import pytest
 from mlreg.registry import annotating, tracing
 from mlreg.registry.registry import Registry
 from mlreg.registry.searching import search
-from mlreg.registry.sync import Sync, status
+from mlreg.registry.standing import status
+from mlreg.registry.sync import Sync
 from tests.unit.registry.test_annotating import made, refused
 
 OLD, NEW = "model/net", "model/vision/net"

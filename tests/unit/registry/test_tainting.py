@@ -23,7 +23,8 @@ from mlreg.registry.model import ModelRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.searching import search
-from mlreg.registry.sync import Sync, status
+from mlreg.registry.standing import status
+from mlreg.registry.sync import Sync
 from mlreg.repository.database import Database
 from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
