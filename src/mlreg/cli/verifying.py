@@ -47,7 +47,9 @@ def verify(
     with out.progress("verify") as report:
         result = verifying.verify(registry.repository, share, report, decodes=not stored, older=age, limit=seconds)
     out.show("verify", result, view(result))
-    result.refuse_problems()
+    result.refuse_problems(
+        [fix.replace("mlreg repair", f"mlreg repair {place}") for fix in result.fix] if place else ()
+    )
 
 
 def view(result: Verified) -> View:

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 
 from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats.pack import PackKind, Sort
-from mlreg.formats.recipe import Part, Recipe
+from mlreg.formats.recipe import Recipe
 from mlreg.formats.transaction import PackEntry, Transaction
-from mlreg.ids import ContentId, TransactionHash
+from mlreg.ids import ContentId, ObjectId, TransactionHash
 from mlreg.operations.reading_all import Reader
+from mlreg.repository.log import Log
+from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import Place
+from mlreg.repository.view import Place, View
 
 
 def prove(source: Repository, here: Repository, packs: Sequence[PackEntry]) -> None:
@@ -36,6 +38,14 @@ def prove(source: Repository, here: Repository, packs: Sequence[PackEntry]) -> N
                 raise _wrong(source, error) from error
 
 
+class _Apart(Log):
+    """A log that is made up, and has nothing to do with what is in the store."""
+
+    def refresh(self) -> View:
+        """Stay where it is."""
+        return self.view
+
+
 class _Newcomers:
     """New packs as a repository of their own, with those packs from before that they build on."""
 
@@ -43,6 +53,8 @@ class _Newcomers:
         self._here = here
         self._packs = packs
         self.repository = Repository(here.store)
+        self.repository.log = _Apart(here.store, here.identity, self.repository.log.view)
+        self.repository.objects = Objects(here.store, self.repository.log)
         for pack in packs:
             self._add(pack)
 
@@ -94,20 +106,31 @@ class _Newcomers:
 
     def _bring_parts(self, recipe: Recipe) -> None:
         """Take in the packs here that hold what a file is made of, and did not come."""
+        ids = list(dict.fromkeys(part.id for part in recipe.parts))
         if not recipe.is_paged:
-            self._bring(Sort.PIECE, recipe.parts)
+            self._bring(Sort.PIECE, ids)
             return
-        self._bring(Sort.PAGE, recipe.parts)
-        for page in recipe.parts:
-            self._bring(Sort.PIECE, Recipe.decode(bytes(self.repository.objects.read(Sort.PAGE, page.id))).parts)
+        self._bring(Sort.PAGE, ids)
+        for page in ids:
+            parts = Recipe.decode(bytes(self.repository.objects.read(Sort.PAGE, page))).parts
+            self._bring(Sort.PIECE, [part.id for part in parts])
 
-    def _bring(self, sort: Sort, parts: Sequence[Part]) -> None:
-        view, ids = self.repository.log.view, [part.id for part in parts]
+    def _bring(self, sort: Sort, ids: Sequence[ObjectId]) -> None:
+        view = self.repository.log.view
         known = view.places_of(sort, ids)
-        found = self._here.objects.places_of(sort, [one for one in ids if one not in known])
-        for pack_id in {places[0].pack for places in found.values()}:
+        for pack_id in self._packs_here(sort, [one for one in ids if one not in known]):
             if view.pack_state(pack_id) is None:
                 self._add(self._here.log.view.pack(pack_id))
+                # What pieces differ from may lie elsewhere.
+                self._bring(Sort.PIECE, self.repository.objects.index(pack_id).bases)
+
+    def _packs_here(self, sort: Sort, ids: Sequence[ObjectId]) -> set[str]:
+        found = self._here.objects.places_of(sort, ids)
+        if len(found) < len(ids):
+            # Packs were merged meanwhile, and no one looked into the new one yet.
+            self._here.objects.take_up_all()
+            found = self._here.objects.places_of(sort, ids)
+        return {place.pack for places in found.values() for place in places}
 
 
 def _wrong(source: Repository, error: MlregError) -> IntegrityError:

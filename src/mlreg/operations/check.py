@@ -121,11 +121,7 @@ def check(
     with Reader(fresh, decodes=asked.decodes, report=report) as reader:
         run = _Check(fresh, share, reader, turns)
         run.log()
-        run.look()
-        for _ in range(ATTEMPTS):
-            if not run.is_overtaken():
-                break
-            run.look_again()
+        run.look_until_settled()
     run.sum_up()
     fresh.close()
     run.result.problems = run.problems()
@@ -197,6 +193,17 @@ class _Check:
         self._names()
 
     # Others, who go on meanwhile.
+
+    def look_until_settled(self) -> None:
+        """Look at all, again where others took packs away; at nothing if part of the log is not known."""
+        if not self.result.is_log_whole:
+            self._turns.covered.is_complete = False
+            return
+        self.look()
+        for _ in range(ATTEMPTS):
+            if not self.is_overtaken():
+                break
+            self.look_again()
 
     def is_overtaken(self) -> bool:
         """Tell whether what was missed may be elsewhere: a pack that was looked at is not live any more."""
@@ -414,12 +421,12 @@ class _Check:
         return not is_lost
 
     def _file(self, shown: str, file: File) -> None:
-        """Note a large file that its pieces do not add up to: a recipe is not covered by the id of the file."""
+        """Note a file that is not what its recipe makes, which no id covers, or has another size than its tree says."""
         covered = self._turns.covered
         error = covered.wrong.get(file.id)
         if error is None and covered.sizes.get(file.id, file.size) != file.size:
             error = IntegrityError("bad_recipe", f"the recipe of {file.id} makes other bytes than {file.size}")
-        if error and not self._repository.objects.has(Sort.PIECE, file.id):
+        if error:
             self.result.wrong_recipes.add(file.id)
             self._note(NAMES, error, shown)
 

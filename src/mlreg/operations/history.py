@@ -145,14 +145,17 @@ def needs_of(repository: Repository, commit: Commit, known: frozenset[ObjectId] 
     Raises:
         IntegrityError: `object_missing`, what leads further cannot be read.
     """
-    for node in _nodes(repository, commit.tree, known):
+    for node in nodes_of(repository, commit.tree, known):
         yield Sort.TREE, node[0]
         for row in node[1].rows:
             if isinstance(row, File) and row.size:
                 yield from needs_of_file(repository, row.id)
 
 
-def _nodes(repository: Repository, root: TreeId, known: frozenset[ObjectId]) -> Iterator[tuple[TreeId, Node]]:
+def nodes_of(
+    repository: Repository, root: TreeId, known: frozenset[ObjectId] = frozenset()
+) -> Iterator[tuple[TreeId, Node]]:
+    """Yield the nodes of a tree, each once; those that are known are passed over with all below them."""
     pending, seen = [root], set[ObjectId](known)
     while pending:
         node_id = pending.pop()
@@ -166,7 +169,7 @@ def _nodes(repository: Repository, root: TreeId, known: frozenset[ObjectId]) -> 
 
 def tree_nodes(repository: Repository, root: TreeId) -> frozenset[ObjectId]:
     """Return the ids of all nodes of a tree."""
-    return frozenset(node_id for node_id, _ in _nodes(repository, root, frozenset()))
+    return frozenset(node_id for node_id, _ in nodes_of(repository, root))
 
 
 def needs_of_file(repository: Repository, content: ContentId) -> Iterator[Wanted]:

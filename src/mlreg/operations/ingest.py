@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from functools import cached_property, partial
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from blake3 import blake3
 
@@ -24,6 +25,7 @@ from mlreg.formats.recipe import paginate
 from mlreg.formats.tree import Child, File, build
 from mlreg.ids import ContentId, ObjectId
 from mlreg.operations.cutting import Piece, pieces_of_file, pieces_of_stream
+from mlreg.operations.holding import Holdings
 from mlreg.operations.remembering import Remembered
 from mlreg.operations.scanning import Source, Stored, size_in
 from mlreg.repository.packing import IN_FLIGHT, PackWriter
@@ -50,8 +52,17 @@ def _check(ordered: Sequence[Source]) -> None:
     check_tree_paths(source.path for source in ordered)
 
 
-def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source], report: Report) -> Child:
-    """Put files into packs and return the root of their tree.
+class Ingested(NamedTuple):
+    """Files that were put into packs."""
+
+    root: Child
+    """Of their tree."""
+    remember: Callable[[int], None]
+    """Notes what they hold, once that has a name that holds in a generation."""
+
+
+def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source], report: Report) -> Ingested:
+    """Put files into packs.
 
     Args:
         repository: refreshed, with the indexes of all packs taken up.
@@ -67,12 +78,12 @@ def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source]
         IntegrityError: `object_missing`, of what should be here already.
     """
     ordered = sorted(sources, key=lambda source: source.path)
-    remembered = Remembered(repository.notes, ordered)
-    if root := _known_root(repository, remembered):
+    remembered, holdings = Remembered(repository.notes, ordered), Holdings(repository)
+    if root := _known_root(repository, remembered, holdings):
         report(root.size)
-        return root
+        return Ingested(root, remembered.keep_again)
     _check(ordered)
-    files = _Files(repository, writer, report, remembered.ids())
+    files = _Files(repository, holdings, writer, report, remembered.ids())
     ids = bytearray()
 
     def taken() -> Iterator[File]:
@@ -82,25 +93,32 @@ def ingest(repository: Repository, writer: PackWriter, sources: Sequence[Source]
             yield file
 
     root = build(taken(), partial(files.add, Sort.TREE))
-    remembered.keep(bytes(ids), root)
-    return root
+    return Ingested(root, partial(remembered.keep, bytes(ids), root))
 
 
-def _known_root(repository: Repository, remembered: Remembered) -> Child | None:
+def _known_root(repository: Repository, remembered: Remembered, holdings: Holdings) -> Child | None:
     """Return the root of the tree that the files made when they were last added, if all of it is still there."""
-    root = remembered.root()
-    objects = repository.objects
-    # A tree that is held is held with all that is below it, unless a pack was lost.
-    return root if root and objects.holds(Sort.TREE, root.id) and objects.is_whole() else None
+    root, objects = remembered.root(), repository.objects
+    if root is None or not objects.is_whole():
+        return None
+    # It was there as a whole then. If nothing was taken away since, it is.
+    is_there = remembered.generation == repository.log.view.generation and objects.holds(Sort.TREE, root.id)
+    return root if is_there or holdings.has_tree(root.id) else None
 
 
 class _Files:
     """Takes one file after the other; pieces are hashed on all cores while the next ones are read."""
 
     def __init__(
-        self, repository: Repository, writer: PackWriter, report: Report, known: Mapping[str, ContentId]
+        self,
+        repository: Repository,
+        holdings: Holdings,
+        writer: PackWriter,
+        report: Report,
+        known: Mapping[str, ContentId],
     ) -> None:
         self._objects = repository.objects
+        self._holdings = holdings
         self._writer = writer
         self._report = report
         self._known = known if known and self._has_all else {}
@@ -111,7 +129,7 @@ class _Files:
         return self._objects.is_whole()
 
     def add(self, sort: Sort, object_id: ObjectId, data: Buffer) -> None:
-        if not self._objects.holds(sort, object_id):
+        if not self._holdings.has(sort, object_id):
             self._writer.add(sort, object_id, data)
 
     def take(self, source: Source) -> File:
@@ -136,18 +154,15 @@ class _Files:
 
     def _stored(self, source: Source, content: Stored) -> File | None:
         """Return a file with bytes that the repository has, if no pack of it was lost."""
-        if content.size and not (self._has_all and self._holds(content.id)):
+        if content.size and not (self._has_all and self._holdings.has_file(content.id)):
             return None
         self._report(content.size)
         return File(source.path, source.mode, content.size, content.id)
 
-    def _holds(self, content: ContentId) -> bool:
-        return any(self._objects.holds(sort, content) for sort in (Sort.PIECE, Sort.RECIPE))
-
     def _held(self, source: Source) -> File | None:
         """Return a file that looks as it did, if the repository has what it held."""
         content, size = self._known[source.path], size_in(source.stamp)
-        if size and not self._holds(content):
+        if size and not self._holdings.has_file(content):
             return None
         self._report(size)
         return File(source.path, source.mode, size, content)

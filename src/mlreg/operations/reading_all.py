@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from blake3 import blake3
 
 from mlreg.codecs.codec import Buffer
+from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.raw import Raw
 from mlreg.errors import IntegrityError, MlregError
 from mlreg.formats.pack import ID_OF, SUM_SIZE, Block, Item, PackIndex, Sort
@@ -135,7 +136,7 @@ class Reader:
         """
         hasher = blake3()
         try:
-            parts = self._repository.objects.parts_of(content, recipe.size)
+            parts = self._repository.objects.parts_in(recipe)
             for found in self._ahead(self._read_stretch, self._stretches(parts)):
                 self._take(found.run)
                 for data in found.pieces:
@@ -237,6 +238,7 @@ class Reader:
             error = damaged_block(pack, block)
         elif self.decodes:
             try:
+                self._refuse_hidden_base(pack, block, stored)
                 plain = memoryview(self._repository.objects.decoded(block, stored))
             except DAMAGE as problem:
                 error = problem
@@ -248,6 +250,12 @@ class Reader:
         known = digest if block.codec == Raw.number else b""
         wrong = [item for item in self._items_of(pack, number) if not _is_right(item, plain, known)]
         return [(item, _other_bytes(pack, item)) for item in wrong], None if wrong else plain
+
+    def _refuse_hidden_base(self, pack: str, block: Block, stored: memoryview) -> None:
+        """Refuse a difference from a piece that the index does not name: who collects would not see it is needed."""
+        if block.codec == DIFFERENCE.number and DIFFERENCE.base_of(stored) not in self._index(pack).bases:
+            why = "a block differs from a piece that the index does not name"
+            raise IntegrityError("bad_block", f"{pack_key(pack)} is not as mlreg writes it", why=why, fix=REPAIR)
 
     def _all_wrong(self, pack: str, number: int, error: MlregError) -> Wrong:
         return [(item, error) for item in self._items_of(pack, number)] or [(None, error)]
@@ -262,9 +270,11 @@ class Reader:
             if pieces and (not follows or size >= AT_ONCE):
                 yield _stretch(pack, pieces)
                 pieces, size = [], 0
+            if not pieces or item.block != pieces[-1][1].block:
+                # All of it is kept, however little of it is asked for.
+                size += self._index(place.pack).block(item.block).plain_size
             pack = place.pack
             pieces.append((part, item))
-            size += item.size
         if pieces:
             yield _stretch(pack, pieces)
 

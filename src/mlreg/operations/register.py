@@ -21,14 +21,14 @@ from mlreg.formats import canonical
 from mlreg.formats.annotation import Annotation, about_version
 from mlreg.formats.commit import MAX_BYTES, MAX_METADATA, Commit, Input
 from mlreg.formats.names import Entry, check_tag, tag_ref, version_ref
-from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.pack import Sort
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.transaction import PackEntry, RefChange
 from mlreg.formats.tree import Child
 from mlreg.formats.versions import VersionFormat, order, precedence
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
-from mlreg.operations.ingest import Report, ingest
+from mlreg.operations.ingest import Ingested, Report, ingest
 from mlreg.operations.merging import keep_few
 from mlreg.operations.naming import called, meant
 from mlreg.operations.scanning import Source
@@ -109,12 +109,12 @@ class Batch:
         """Look at the newest state; what is stored is what is not there yet."""
         self._repository = repository
         self._generation = repository.log.refresh().generation
-        for kind in PackKind:
-            repository.objects.take_up_indexes(kind)
+        repository.objects.take_up_all()
         self._writer = repository.writer()
         self._versions: list[_Version] = []
         self._ahead = _Ahead(repository.log.view)
         self._packs: list[PackEntry] = []
+        self._taken: list[Ingested] = []
         self._is_refused = False
         """Whether the transaction was never written, and will not be."""
 
@@ -149,8 +149,9 @@ class Batch:
             raise UsageError(
                 "metadata_too_large", f"the metadata has more than {MAX_METADATA} bytes", fix="register it as a file"
             )
-        root = ingest(self._repository, self._writer, new.sources, report)
-        version = _Version(self._repository, replace(new, sources=()), root)
+        taken = ingest(self._repository, self._writer, new.sources, report)
+        self._taken.append(taken)
+        version = _Version(self._repository, replace(new, sources=()), taken.root)
         version.take_name(self._ahead, self._writer)
         self._versions.append(version)
         return version.recorded
@@ -175,6 +176,9 @@ class Batch:
             self._clean_up(error)
             raise
         self._take_up()
+        for taken in self._taken:
+            # Not before: what is remembered is that it is there.
+            taken.remember(self._generation)
         keep_few(self._repository, self._versions[0].new.author, self._packs)
         return [version.recorded for version in self._versions]
 

@@ -4,9 +4,9 @@ A file is known by its stamp: size, times, inode, device. A system may give two 
 if they follow each other closely, so a file that was changed just before it was read is not remembered.
 The note is only a cache: without it, or if it is damaged, all files are read.
 
-    8 bytes     "MLRS0001"
+    8 bytes     "MLRS0002"
     32 bytes    BLAKE3 hash of what follows
-    56 bytes    number of files, files and bytes of the tree, id of its root; the root is zeros if it is not known
+    64 bytes    number of files, files and bytes of the tree, generation, id of its root; that is zeros if not known
     columns     of each file the id (32 bytes), then of each the stamp (40), then of each the mode (1)
     the rest    the places in the tree, UTF-8, with a zero byte between
 """
@@ -17,6 +17,7 @@ import os
 import struct
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,13 +28,13 @@ from mlreg.ids import DIGEST_SIZE, ContentId, TreeId
 from mlreg.operations.scanning import STAMP_SIZE, Source, changed_in
 from mlreg.stores.small_file import replace_file
 
-MAGIC = b"MLRS0001"
+MAGIC = b"MLRS0002"
 SETTLED = 2_000_000_000
 """Nanoseconds that a change must lie back: the coarsest clock of a file system still tells it from the next one."""
 KEPT = 32
 """Notes of one repository; those that were not used for the longest time go first."""
 SUFFIX = ".files"
-_HEAD = struct.Struct("<QQQ32s")
+_HEAD = struct.Struct("<QQQQ32s")
 _NO_ROOT = bytes(DIGEST_SIZE)
 
 
@@ -44,6 +45,8 @@ class _Note(NamedTuple):
     """Places, modes and stamps, as bytes that are equal if they are."""
     root: Child | None
     """Of the tree that all of them made."""
+    generation: int
+    """In which all of it was there: how many transactions had taken objects away."""
     ids: bytes
 
 
@@ -70,6 +73,11 @@ class Remembered:
         """Return the root of the tree that exactly these files made, if it is known."""
         return self._note.root if self._note and self._note.files == self._files else None
 
+    @property
+    def generation(self) -> int:
+        """In which generation of the repository the tree was there as a whole; -1 if that is not known."""
+        return self._note.generation if self._note else -1
+
     def ids(self) -> Mapping[str, ContentId]:
         """Return the ids of those files that are as they were, by their places."""
         if self._note is None:
@@ -81,25 +89,34 @@ class Remembered:
             if known.get(source.path, b"")[:STAMP_SIZE] == source.stamp
         }
 
-    def keep(self, ids: bytes, root: Child) -> None:
+    def keep_again(self, generation: int) -> None:
+        """Note that all is there in a newer generation, too."""
+        if self._path and self._note and self._note.generation != generation:
+            self._write(self._note._replace(generation=generation))
+
+    def keep(self, ids: bytes, root: Child, generation: int) -> None:
         """Note what the files hold. A note that cannot be written is none.
 
         Args:
             ids: of all files, in their order.
             root: of the tree that they make.
+            generation: of the repository in which all of it is there.
         """
         if self._path is None:
             return
         before = self._started - SETTLED
         settled = [number for number, one in enumerate(self._sources) if changed_in(one.stamp) < before]
-        note = _Note(self._files, root, ids)
+        note = _Note(self._files, root, generation, ids)
         if len(settled) < len(self._sources):
             files = _files_bytes([self._sources[number] for number in settled])
-            note = _Note(files, None, b"".join(ids[at : at + DIGEST_SIZE] for at in (n * DIGEST_SIZE for n in settled)))
-        try:
-            _write(self._path, note)
-        except OSError:
-            return
+            some = b"".join(ids[at : at + DIGEST_SIZE] for at in (n * DIGEST_SIZE for n in settled))
+            note = _Note(files, None, generation, some)
+        self._write(note)
+
+    def _write(self, note: _Note) -> None:
+        with suppress(OSError):
+            if self._path:
+                _write(self._path, note)
 
 
 def _place_of(sources: Sequence[Source]) -> str:
@@ -139,15 +156,16 @@ def _read(path: Path | None) -> _Note | None:
     start = len(MAGIC) + DIGEST_SIZE
     if data[: len(MAGIC)] != MAGIC or blake3(memoryview(data)[start:]).digest() != data[len(MAGIC) : start]:
         return None
-    count, files, size, root = _HEAD.unpack_from(data, start)
+    count, files, size, generation, root = _HEAD.unpack_from(data, start)
     ids = start + _HEAD.size
     rest = ids + count * DIGEST_SIZE
-    return _Note(data[rest:], None if root == _NO_ROOT else Child("", files, size, TreeId(root)), data[ids:rest])
+    tree = None if root == _NO_ROOT else Child("", files, size, TreeId(root))
+    return _Note(data[rest:], tree, generation, data[ids:rest])
 
 
 def _write(path: Path, note: _Note) -> None:
     files, size, root = (note.root.files, note.root.size, note.root.id) if note.root else (0, 0, _NO_ROOT)
-    body = _HEAD.pack(len(note.ids) // DIGEST_SIZE, files, size, root) + note.ids + note.files
+    body = _HEAD.pack(len(note.ids) // DIGEST_SIZE, files, size, note.generation, root) + note.ids + note.files
     replace_file(path, MAGIC + blake3(body).digest() + body)
     notes = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda one: one.stat().st_mtime_ns, reverse=True)
     for old in notes[KEPT:]:

@@ -59,7 +59,9 @@ class PackUse(NamedTuple):
     @property
     def is_doomed(self) -> bool:
         """Whether the pack is dropped, and what is needed of it written anew."""
-        return not self.needed or self.is_stale or self.waste >= WASTE * self.pack.size
+        # A tree or a recipe that stayed alone would seem to be there with all that it leads to.
+        is_left_over = self.pack.kind is PackKind.META and len(self.needed) + len(self.twice) < self.pack.objects
+        return not self.needed or self.is_stale or is_left_over or self.waste >= WASTE * self.pack.size
 
 
 class Survey(NamedTuple):

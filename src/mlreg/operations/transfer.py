@@ -25,14 +25,15 @@ from mlreg.formats.pack import Item, PackIndex, Sort
 from mlreg.formats.transaction import ID_DIGITS, PackEntry, RefChange
 from mlreg.ids import CommitId, ObjectId
 from mlreg.operations.history import Wanted, is_version, needs_of, past, read_commit, tree_nodes
-from mlreg.operations.looking_again import again_if_collected
+from mlreg.operations.holding import Holdings
+from mlreg.operations.looking_again import DAMAGE, again_if_collected, live_packs
 from mlreg.operations.merging import keep_few
 from mlreg.operations.rewriting import copy_pack
 from mlreg.repository.log import Draft, Settled
-from mlreg.repository.objects import pack_key
+from mlreg.repository.objects import REPAIR, pack_key
 from mlreg.repository.packing import PackWriter
 from mlreg.repository.repository import Repository
-from mlreg.repository.view import LIVE, Place, View
+from mlreg.repository.view import DROPPED, LIVE, REAPED, Place, View
 
 Report = Callable[[int], None]
 """Told how many more bytes were copied."""
@@ -96,7 +97,9 @@ def missing_at(source: Repository, target: Repository, tips: Iterable[CommitId])
         commit = read_commit(source, commit_id)
         wanted.update(dict.fromkeys(needs_of(source, commit, _known_nodes(source, target, commit.parents))))
     wanted.update(dict.fromkeys((Sort.COMMIT, commit_id) for commit_id in past(source, tips)))
-    return target.objects.missing(wanted)
+    target.objects.take_up_all()
+    holdings = Holdings(target)
+    return [(sort, object_id) for sort, object_id in wanted if not holdings.has(sort, object_id)]
 
 
 def _trust(source: Repository, target: Repository, packs: Sequence[PackEntry]) -> None:
@@ -166,15 +169,14 @@ def _transfer(
     lacking: Lacking,
     accept: Accept,
 ) -> Transferred:
-    view = target.log.refresh()
-    generation = view.generation
-    planned = plan(view)
-    moves = planned.moves
-    if not moves and not planned.notes:
+    generation, planned = target.log.refresh().generation, plan(target.log.view)
+    if not planned.moves and not planned.notes:
         return Transferred((), 0, 0, 0)
+    tips = {move.new: None for move in planned.moves}
     copying = _Copying(source, target, report)
-    copying.copy(lacking(source, target, [move.new for move in moves]))
-    with _from_generation(generation, target):
+    with _named(source):
+        copying.copy(lacking(source, target, tips))
+    with _unless_collected(generation, target, copying.packs):
         accept(source, target, copying.packs)
     done = Sending(())
 
@@ -182,9 +184,8 @@ def _transfer(
         _refuse_collected(view, generation, target)
         nonlocal done
         done = plan(view)
-        known = {move.new for move in moves}
         # The plan may shrink because another pusher was faster; what it adds was not copied.
-        if any(move.new not in known for move in done.moves):
+        if any(move.new not in tips for move in done.moves):
             raise ConflictError("objects_collected", f"{target.url} changed while it was written to", fix="try again")
         if not done.moves and not done.notes:
             raise Settled
@@ -202,18 +203,39 @@ def _transfer(
 
 
 @contextmanager
-def _from_generation(generation: int, target: Repository) -> Iterator[None]:
-    """What is damaged where objects were collected meanwhile may only be gone."""
+def _named(source: Repository) -> Iterator[None]:
+    """Say of damage in which of both repositories it is."""
     try:
         yield
-    except IntegrityError:
-        _refuse_collected(target.log.refresh(), generation, target)
+    except IntegrityError as error:
+        if error.fix != REPAIR:
+            raise
+        fix = f"mlreg repair {source.url}, by someone who has it whole", f"what is hurt: mlreg verify {source.url}"
+        raise IntegrityError(error.code, f"{error.message}, in {source.url}", why=error.why, fix=fix) from error
+
+
+@contextmanager
+def _unless_collected(generation: int, target: Repository, copied: Sequence[PackEntry]) -> Iterator[None]:
+    """Take what cannot be read of packs that left meanwhile for no damage: then it is to be tried again."""
+    before = live_packs(target)
+    try:
+        yield
+    except DAMAGE as error:
+        view = target.log.refresh()
+        _refuse_collected(view, generation, target)
+        is_gone = any(view.pack_state(pack.id) in (DROPPED, REAPED) for pack in copied)
+        if is_gone or not before <= live_packs(target):
+            raise _collected(target) from error
         raise
+
+
+def _collected(target: Repository) -> ConflictError:
+    return ConflictError("objects_collected", f"objects were collected at {target.url}", fix="try again")
 
 
 def _refuse_collected(view: View, generation: int, target: Repository) -> None:
     if view.generation != generation:
-        raise ConflictError("objects_collected", f"objects were collected at {target.url}", fix="try again")
+        raise _collected(target)
 
 
 def _is_named(view: View, pack: PackEntry) -> bool:
@@ -326,9 +348,18 @@ class _Copying:
                 entry, index = self._target.objects.describe_pack(pack_id)
             except (IntegrityError, NotFoundError):
                 continue
-            if is_it(entry, index):
+            if is_it(entry, index) and self._is_whole(entry, index):
                 return entry
         raise AssertionError("there is always another id")
+
+    def _is_whole(self, pack: PackEntry, index: PackIndex) -> bool:
+        """Tell whether a pack that was left there is as it was written."""
+        try:
+            for block in index.blocks():
+                self._target.objects.stored_block(pack.id, block)
+        except DAMAGE:
+            return False
+        return True
 
     def _free_ids(self, seed: str) -> Iterator[str]:
         """Yield ids that the target's log never named: the pack's own, then ones derived from the seed.

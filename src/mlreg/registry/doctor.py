@@ -19,6 +19,7 @@ from mlreg.registry.bounds import DEFAULTS, State, parse_bounds
 from mlreg.registry.health import Check, Health, clock, failed, worst
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import entries_of
+from mlreg.repository.holes import refuse_gap
 from mlreg.repository.log import now
 from mlreg.repository.repository import Repository
 from mlreg.stores import open_store
@@ -170,7 +171,7 @@ def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
     if isinstance(repository.store, DirectoryStore):
         yield from _file_system(repository.store.root)
     try:
-        repository.log.refresh()
+        refuse_gap(repository.store, repository.log.refresh().number)
     except MlregError as error:
         yield failed("log", error)
         return

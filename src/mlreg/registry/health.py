@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +26,7 @@ from mlreg.registry.results import RemoteStatus
 from mlreg.registry.retaining import Question, answer_to
 from mlreg.registry.run_place import Place
 from mlreg.registry.standing import status
-from mlreg.repository.holes import numbers_in
+from mlreg.repository.holes import numbers_in, refuse_gap
 from mlreg.repository.log import now, snapshot_step
 from mlreg.repository.repository import Repository
 from mlreg.retention.policy import Retention
@@ -32,6 +34,8 @@ from mlreg.stores import open_store
 
 NEWEST = 20
 """Transactions whose times are compared with the clock."""
+CHAIN = 1000
+"""Transactions that are read, and compared with those before them."""
 Looks = Mapping[str, Callable[[], Iterator["Check"]]]
 """What looks, by what it looks at."""
 _RANK: Mapping[State, int] = {"green": 0, "yellow": 1, "red": 2}
@@ -104,8 +108,13 @@ def health(registry: Registry, asked: Asked, report: Report) -> Health:
         "clock": lambda: clock(repository, asked.bounds["clock_ahead"]),
     }
     checks = tuple(_looked(beside))
-    if checks[0].number is not None:  # without the log nothing else can be said
+    if checks[0].number is not None:
         checks += tuple(_looked(within))
+    else:
+        checks = (
+            checks[0]._replace(value=f"{checks[0].value}; {', '.join(within)} rest on it, and were not looked at"),
+            *checks[1:],
+        )
     return Health(repository.url, now(), worst(checks), checks)
 
 
@@ -131,6 +140,8 @@ def failed(name: str, error: MlregError, subject: str = "") -> Check:
 
 def _log(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check]:
     number = repository.log.refresh().number
+    refuse_gap(repository.store, number)
+    _follow_some(repository, number)
     bound = bounds["transactions"]
     yield Check("log", "", bound.state_of(number), f"{number} transactions", number, bound.text, "")
     newest = max(numbers_in(repository.store.list(SNAPSHOTS), SNAPSHOTS), default=0)
@@ -138,6 +149,14 @@ def _log(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check
     state: State = "yellow" if behind > most else "green"
     fix = "mlreg verify: snapshots cannot be written, and logs are read from further back" if behind > most else ""
     yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} never", fix)
+
+
+def _follow_some(repository: Repository, number: int) -> None:
+    """Read some slots in a row, chosen at random, and compare each with the one before: a view is no witness."""
+    first = random.randint(1, max(1, number - CHAIN + 1))  # noqa: S311 - no secret
+    before = repository.log.hash_of(first - 1) if first > 1 else None
+    for _ in islice(repository.log.slots(first, before or repository.identity.origin), CHAIN):
+        pass
 
 
 def _integrity(repository: Repository, share: float, report: Report) -> Iterator[Check]:

@@ -490,6 +490,11 @@ class Verified(NamedTuple):
         """Whether nothing is damaged."""
         return not self.problems
 
+    @property
+    def fix(self) -> tuple[str, ...]:
+        """What helps, most useful first."""
+        return tuple(dict.fromkeys(one for problem in self.problems for one in problem.fix))
+
     def refuse_problems(self, fix: Sequence[str] = ()) -> None:
         """Raise `damaged` if anything is.
 
@@ -504,8 +509,8 @@ class Verified(NamedTuple):
             raise IntegrityError(
                 "damaged",
                 f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
-                why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
-                fix=tuple(fix or dict.fromkeys(one for problem in self.problems for one in problem.fix)),
+                why=f"versions that are hurt: {', '.join(hurt)}" if hurt else self.problems[0].message,
+                fix=tuple(fix) or self.fix,
             )
 
 

@@ -25,8 +25,19 @@ def refuse_later_slots(store: Store, last: int) -> None:
             "bad_log",
             f"slot {last + 1} of the log in {store.url} is gone, and there are slots up to {max(later)}",
             why=_WHY,
-            fix=f"copy {slot_key(last + 1)} and what else is missing from a backup, or from another copy",
+            fix=f"copy {slot_key(last + 1)} and what else is missing from a backup of the repository",
         )
+
+
+def refuse_gap(store: Store, last: int) -> None:
+    """Refuse a log that lacks a slot before the last one: who comes for the first time cannot read it.
+
+    Raises:
+        IntegrityError: `bad_log`.
+    """
+    lost = set(range(1, last + 1)).difference(numbers_in(store.list(SLOTS), SLOTS))
+    if lost:
+        raise _gone(store, min(lost))
 
 
 def refuse_hole(store: Store, number: int) -> None:
@@ -36,12 +47,16 @@ def refuse_hole(store: Store, number: int) -> None:
         IntegrityError: `bad_log`.
     """
     if store.size(slot_key(number + 1)) is not None and store.size(slot_key(number)) is None:
-        raise IntegrityError(
-            "bad_log",
-            f"slot {number} of the log in {store.url} is gone, and there are later ones",
-            why=_WHY,
-            fix=(f"copy {slot_key(number)} from a backup of the repository", "mlreg verify"),
-        )
+        raise _gone(store, number)
+
+
+def _gone(store: Store, number: int) -> IntegrityError:
+    return IntegrityError(
+        "bad_log",
+        f"slot {number} of the log in {store.url} is gone, and there are later ones",
+        why=_WHY,
+        fix=(f"copy {slot_key(number)} from a backup of the repository", "mlreg verify"),
+    )
 
 
 def numbers_in(keys: Iterable[str], prefix: str) -> Iterator[int]:

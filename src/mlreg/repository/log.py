@@ -34,7 +34,7 @@ from mlreg.formats.transaction import MAX_BYTES, PackEntry, RefChange, Transacti
 from mlreg.ids import TransactionHash
 from mlreg.repository.heads import Heads
 from mlreg.repository.holes import refuse_hole, refuse_later_slots
-from mlreg.repository.view import OLDER_COPY, REAPED, View
+from mlreg.repository.view import REAPED, View
 from mlreg.stores.store import Store
 
 BATCH = 512
@@ -146,7 +146,7 @@ class Log:
 
     def _start(self) -> None:
         """Make sure that the view belongs to this log; begin at the newest snapshot if it does not."""
-        self.heads.check(self.hash_of)
+        self._refuse_other_head()
         incarnation, position = self.view.incarnation, self.view.position
         if not position.number or self.hash_of(position.number) != position.head:
             found = self.newest_snapshot()
@@ -155,6 +155,14 @@ class Log:
         # A newer release may have brought the view to where it is.
         refuse_unknown(list(self.view.requires))
         self._started = incarnation
+
+    def _refuse_other_head(self) -> None:
+        try:
+            self.heads.check(self.hash_of)
+        except IntegrityError as error:
+            if error.code == "log_forked" and (last := self.heads.last()):
+                self.slot(last.number)  # one that is damaged says so
+            raise
 
     def newest_snapshot(self) -> Snapshot | None:
         """Return the newest snapshot that is whole and belongs to this log."""
@@ -226,7 +234,10 @@ class Log:
                     "bad_log",
                     f"slot {number} of the log in {self._store.url} does not follow slot {number - 1}",
                     why="the log was changed by hand, or two repositories were mixed",
-                    fix=("mlreg verify", OLDER_COPY),
+                    fix=(
+                        f"copy {slot_key(number)} from a backup of the repository, or else {slot_key(number - 1)}",
+                        "mlreg verify",
+                    ),
                 )
             previous = TransactionHash.of(data)
             yield slot, previous

@@ -167,6 +167,10 @@ class Objects:
         recipe = Recipe.decode(bytes(self.read(Sort.RECIPE, content)))
         if recipe.size != size:
             raise IntegrityError("bad_recipe", f"the recipe of {content} makes {recipe.size} bytes, not {size}")
+        yield from self.parts_in(recipe)
+
+    def parts_in(self, recipe: Recipe) -> Iterator[Part]:
+        """Yield the pieces that a recipe names, in order, also those in its pages."""
         for part in recipe.parts:
             if recipe.is_paged:
                 yield from shifted(Recipe.decode(bytes(self.read(Sort.PAGE, part.id))), part)
@@ -287,6 +291,11 @@ class Objects:
         """
         return any(self._is_present(place.pack) for place in self._log.view.places(sort, object_id))
 
+    def held(self, sort: Sort, ids: Sequence[ObjectId]) -> set[ObjectId]:
+        """Return those of many objects that `holds` is true of."""
+        found = self._log.view.places_of(sort, ids)
+        return {one for one in ids if any(self._is_present(place.pack) for place in found.get(one, ()))}
+
     def is_whole(self) -> bool:
         """Tell whether all packs are there, as far as their sizes say."""
         return all(self._is_present(pack.id) for pack in self._log.view.live_packs())
@@ -300,9 +309,13 @@ class Objects:
 
     def missing(self, wanted: Iterable[tuple[Sort, ObjectId]]) -> list[tuple[Sort, ObjectId]]:
         """Return those objects that no pack that is there holds."""
+        self.take_up_all()
+        return [(sort, object_id) for sort, object_id in wanted if not self.holds(sort, object_id)]
+
+    def take_up_all(self) -> None:
+        """Read the indexes of packs of both kinds, as `take_up_indexes`."""
         for kind in PackKind:
             self.take_up_indexes(kind)
-        return [(sort, object_id) for sort, object_id in wanted if not self.holds(sort, object_id)]
 
     def take_up_indexes(self, kind: PackKind) -> None:
         """Read the indexes of live packs that the view does not have yet, passing over those that cannot be read."""

@@ -77,7 +77,7 @@ def read_identity(store: Store) -> Identity:
             "no_repository",
             f"there is no mlreg repository at {store.url}",
             why=f"it has no {identities.KEY}",
-            fix=(f"mlreg init --shared {store.url}", "check the path, and that the disk is mounted"),
+            fix=("check the path, and that the disk is mounted", f"to make one there: mlreg init --shared {store.url}"),
         ) from error
 
 
