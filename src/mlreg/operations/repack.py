@@ -73,35 +73,45 @@ def repack(repository: Repository, author: str, report: Report) -> Repacked:
     Raises:
         IntegrityError: `object_damaged`, what was made does not give back what it was made from.
     """
-    bases, packs = again_if_collected(repository, lambda: _found(repository))
-    done = NOTHING
+    found = again_if_collected(repository, lambda: _found(repository))
+    packs, done = found.packs, NOTHING
     for start in range(0, len(packs), AT_ONCE):
         some = packs[start : start + AT_ONCE]
-        done = done.with_step(again_if_collected(repository, partial(_rewritten, repository, author, some, bases)))
+        done = done.with_step(again_if_collected(repository, partial(_rewritten, repository, author, some, found)))
         for pack in some:
             report(pack.size)
     return done
 
 
-def _found(repository: Repository) -> tuple[dict[ContentId, ContentId], list[PackEntry]]:
-    """Return the base of each piece that should be a difference, and the packs that those pieces lie in."""
-    repository.log.refresh()
+class _Found(NamedTuple):
+    """What should be stored in fewer bytes."""
+
+    generation: int
+    """In which the bases were there."""
+    bases: dict[ContentId, ContentId]
+    """Of each piece that should be a difference."""
+    packs: list[PackEntry]
+    """That those pieces lie in."""
+
+
+def _found(repository: Repository) -> _Found:
+    generation = repository.log.refresh().generation
     for kind in PackKind:
         repository.objects.take_up_indexes(kind)
     bases = _Choice(repository).bases()
-    return bases, _packs_of(repository, bases)
+    return _Found(generation, bases, _packs_of(repository, bases))
 
 
-def _rewritten(
-    repository: Repository, author: str, packs: Sequence[PackEntry], bases: dict[ContentId, ContentId]
-) -> Repacked:
-    """Write packs anew, but those that have left."""
+def _rewritten(repository: Repository, author: str, packs: Sequence[PackEntry], found: _Found) -> Repacked:
+    """Write packs anew, but those that have left; none if a collector came: it may have taken a base."""
+    if repository.log.view.generation != found.generation:
+        return NOTHING
     with repository.writer() as writer:
-        rewriting = _Rewriting(repository.objects, writer, bases)
+        rewriting = _Rewriting(repository.objects, writer, found.bases)
         for pack in packs:
             if repository.log.view.pack_state(pack.id) == LIVE:
                 rewriting.rewrite(pack)
-        return _replaced(repository, author, writer, rewriting)
+        return _replaced(repository, author, writer, rewriting, found.generation)
 
 
 def _packs_of(repository: Repository, pieces: Iterable[ContentId]) -> list[PackEntry]:
@@ -110,12 +120,19 @@ def _packs_of(repository: Repository, pieces: Iterable[ContentId]) -> list[PackE
     return [pack for pack in view.live_packs() if pack.id in named]
 
 
-def _replaced(repository: Repository, author: str, writer: PackWriter, rewriting: _Rewriting) -> Repacked:
-    """Let the log name the new packs instead of the old ones; nothing is done if those are not live any more."""
+def _replaced(
+    repository: Repository, author: str, writer: PackWriter, rewriting: _Rewriting, generation: int
+) -> Repacked:
+    """Let the log name the new packs instead of the old ones.
+
+    Nothing is done if those are not live any more, or if a collector came in between: it may have taken a base.
+    """
     if not rewriting.replaced:
         return NOTHING
     written = writer.finish()
-    if not replace_packs(repository, author, "repack", rewriting.replaced, written):
+    if not replace_packs(
+        repository, author, "repack", rewriting.replaced, written, lambda view: view.generation != generation
+    ):
         writer.take_back(written)
         return NOTHING
     return Repacked(rewriting.pieces, tuple(rewriting.replaced), written)

@@ -328,6 +328,8 @@ class _Sweeping:
         for pack in view.live_packs():
             if pack.id not in self._known:
                 self._marks.recipes.update(_recipes(self._objects, [pack]))
+                # What was of no use may have become what others differ from.
+                self._since.extend((Sort.PIECE, base) for base in self._objects.index(pack.id).bases)
                 self._known.add(pack.id)
         names = view.names_since(self._number, "")
         new = [ref for name in names if (ref := view.ref(name)) and is_own(ref)]
