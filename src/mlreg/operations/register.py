@@ -115,6 +115,8 @@ class Batch:
         self._ahead = _Ahead(repository.log.view)
         self._packs: list[PackEntry] = []
         self._taken: list[Ingested] = []
+        self._is_again = False
+        """Whether what is registered already had to be stored again: a pack of it is gone."""
         self._is_refused = False
         """Whether the transaction was never written, and will not be."""
 
@@ -198,7 +200,9 @@ class Batch:
         for version in self._versions:
             version.take_name(names, self._writer)
         stored = self._writer.finish()
-        if not names.changes and (self._packs or not stored):
+        # What is stored again though it has its names must get there, however often others are faster.
+        self._is_again |= bool(stored) and not names.changes
+        if not names.changes and not self._is_again:
             raise Settled
         self._packs.extend(stored)
         refs = tuple(names.changes.values())
@@ -211,7 +215,6 @@ class Batch:
         shown = [f"{version.new.entry}@{version.recorded.commit.version}" for version in self._versions]
         listed = ", ".join(shown[:SHOWN]) + (f" and {len(shown) - SHOWN} more" if len(shown) > SHOWN else "")
         if not refs:
-            # What is registered already had to be stored again: its pack is gone.
             return f"store {listed} again"
         own = self._versions[0].new.message if len(shown) == 1 else ""
         return own or f"{'add' if any(ref.name.startswith('version/') for ref in refs) else 'tag'} {listed}"

@@ -12,13 +12,14 @@ from mlreg.formats.commit import Input
 from mlreg.formats.names import Entry
 from mlreg.formats.pack import PackKind
 from mlreg.formats.versions import version_format
-from mlreg.ids import CommitId
+from mlreg.ids import CommitId, ContentId
 from mlreg.operations.check import check
 from mlreg.operations.history import read_commit, tags_of, versions_of
 from mlreg.operations.record import remove, restore, tag, untag
 from mlreg.operations.register import NewVersion, Recorded, add
 from mlreg.operations.scanning import Source
 from mlreg.repository.log import Draft
+from mlreg.repository.objects import pack_key
 from mlreg.repository.repository import Repository
 from mlreg.stores.faulty import Fault, FaultyStore
 from mlreg.stores.memory import MemoryStore
@@ -251,6 +252,20 @@ def test_what_was_collected_meanwhile_is_stored_again(when: str, repository: Rep
 
     assert recorded.is_changed
     check_whole(repository, dropped=1)
+
+
+@WHEN
+def test_what_is_stored_again_gets_there_though_others_write_meanwhile(
+    when: str, repository: Repository, store: MemoryStore
+) -> None:
+    register(repository, new())
+    (lost,) = (pack for pack in repository.log.refresh().live_packs() if pack.kind is PackKind.DATA)
+    del store.contents[pack_key(lost.id)]
+
+    register_against(store, lambda: register(repository, new(b"other", version="2.0.0")), new(), when)
+
+    repository.log.refresh()
+    assert b"".join(repository.objects.read_whole(ContentId.of(b"weights"), 7)) == b"weights"
 
 
 def test_a_lost_reply_leaves_the_packs_because_the_version_may_be_there(store: MemoryStore) -> None:
