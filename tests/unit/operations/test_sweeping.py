@@ -19,6 +19,7 @@ from mlreg.formats.pack import PackKind, Sort
 from mlreg.ids import ContentId
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
+from mlreg.operations.merging import merge_all
 from mlreg.operations.sweeping import Swept, survey, sweep, undo
 from mlreg.registry import collecting
 from mlreg.registry.places import init
@@ -235,6 +236,23 @@ def test_whatever_versions_share_those_that_stay_are_whole_and_the_rest_is_gone(
     needed = {data for files in staying.values() for data in files.values()}
     # A pack that is mostly of use stays as it is.
     assert stored(registry) <= sum(map(len, needed)) / (1 - sweeping.WASTE) + 20_000
+
+
+def test_of_what_led_to_what_goes_nothing_stays_in_a_pack_that_is_mostly_of_use(registry: Registry) -> None:
+    """Whoever added the same would find it there, and believe that all of it is."""
+    for number in range(8):
+        data = {f"{name}": noise(100 * number + name, 2000) for name in range(6)} | {"l": noise(number, 1_200_000)}
+        add(registry, f"data/rows{number}@2026.01.01", data)
+    merge_all(registry.repository, "Ann", nothing)
+    registry.remove(["data/rows0@2026.01.01"])
+
+    sweep_now(registry)
+
+    marks, objects = survey(registry.repository, nothing).marks, registry.repository.objects
+    packs = [pack for pack in registry.repository.log.refresh().live_packs() if pack.kind is PackKind.META]
+    items = [item for pack in packs for item in objects.index(pack.id).items()]
+    assert {item.sort for item in items} == {Sort.TREE, Sort.RECIPE, Sort.COMMIT}
+    assert [item for item in items if not marks.is_needed(item.sort, item.id)] == []
 
 
 # Beside others.

@@ -150,12 +150,18 @@ def other_objects(key: str, remote: DirectoryStore) -> bytes:
     return junk
 
 
+def flipped(data: bytes) -> bytes:
+    """Return a pack whose index is right, and one of whose blocks is damaged."""
+    return data[:10] + bytes([data[10] ^ 1]) + data[11:]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda key, remote: b"",
         lambda key, remote: remote.read(key)[:-1],
         lambda key, remote: remote.read(key) + b"x",
+        lambda key, remote: flipped(remote.read(key)),
         other_objects,
     ],
 )
