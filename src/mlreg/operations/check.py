@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
-from mlreg.formats.names import parse_ref_name
+from mlreg.formats.names import parse_ref_name, quoted
 from mlreg.formats.pack import TRAILER_SIZE, PackIndex, PackKind, Sort
 from mlreg.formats.paths import check_tree_paths
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
@@ -36,6 +36,7 @@ from mlreg.operations.history import (
 from mlreg.operations.looking_again import ATTEMPTS, DAMAGE, live_packs
 from mlreg.operations.reading_all import LOOKED_UP, Reader
 from mlreg.operations.reading_turns import Covered, How, Turns
+from mlreg.operations.stated_sizes import misstated
 from mlreg.repository.holes import numbers_in, refuse_later_slots
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import DROPPED, REAPED, Place
@@ -390,6 +391,9 @@ class _Check:
             return
         for file in files:
             self._file(shown, file)
+        for file in misstated(self._repository, files, self.bad):
+            what = f"the tree of {shown} states another size of {quoted(file.path)} than that of its bytes"
+            self._note(NAMES, IntegrityError("wrong_commit", what, fix="ask who wrote it, with what"), shown)
 
     def _past(self, shown: str, commit_id: CommitId) -> None:
         """Follow what a version descends from; what was found to be whole is followed once for all versions."""

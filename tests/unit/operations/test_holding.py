@@ -10,8 +10,9 @@ import pytest
 
 from mlreg.formats.pack import PackKind, Sort
 from mlreg.formats.recipe import Recipe, paginate
+from mlreg.formats.transaction import PackEntry
 from mlreg.formats.tree import Child, File, Mode, build
-from mlreg.ids import ContentId, ObjectId, TreeId
+from mlreg.ids import ContentId, ObjectId, PageId, TreeId
 from mlreg.operations import remembering
 from mlreg.operations.holding import Holdings
 from mlreg.registry.places import init
@@ -30,7 +31,7 @@ Object = tuple[Sort, ObjectId, bytes]
 
 def put(repository: Repository, *objects: Object) -> None:
     """Write each object into a pack of its own, and name them."""
-    packs = []
+    packs: list[PackEntry] = []
     for sort, object_id, data in objects:
         with repository.writer() as writer:
             writer.add(sort, object_id, data)
@@ -65,8 +66,6 @@ def plain_recipe() -> list[Object]:
 
 
 def paged_recipe() -> list[Object]:
-    from mlreg.ids import PageId
-
     made = [Recipe.of(rows()[:2]), Recipe.of(rows()[2:])]
     pages = [(page.size, PageId.of(page.encode()), page.encode()) for page in made]
     recipe = Recipe.of([(size, page) for size, page, _ in pages], is_paged=True)
