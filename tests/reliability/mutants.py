@@ -43,6 +43,8 @@ COPIES = "unit/registry/test_copies.py"
 BACKUPS = "unit/operations/test_backing_up.py"
 BUNDLES = "unit/registry/test_bundles.py"
 HOSTILE_BYTES = "hostile/test_hostile_bytes.py"
+HOLDING = "unit/operations/test_holding.py"
+BESIDE_SWEEPS = "unit/operations/test_repack_beside_sweeps.py"
 MUTANTS = (
     Mutant(
         "no-flush",
@@ -350,6 +352,61 @@ MUTANTS = (
         "        return pin is not None and number < pin.number\n",
         "        return False\n",
         (f"{BUNDLES}::test_an_older_bundle_moves_no_tag_back",),
+    ),
+    Mutant(
+        "relies-on-what-is-left",
+        "A recipe, or a tree, counts as there only with all that it leads to",
+        "operations/holding.py",
+        "        self._is_complete = not repository.log.view.generation\n",
+        "        self._is_complete = True\n",
+        (
+            f"{HOLDING}::test_the_same_files_are_stored_again_though_their_tree_was_left",
+            f"{HOLDING}::test_a_recipe_is_held_with_all_its_pieces_or_not_at_all",
+        ),
+    ),
+    Mutant(
+        "leaves-what-leads-nowhere",
+        "A collector leaves no tree and no recipe of what it takes",
+        "operations/sweeping.py",
+        " or is_left_over or",
+        " or",
+        (
+            "unit/operations/test_sweeping.py::"
+            "test_of_what_led_to_what_goes_nothing_stays_in_a_pack_that_is_mostly_of_use",
+        ),
+    ),
+    Mutant(
+        "hides-bases",
+        "What a piece differs from is named by the index of its pack",
+        "operations/reading_all.py",
+        "                self._refuse_hidden_base(pack, block, stored)\n",
+        "",
+        (f"{HOSTILE_BYTES}::test_a_difference_from_what_no_index_names_is_refused_and_found",),
+    ),
+    Mutant(
+        "remembers-before-it-is-there",
+        "What files hold is remembered when it has a name, not before",
+        "operations/ingest.py",
+        "    return Ingested(root, partial(remembered.keep, bytes(ids), root))\n",
+        "    remembered.keep(bytes(ids), root, repository.log.view.generation)\n"
+        "    return Ingested(root, lambda generation: None)\n",
+        (f"{HOLDING}::test_what_was_not_registered_in_the_end_is_not_remembered_as_there",),
+    ),
+    Mutant(
+        "repacks-onto-what-goes",
+        "A piece becomes no difference from one that was collected meanwhile",
+        "operations/repack.py",
+        ", lambda view: view.generation != generation",
+        "",
+        (f"{BESIDE_SWEEPS}::test_what_was_chosen_as_a_base_and_collected_before_the_end_is_none",),
+    ),
+    Mutant(
+        "collects-new-bases",
+        "What became a base after the marking stays",
+        "operations/sweeping.py",
+        "                self._since.extend((Sort.PIECE, base) for base in self._objects.index(pack.id).bases)\n",
+        "",
+        (f"{BESIDE_SWEEPS}::test_what_became_a_base_since_the_survey_stays",),
     ),
 )
 

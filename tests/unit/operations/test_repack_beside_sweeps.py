@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlreg.operations import repack as repacking
-from mlreg.operations.sweeping import sweep
+from mlreg.operations import sweeping
+from mlreg.operations.collect import collect
+from mlreg.operations.sweeping import survey, sweep
 from mlreg.registry.registry import Registry
 from tests.unit.operations.test_repack import add, content, made, tuned
 from tests.unit.operations.test_repack import run as repack_now
@@ -48,6 +50,7 @@ def test_what_was_chosen_as_a_base_and_collected_before_the_end_is_none(
     def collect_base() -> None:
         other.remove(["model/net@1.0.0"])
         assert swept(other)
+        assert collect(other.repository, "Bob", 0).files
 
     once(monkeypatch, when, collect_base)
     done = repack_now(registry)
@@ -59,40 +62,29 @@ def test_what_was_chosen_as_a_base_and_collected_before_the_end_is_none(
 
 
 def test_what_became_a_base_since_the_survey_stays(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = Registry(registry.path, "Bob")
+    """The repack has chosen its bases; then the version they are of is removed, and found to be of no use."""
+    other, replaced, done = Registry(registry.path, "Bob"), repacking._replaced, list[repacking.Repacked]()
 
-    def survey_first() -> None:
-        other.remove(["model/net@1.0.0"])
-        monkeypatch.setattr("mlreg.operations.sweeping.survey", survey_and_repack)
-
-    from mlreg.operations import sweeping
-
-    real = sweeping.survey
-    finish: list[Callable[[], None]] = []
-
-    def survey_and_repack(*args: object) -> object:
-        found = real(*args)  # type: ignore[arg-type] # what it is given
-        if finish:
-            finish.pop()()
+    def survey_and_replace(*what: object) -> object:
+        found = survey(*what)  # type: ignore[arg-type] # what it is given
+        finish()
         return found
 
-    # The repack has chosen its bases, and the version they are of is removed and found to be of no use.
-    raced: list[int] = []
-    replaced = repacking._replaced
+    def finish() -> None:
+        if not done:
+            done.append(replaced(*waiting))  # type: ignore[arg-type] # what it is given
 
-    def sweep_around(*args: object) -> object:
-        if raced:
-            return replaced(*args)  # type: ignore[arg-type] # the same
-        raced.append(1)
-        survey_first()
-        results: list[object] = []
-        finish.append(lambda: results.append(replaced(*args)))  # type: ignore[arg-type] # the same
+    waiting: list[object] = []
+
+    def sweep_meanwhile(*what: object) -> repacking.Repacked:
+        waiting.extend(what)
+        other.remove(["model/net@1.0.0"])
         swept(other)
-        return results[0]
+        return done[0]
 
-    monkeypatch.setattr(repacking, "_replaced", sweep_around)
-    done = repack_now(registry)
+    monkeypatch.setattr(sweeping, "survey", survey_and_replace)
+    monkeypatch.setattr(repacking, "_replaced", sweep_meanwhile)
 
-    assert done.pieces == 1
+    assert repack_now(registry).pieces == 1
     assert content(registry, "model/net@1.1.0") == tuned(1)
     assert registry.verify().problems == ()
