@@ -154,8 +154,8 @@ MUTANTS = (
         "push-relies-on-what-went",
         "So is what a push relied on",
         "operations/transfer.py",
-        "        if view.generation != generation:\n",
-        "        if False:\n",
+        "    if view.generation != generation:\n        raise _collected(target)\n",
+        "    pass\n",
         (f"{FAULTY}::test_at_any_call_of_a_push_packs_may_be_taken_away_from_the_target",),
     ),
     Mutant(
