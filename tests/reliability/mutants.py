@@ -43,6 +43,7 @@ COPIES = "unit/registry/test_copies.py"
 BACKUPS = "unit/operations/test_backing_up.py"
 BUNDLES = "unit/registry/test_bundles.py"
 HOSTILE_BYTES = "hostile/test_hostile_bytes.py"
+SWEEPING = "unit/operations/test_sweeping.py"
 HOLDING = "unit/operations/test_holding.py"
 BESIDE_SWEEPS = "unit/operations/test_repack_beside_sweeps.py"
 MUTANTS = (
@@ -370,10 +371,7 @@ MUTANTS = (
         "operations/sweeping.py",
         " or is_left_over or",
         " or",
-        (
-            "unit/operations/test_sweeping.py::"
-            "test_of_what_led_to_what_goes_nothing_stays_in_a_pack_that_is_mostly_of_use",
-        ),
+        (f"{SWEEPING}::test_of_what_led_to_what_goes_nothing_stays_in_a_pack_that_is_mostly_of_use",),
     ),
     Mutant(
         "hides-bases",
