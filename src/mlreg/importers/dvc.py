@@ -224,7 +224,11 @@ class DvcStore:
     def _read(self, path: str, data: bytes, where: str, *, told: bool = True) -> list[_Kept]:
         """Return the outs that a file of dvc names."""
         found: list[_Kept] = []
-        for stage, directory in _stages(path, data):
+        document = _document(data)
+        if document is None and told:
+            what = path if path == where else f"{path} of {where[:12]}"
+            self.left_out.append(LeftOut(printable(what), "it is not written as dvc writes it"))
+        for stage, directory in _stages(path, document or {}):
             outs = [_out(one, directory) for one in _list(stage, "outs")]
             deps = [dep for one in _list(stage, "deps") if isinstance(dep := _out(one, directory), _Out)]
             for out in outs:
@@ -241,8 +245,8 @@ class DvcStore:
         if hashlib.md5(data, usedforsecurity=False).hexdigest() != out.md5.removesuffix(_DIRECTORY):
             raise _other_checksum(out.md5)
         try:
-            items = [_Item(str(one["relpath"]), str(one["md5"]), _mode(one)) for one in json.loads(data)]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            items = [_Item(_text(one, "relpath"), _text(one, "md5"), _mode(one)) for one in json.loads(data)]
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise IntegrityError("other_checksum", f"the list of files {out.md5} is none", why=str(error)) from error
         for item in items:
             check_path(item.path)
@@ -310,47 +314,61 @@ def _is_md5(text: str) -> bool:
     return is_lower_hex(text.removesuffix(_DIRECTORY), _MD5_DIGITS)
 
 
-def _stages(path: str, data: bytes) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Yield the stages of a file, each with the directory that its paths begin at; nothing if it cannot be read."""
+def _document(data: bytes) -> dict[str, Any] | None:
+    """Return what stands in a file of dvc: texts, lists and mappings; None if it cannot be read."""
     import yaml
 
-    above = posixpath.dirname(path)
-    if not data or len(data) > MAX_TEXT:
-        return
+    if not data:
+        return {}
+    if len(data) > MAX_TEXT:
+        return None
     try:
         # Every value is a text, no tag is obeyed.
         read = yaml.load(data, Loader=yaml.BaseLoader)  # noqa: S506 - the loader that makes no objects
     except (yaml.YAMLError, RecursionError, ValueError):
-        return
-    if not isinstance(read, dict):
-        return
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _stages(path: str, document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Yield the stages of a file, each with the directory that its paths begin at."""
+    above = posixpath.dirname(path)
     if posixpath.basename(path) != LOCK:
-        yield read, posixpath.join(above, wdir if isinstance(wdir := read.get("wdir"), str) else ".")
+        yield document, posixpath.join(above, _text(document, "wdir") or ".")
         return
-    stages = read.get("stages") if "schema" in read else read
+    stages = document.get("stages") if "schema" in document else document
     if isinstance(stages, dict):
         yield from ((stage, above) for stage in stages.values() if isinstance(stage, dict))
 
 
-def _list(stage: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    found = stage.get(key)
-    if not isinstance(found, list):
-        return []
-    return [one for one in found if isinstance(one, dict) and isinstance(one.get("path"), str) and one["path"]]
+def _list(stage: Mapping[str, Any], key: str) -> list[Any]:
+    """Return what a stage lists; something that is no list is one thing that can be nothing."""
+    found = stage.get(key) or []
+    return found if isinstance(found, list) else [None]
 
 
-def _out(fields: Mapping[str, Any], directory: str) -> _Out | LeftOut:
-    named, md5 = str(fields["path"]), str(fields.get("md5") or "")
+def _text(fields: Mapping[str, Any], key: str) -> str:
+    """Return a text; empty for what is none: with aliases in it, it may stand for more than there is memory."""
+    found = fields.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def _out(one: object, directory: str) -> _Out | LeftOut:
+    fields = one if isinstance(one, dict) else {}
+    named, md5 = _text(fields, "path"), _text(fields, "md5")
     path = posixpath.normpath(posixpath.join(directory, named))
+    if not named:
+        return LeftOut("an out", "its path is no text")
     if "://" in named or path.startswith(("/", "..")):
         return LeftOut(printable(named), "it lies outside of the directory")
     if not _is_md5(md5):
         return LeftOut(printable(path), "it has no md5, so nothing of it is in a cache")
-    return _Out(path, md5, _mode(fields), fields.get("hash") != "md5")
+    return _Out(path, md5, _mode(fields), _text(fields, "hash") != "md5")
 
 
 def _mode(fields: Mapping[str, Any]) -> Mode:
-    return Mode.EXECUTABLE if str(fields.get("isexec")).lower() == "true" else Mode.FILE
+    is_executable = fields.get("isexec") is True or _text(fields, "isexec").lower() == "true"
+    return Mode.EXECUTABLE if is_executable else Mode.FILE
 
 
 def _in_order(kept: list[_Kept]) -> list[_Kept]:
