@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from mlreg.codecs import CODECS
 from mlreg.codecs.difference import DIFFERENCE
+from mlreg.formats.snapshot import Snapshot
 from mlreg.registry import ModelRegistry, Registry, backups, bundles
 from mlreg.registry.places import init
 from mlreg.registry.registry import silent
@@ -110,6 +111,7 @@ def test_archives_of_all_kinds_are_there_and_small() -> None:
 def test_there_is_one_for_this_format() -> None:
     assert [path.name for path in (*GOLDEN, *STATEMENTS)] == [
         "differences-v1-by-0.1.0",
+        "dropped-v1-by-0.1.0",
         "numbers-v1-by-0.1.0",
         "repository-v1-by-0.1.0",
         "statements-v1-by-0.1.0",
@@ -160,6 +162,15 @@ def test_every_version_is_written_out_as_it_was(golden: Path, tmp_path: Path) ->
         assert all(
             (out / path).stat().st_mode & 0o100 == executable * 0o100 for path, _, executable, _ in version["listed"]
         )
+
+
+def test_a_snapshot_that_does_not_say_when_packs_were_dropped_is_in_one_of_them_and_one_that_was_made_from_it() -> None:
+    places = sorted((HERE / "dropped-v1-by-0.1.0" / "snapshots").iterdir())
+    older, newer = (Snapshot.decode(place.read_bytes()) for place in places)
+
+    assert older.encode() != places[0].read_bytes()
+    assert newer.encode() == places[1].read_bytes()
+    assert {state.dropped for one in (older, newer) for state in one.packs} == {0, older.number}
 
 
 def test_arrays_come_back_as_arrays() -> None:

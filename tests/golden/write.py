@@ -25,6 +25,7 @@ import numpy as np
 
 from mlreg import __version__
 from mlreg.formats.pack import Sort
+from mlreg.formats.snapshot import Snapshot
 from mlreg.formats.tree import Mode
 from mlreg.ids import CommitId, ContentId
 from mlreg.operations.scanning import Source
@@ -189,6 +190,28 @@ def _contradiction(registry: Registry) -> None:
     Sync(registry, "origin").pull()
 
 
+def _dropped_pack(registry: Registry) -> None:
+    """Add a pack and drop it, as a merge does; its file waits to be deleted."""
+    with registry.repository.writer() as writer:
+        writer.add(Sort.PIECE, ContentId.of(b"dropped"), b"dropped")
+        packs = writer.finish()
+    registry.repository.log.append(lambda view: Draft(AUTHOR, "add a pack", add=packs))
+    registry.repository.log.append(lambda view: Draft(AUTHOR, "drop it", drop=tuple(pack.id for pack in packs)))
+
+
+def _older_snapshot(registry: Registry) -> None:
+    """Write a snapshot that does not say which slots dropped packs, as the first ones did not."""
+    with patch.object(Snapshot, "_seldom", lambda self: {}):
+        registry.repository.log.write_snapshot()
+
+
+def _snapshot_behind_it(registry: Registry) -> None:
+    """Let someone who begins at that snapshot write the next one."""
+    newcomer = Registry(registry.path, AUTHOR)
+    newcomer.repository.log.refresh()
+    newcomer.repository.log.write_snapshot()
+
+
 STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
     "repository": STEPS,
     "statements": (
@@ -205,6 +228,15 @@ STORIES: dict[str, tuple[Callable[[Registry], object], ...]] = {
     ),
     "numbers": (_numbers,),
     "differences": (_numbers, _tuned),
+    "dropped": (
+        _small_files,
+        _dropped_pack,
+        lambda registry: registry.tag("model/greeter@1.0.0", "checked"),
+        _older_snapshot,
+        lambda registry: registry.tag("model/greeter@1.0.0", "older", "behind the older snapshot"),
+        _snapshot_behind_it,
+        lambda registry: registry.tag("model/greeter@1.0.0", "newer", "behind the newer one"),
+    ),
 }
 
 

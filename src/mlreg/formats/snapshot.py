@@ -82,9 +82,16 @@ class Snapshot(NamedTuple):
     """Sorted by id."""
 
     def agrees_with(self, state: Snapshot) -> bool:
-        """Tell whether a state is what this says, which may leave out when packs were dropped."""
-        unsaid = (pack._replace(dropped=self.number if pack.dropped else 0) for pack in state.packs)
-        return self in (state, state._replace(packs=tuple(unsaid)))
+        """Tell whether a state is what this says, which may name later slots than those that dropped packs.
+
+        Who wrote it may have begun at a snapshot that does not say which they were.
+        """
+        pairs = zip(self.packs, state.packs, strict=False)
+        packs = tuple(one._replace(dropped=said.dropped) if self._may_say(said, one) else one for said, one in pairs)
+        return len(self.packs) == len(state.packs) and self == state._replace(packs=packs)
+
+    def _may_say(self, said: PackState, one: PackState) -> bool:
+        return 0 < one.dropped <= said.dropped <= self.number
 
     def encode(self) -> bytes:
         """Return the bytes of the snapshot; equal states have equal bytes.

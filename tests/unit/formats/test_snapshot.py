@@ -133,6 +133,11 @@ def test_a_snapshot_need_not_say_when_packs_were_dropped_to_agree_with_a_state()
     assert not said.agrees_with(unsaid)
     assert not unsaid.agrees_with(Snapshot.decode(changed()))
     assert not Snapshot.decode(changed(**pack_with(7, value=True), dropped=[8])).agrees_with(said)
+    # Who begins at such a one names a later slot; none names one that is to come, or another pack.
+    assert Snapshot.decode(changed(**pack_with(7, value=True), dropped=[10])).agrees_with(said)
+    assert not Snapshot.decode(changed(**pack_with(7, value=True), dropped=[257])).agrees_with(said)
+    assert not Snapshot.decode(changed(packs=[])).agrees_with(said)
+    assert not said.agrees_with(Snapshot.decode(changed(packs=[])))
 
 
 def test_the_document_that_is_changed_below_is_a_snapshot() -> None:

@@ -401,6 +401,27 @@ def test_a_snapshot_that_lies_about_the_right_slot_is_reported(store: MemoryStor
     assert problems(store) == ["bad_snapshot"]
 
 
+def test_a_snapshot_that_does_not_say_when_packs_were_dropped_makes_neither_itself_nor_later_ones_bad(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first ones did not; who begins there takes the slot of the snapshot for that of the drop."""
+    repository = repository_in(store)
+    packs = put(repository, [(Sort.PIECE, b"one")])
+    repository.log.append(lambda view: Draft("Ann", "drop", drop=tuple(pack.id for pack in packs)))
+    note(repository, "more")
+    with monkeypatch.context() as patch:
+        patch.setattr(Snapshot, "_seldom", lambda self: {})
+        repository.log.write_snapshot()
+    assert problems(store) == []
+
+    newcomer = Repository(store)
+    note(newcomer, "later")
+    newcomer.log.write_snapshot()
+
+    assert [state.dropped for state in Snapshot.decode(store.contents[snapshot_key(4)]).packs] == [3]
+    assert problems(store) == []
+
+
 @pytest.mark.usefixtures("often")
 def test_a_snapshot_that_cannot_be_written_does_not_undo_the_slot(store: MemoryStore) -> None:
     repository = repository_in(store)
