@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg.errors import ConflictError, IntegrityError, MlregError, NotFoundError, RefusedError
+from mlreg.errors import ConflictError, IntegrityError, MlregError, NoSpaceError, NotFoundError, RefusedError
 from mlreg.formats import backup as backups
 from mlreg.formats import identity as identities
 from mlreg.formats.backup import Point, Record, beside_key, record_key
@@ -21,7 +21,7 @@ from mlreg.operations import beside
 from mlreg.operations.check import Checked, Problem, check
 from mlreg.operations.collect import Doomed
 from mlreg.operations.looking_again import DAMAGE
-from mlreg.operations.mirroring import Base, Mirrored, Report, alone, last_slot, mirror, preview
+from mlreg.operations.mirroring import Base, Mirrored, Report, alone, last_slot, mirror, preview, prove
 from mlreg.repository.holes import numbers_in
 from mlreg.repository.log import now
 from mlreg.repository.repository import Repository
@@ -270,6 +270,32 @@ def outgoing(store: Store, keep: int, packs: frozenset[str] = frozenset()) -> li
     named = {key for backup in leave for key in _files_of(store, backup, DAMAGE)}
     doomed.extend(sorted(named - {key for backup in stay for key in _files_of(store, backup, ())}))
     return [Doomed(key, store.size(key) or 0, LET_GO) for key in doomed]
+
+
+def create_and_let_go(maker: Maker, target: Store, keep: int, report: Report) -> tuple[Made, list[Doomed]]:
+    """Back a repository up, and then let earlier backups go; before only if there is no room otherwise.
+
+    Args:
+        maker: who, and what.
+        target: a directory, as for `create`.
+        keep: how many stay, the new one among them; 0 for all.
+        report: told about bytes that were copied.
+
+    Raises:
+        as `create`.
+    """
+    doomed: list[Doomed] = []
+    try:
+        made = create(maker, target, None, report)
+    except NoSpaceError:
+        packs = packs_of(maker.store)
+        if not keep or not outgoing(target, keep, packs):
+            raise
+        # None goes for a backup that cannot be made.
+        prove(alone(maker.store), target)
+        doomed = let_go(target, keep, packs)
+        made = create(maker, target, None, report)
+    return made, [*doomed, *let_go(target, keep)]
 
 
 def let_go(store: Store, keep: int, packs: frozenset[str] = frozenset()) -> list[Doomed]:

@@ -99,6 +99,11 @@ def preview(source: Repository, target: Store, base: Base | None) -> Mirrored:
     return _Mirroring(source, target, base, lambda size: None).nothing()
 
 
+def prove(source: Repository, target: Store) -> None:
+    """Read the packs that `mirror` would copy now, and keep nothing of them; errors as there."""
+    _Mirroring(source, target, None, lambda size: None).read()
+
+
 class _Mirroring:
     def __init__(self, source: Repository, target: Store, base: Base | None, report: Report) -> None:
         self._source, self._target, self._report = source, target, report
@@ -124,6 +129,13 @@ class _Mirroring:
         packs, numbers = self._missing(), range(first, self._point.number + 1)
         slots = sum(self._source.store.size(slot_key(number)) or 0 for number in numbers)
         return self._done(packs, len(numbers), sum(pack.size for pack in packs) + slots)
+
+    def read(self) -> None:
+        """Read what is missing."""
+        objects = self._source.objects
+        for pack in self._missing():
+            for block in objects.fetch_index(pack).blocks():
+                objects.stored_block(pack.id, block)
 
     def _done(self, packs: list[PackEntry], slots: int, size: int) -> Mirrored:
         return Mirrored(self._point, len(packs), slots, size, sum(pack.size for pack in self._live))

@@ -149,18 +149,13 @@ def _create_in_directory(
         raise UsageError("since_for_a_directory", "--since is for files", why="a directory gets only what it lacks")
     root = _free_directory(path_of(place))
     target = DirectoryStore(root)
-    packs = backing_up.packs_of(maker.store) if keep else frozenset[str]()
     if dry_run:
         found = backing_up.tried(maker, target, None)
+        packs = backing_up.packs_of(maker.store) if keep else frozenset[str]()
         return _previewed(target.url, found, backing_up.outgoing(target, keep - 1, packs) if keep else [])
     make_directory(root)
-    if keep:
-        # All that may refuse a backup, before the first file of an earlier one goes.
-        backing_up.tried(maker, target, None)
-    # Before, too: the disk may be full.
-    doomed = backing_up.let_go(target, keep, packs)
-    made = backing_up.create(maker, target, None, report)
-    return _told(target.url, made, [*doomed, *backing_up.let_go(target, keep, packs)])
+    made, doomed = backing_up.create_and_let_go(maker, target, keep, report)
+    return _told(target.url, made, doomed)
 
 
 def _free_directory(root: Path) -> Path:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mlreg.errors import IntegrityError, MlregError, NotFoundError, RefusedError, UnavailableError
+from mlreg.errors import IntegrityError, MlregError, NoSpaceError, NotFoundError, RefusedError, UnavailableError
 from mlreg.formats import backup as backups
 from mlreg.formats.transaction import slot_key
 from mlreg.ids import ContentId
@@ -483,6 +485,102 @@ def test_nothing_goes_if_it_cannot_be_told_what_is_needed(project: Project) -> N
     del target.contents[slot_key(1)]
     with pytest.raises(IntegrityError):
         backing_up.outgoing(target, 1)
+
+
+def damage_newest(project: Project) -> None:
+    """Add a version, and change a byte of what it brought."""
+    project.add("damaged")
+    for key in project.store.list("packs/"):
+        file = project.place / key
+        if b"damaged" in (data := file.read_bytes()):
+            file.chmod(0o644)
+            file.write_bytes(data.replace(b"damaged", b"Damaged"))
+
+
+def take_older_copy(project: Project) -> None:
+    """Take the last transaction away, and go on in another way."""
+    (project.place / slot_key(project.count)).unlink()
+    project.registry = Registry(project.place, "Ann", project.root / "another cache")
+    project.registry.tag("model/net@1.1.0", "apart")
+
+
+def back_up_elsewhere(project: Project) -> None:
+    """Put the backups of another repository into the place."""
+    other = Project(project.root / "other")
+    shutil.rmtree(project.root / "kept")
+    for _ in range(3):
+        other.add()
+        facade.create(other.registry, f"{project.root}/kept/", report=silent)
+
+
+REFUSED: dict[str, tuple[Callable[[Project], object], str]] = {
+    "a repository": (lambda project: (project.root / "kept" / backups.KEY).unlink(), "not_a_backup"),
+    "of another": (back_up_elsewhere, "backup_of_another"),
+    "ahead": (take_older_copy, "backup_is_ahead"),
+    "damaged": (damage_newest, "block_damaged"),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_a_backup_that_cannot_be_made_lets_none_of_the_earlier_ones_go(reason: str, project: Project) -> None:
+    for _ in range(3):
+        project.add()
+        facade.create(project.registry, f"{project.root}/kept/", report=silent)
+    spoil, code = REFUSED[reason]
+    spoil(project)
+    before = set((project.root / "kept").rglob("*"))
+
+    with pytest.raises(MlregError) as caught:
+        facade.create(project.registry, f"{project.root}/kept/", keep=1, report=silent)
+
+    assert caught.value.code == code
+    assert before - set((project.root / "kept").rglob("*")) == set()
+
+
+class Full(MemoryStore):
+    """Takes no pack as long as there are several backups."""
+
+    @contextmanager
+    def upload(self, key: str) -> Iterator[Any]:
+        if key.startswith("packs/") and len(backups_in(self)) > 1:
+            raise NoSpaceError("no_space", f"there is no room for {key}")
+        with super().upload(key) as new:
+            yield new
+
+
+@pytest.fixture
+def full(project: Project) -> Full:
+    """Return a place with two backups that has no room for a third."""
+    target = MemoryStore()
+    for number in range(2):
+        project.add()
+        (project.place / "config.yaml").write_text(f"author: {number}\n")
+        project.back_up(target)
+    return Full(target.contents)
+
+
+def test_where_there_is_no_room_earlier_backups_go_before_the_next_is_made(project: Project, full: Full) -> None:
+    maker = Maker(project.store, project.place, is_project=True, author="Ann")
+    project.add()
+
+    for keep in (0, 2):  # which would be all of them
+        with pytest.raises(NoSpaceError):
+            backing_up.create_and_let_go(maker, full, keep, silent)
+        assert [backup.number for backup in backups_in(full)] == [1, 2]
+    made, gone = backing_up.create_and_let_go(maker, full, 1, silent)
+
+    assert (made.backup.number, problems(full, made.backup)) == (3, [])
+    assert backups_in(full) == [made.backup]
+    assert {file.key for file in gone} >= {backups.record_key(1), backups.record_key(2)}
+
+
+def test_where_there_is_no_room_none_goes_for_a_repository_that_is_damaged(project: Project, full: Full) -> None:
+    damage_newest(project)
+    before = set(full.contents)
+
+    with pytest.raises(IntegrityError):
+        backing_up.create_and_let_go(Maker(project.store, None, is_project=True, author="Ann"), full, 1, silent)
+    assert before <= set(full.contents)
 
 
 # Files.
