@@ -116,6 +116,22 @@ def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_no_one_else_may_read_a_file_at_any_time_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        with ArchiveWriter(tmp_path / "file") as writer:
+            writer.create("mlreg.json", b"{}")
+            (half,) = tmp_path.iterdir()
+            modes = [half.stat().st_mode]
+            writer.finish()
+        modes.append((tmp_path / "file").stat().st_mode)
+    finally:
+        os.umask(before)
+
+    assert [mode & 0o777 for mode in modes] == [0o600] * 2
+
+
 def give_up(writer: ArchiveWriter) -> None:
     with writer.upload(PACK) as upload:
         upload.write(b"y" * 5000)

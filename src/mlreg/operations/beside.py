@@ -18,7 +18,7 @@ from mlreg.errors import ConflictError, RefusedError, explain
 from mlreg.formats.backup import MAX_LIST, PLACES, BesideFile, bad_backup, beside_key, decode_list, encode_list
 from mlreg.formats.paths import check_path
 from mlreg.ids import ContentId
-from mlreg.stores.directory import TEMPORARY, flush_directory
+from mlreg.stores.directory import TEMPORARY, flush_directory, make_directory
 from mlreg.stores.store import Store
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -203,7 +203,7 @@ def put_back(store: Store, files: list[BesideFile], root: Path, report: Report) 
 
 
 def _write(store: Store, file: BesideFile, place: Path, report: Report) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(place.parent)
     with os.fdopen(os.open(place, _WRITE, 0o600), "wb") as writing:
 
         def take(data: bytes) -> None:

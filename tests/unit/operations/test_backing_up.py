@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -390,6 +391,28 @@ def test_settings_runs_counts_and_what_waits_come_back(project: Project, tmp_pat
     ]
     # They can be written again.
     (place / "config.yaml").write_text("author: Eve\n")
+
+
+@pytest.mark.parametrize("umask", [0, 0o002, 0o077])
+def test_no_one_else_may_read_a_file_that_comes_back_whatever_the_umask(
+    umask: int, project: Project, tmp_path: Path
+) -> None:
+    for path in ("config.yaml", "runs/x/host.journal", "staging/data/rows/a.csv"):
+        (project.place / path).parent.mkdir(parents=True, exist_ok=True)
+        (project.place / path).write_bytes(b"mine")
+    target = MemoryStore()
+    backup = project.back_up(target)
+
+    before = os.umask(umask)
+    try:
+        again = restored(target, backup, tmp_path / "again")
+    finally:
+        os.umask(before)
+
+    files = [path for path in Path(again.path).rglob("*") if path.is_file() and path.read_bytes() == b"mine"]
+    assert [path.stat().st_mode & 0o777 for path in files] == [0o600] * 3
+    # And no one else may put files beside them.
+    assert [path for path in (tmp_path / "again").rglob("*") if path.stat().st_mode & 0o002] == []
 
 
 def test_links_are_not_followed_and_names_that_no_version_may_have_are_left_out(project: Project) -> None:

@@ -567,6 +567,24 @@ def test_files_that_a_merge_replaced_go_after_a_while_and_what_a_collector_took_
     assert problems(repository.store) == []
 
 
+def test_a_merge_by_a_clock_that_was_ahead_keeps_no_file_that_later_merges_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    repository = made()
+    fill(repository, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(logs, "now", lambda: "2999-01-01T00:00:00Z")
+        ahead = merge_all(repository, "Ann", nothing).before
+    fill(repository, 3, line=2)
+    later = merge_all(repository, "Ann", nothing).before
+
+    collect.collect_replaced(repository, "Ann", 0)
+
+    assert (states(repository, ahead), states(repository, later)) == ({DROPPED}, {REAPED})
+    assert not any(repository.store.size(pack_key(pack.id)) for pack in later)
+    assert problems(repository.store) == []
+
+
 def states(repository: Repository, packs: Sequence[PackEntry]) -> set[int | None]:
     return {repository.log.refresh().pack_state(pack.id) for pack in packs}
 
