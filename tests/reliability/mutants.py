@@ -46,6 +46,8 @@ HOSTILE_BYTES = "hostile/test_hostile_bytes.py"
 SWEEPING = "unit/operations/test_sweeping.py"
 HOLDING = "unit/operations/test_holding.py"
 BESIDE_SWEEPS = "unit/operations/test_repack_beside_sweeps.py"
+MERGING = "unit/operations/test_merging.py"
+KEPT = "hostile/test_hostile_kept_files.py"
 MUTANTS = (
     Mutant(
         "no-flush",
@@ -405,6 +407,78 @@ MUTANTS = (
         "                self._since.extend((Sort.PIECE, base) for base in self._objects.index(pack.id).bases)\n",
         "",
         (f"{BESIDE_SWEEPS}::test_what_became_a_base_since_the_survey_stays",),
+    ),
+    Mutant(
+        "shows-archives",
+        "No one else may read a backup or a bundle in a file",
+        "stores/archive.py",
+        "_WRITE, 0o600)",
+        "_WRITE)",
+        ("conformance/test_archive_store.py::test_no_one_else_may_read_a_file_at_any_time_whatever_the_umask",),
+    ),
+    Mutant(
+        "shows-what-comes-back",
+        "Nor a file that comes back beside a repository",
+        "operations/beside.py",
+        "_WRITE, 0o600)",
+        "_WRITE)",
+        (f"{BACKUPS}::test_no_one_else_may_read_a_file_that_comes_back_whatever_the_umask",),
+    ),
+    Mutant(
+        "lets-go-first",
+        "No backup goes before the next one is made",
+        "operations/backing_up.py",
+        "        made = create(maker, target, None, report)\n    except",
+        "        let_go(target, keep)\n        made = create(maker, target, None, report)\n    except",
+        (f"{BACKUPS}::test_a_backup_that_cannot_be_made_lets_none_of_the_earlier_ones_go",),
+    ),
+    Mutant(
+        "lets-go-in-vain",
+        "Where there is no room one goes only if the next one can be made",
+        "operations/backing_up.py",
+        "        prove(alone(maker.store), target)\n",
+        "",
+        (f"{BACKUPS}::test_where_there_is_no_room_none_goes_for_a_repository_that_is_damaged",),
+    ),
+    Mutant(
+        "waits-for-clocks",
+        "A clock that was ahead keeps no file that later merges replaced",
+        "operations/collect.py",
+        "        if slot and slot.time <= latest and not slot.is_lossy:\n",
+        "        if slot and slot.time > latest:\n            return\n        if slot and not slot.is_lossy:\n",
+        (f"{MERGING}::test_a_merge_by_a_clock_that_was_ahead_keeps_no_file_that_later_merges_replaced",),
+    ),
+    Mutant(
+        "distrusts-older-snapshots",
+        "A snapshot that was made from one of an older form is not bad",
+        "formats/snapshot.py",
+        "return 0 < one.dropped <= said.dropped <= self.number",
+        "return said.dropped == self.number",
+        ("golden/test_golden.py::test_it_is_verified_clean",),
+    ),
+    Mutant(
+        "lets-git-fetch",
+        "What is imported reaches no other place through git",
+        "importers/git_history.py",
+        '    "GIT_ALLOW_PROTOCOL": "",\n',
+        "",
+        (f"{KEPT}::test_git_is_left_no_way_to_reach_another_place",),
+    ),
+    Mutant(
+        "lets-git-run",
+        "And runs no program that its repository names",
+        "importers/git_history.py",
+        '"-c", "core.fsmonitor=false", ',
+        "",
+        (f"{KEPT}::test_no_program_runs_that_the_settings_of_a_repository_name",),
+    ),
+    Mutant(
+        "follows-links-out",
+        "A link that leads out of an imported tree is not followed",
+        "importers/kept_tree.py",
+        "return path.resolve().is_relative_to(self._root.resolve())",
+        "return True",
+        (f"{KEPT}::test_a_link_that_leads_out_of_a_tree_leaves_its_version_out",),
     ),
 )
 
