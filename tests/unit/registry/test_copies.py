@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError
+from mlreg.formats.transaction import slot_key
 from mlreg.registry import annotating, backups, collecting
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.standing import status
 from mlreg.registry.sync import Sync
+from mlreg.repository.heads import Client
 
 
 class Place:
@@ -74,6 +76,21 @@ def test_an_old_copy_in_place_of_a_newer_one_is_read_as_it_is(place: Place) -> N
     place.add("1.1.0", "another second")
     assert seen(place.registry) == seen(Registry(place.path, "Ann"))
     assert place.registry.verify().problems == ()
+
+
+def test_a_last_slot_that_was_cut_is_damage_and_no_other_log(place: Place) -> None:
+    def opened() -> Registry:
+        return Registry(place.path, "Ann", client=lambda: Client(place.root / "state"))
+
+    number = opened().repository.log.refresh().number
+    slot = place.path / slot_key(number)
+    slot.write_bytes(slot.read_bytes()[:-20])
+
+    with pytest.raises(IntegrityError) as caught:
+        opened().repository.log.refresh()
+
+    assert caught.value.code in ("bad_transaction", "bad_json")
+    assert "backup" in caught.value.fix[0]
 
 
 def test_a_process_that_goes_on_reads_the_copy_that_is_there_now(place: Place) -> None:

@@ -172,6 +172,29 @@ def test_of_a_log_that_went_back_nothing_else_is_said(project: Project) -> None:
     assert "went back" in found.checks[0].value
 
 
+def lose(slot: Path) -> None:
+    slot.unlink()
+
+
+def rewrite(slot: Path) -> None:
+    slot.write_bytes(slot.read_bytes().replace(b'"Ann"', b'"Eve"'))
+
+
+@pytest.mark.parametrize("damage", [lose, rewrite])
+def test_damage_in_the_middle_of_the_log_is_seen_though_the_cache_knows_what_was_there(
+    damage: Callable[[Path], None], project: Project
+) -> None:
+    project.open().tag("model/net@1.0.0", "golden")
+    assert project.check("log").state == "green"
+
+    damage(project.place / slot_key(2))
+
+    found = project.look()
+    assert (found.checks[0].name, found.checks[0].state) == ("log", "red")
+    assert "were not looked at" in found.checks[0].value
+    assert "log/" in found.checks[0].fix
+
+
 def test_offline_no_remote_is_asked(project: Project) -> None:
     project.open()
     lose_the_remote(project)
