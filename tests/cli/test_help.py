@@ -11,6 +11,7 @@ import pytest
 
 from mlreg.cli.app import EPILOG
 from mlreg.cli.contract import COMMANDS, EVERYWHERE
+from mlreg.cli.main import ELSEWHERE
 from mlreg.cli.topic import ENDINGS, FOLDER, TOPICS, text_of
 from mlreg.config import KEYS, variable_of
 from mlreg.formats.ref import parse_ref
@@ -163,3 +164,14 @@ def test_every_error_is_in_the_topic_with_its_exit_code() -> None:
     assert {(code, int(status)) for code, status in listed} == {
         (code, status) for code, found in codes_in_source().items() for status in found
     }
+
+
+@pytest.mark.parametrize("word", ELSEWHERE)
+def test_commands_of_other_tools_lead_to_the_ones_that_do_the_same_here(word: str, project: Call) -> None:
+    assert word not in COMMANDS
+
+    done = project(word)
+
+    assert done.status == 2
+    assert f"fix: mlreg {ELSEWHERE[word]}" in done.err
+    assert project(*ELSEWHERE[word].split()[:1], "--help").status == 0

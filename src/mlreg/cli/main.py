@@ -85,6 +85,26 @@ def _show_unexpected(error: Exception, *, as_json: bool) -> int:
     return _show(found, as_json=as_json)
 
 
+ELSEWHERE = {
+    "check": "verify",
+    "checkout": "get",
+    "commit": "add",
+    "delete": "rm",
+    "download": "get",
+    "forget": "policy plan",
+    "fsck": "verify",
+    "history": "log",
+    "list": "ls",
+    "prune": "gc",
+    "register": "add",
+    "remove": "rm",
+    "search": "ls --where",
+    "snapshots": "ls",
+    "upload": "push",
+}
+"""What commands of other tools are here."""
+
+
 class _Terminated(BaseException):
     """The process was asked to end: clean up, then do."""
 
@@ -124,6 +144,9 @@ def _run_tree(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             sys.stderr.write(getattr(error, "format_message", str)() + "\n")
             return UsageError.exit_status
+        word = next((one for one in arguments if not one.startswith("-")), "")
+        if word in ELSEWHERE and type(error).__name__ == "UsageError" and f"'{word}'" in str(error):
+            raise UsageError("usage", f"no such command '{word}'", fix=f"mlreg {ELSEWHERE[word]}") from error
         raise UsageError("usage", _sentence(error), fix=_help_for(error)) from error
     if status == INTERRUPTED:
         raise KeyboardInterrupt

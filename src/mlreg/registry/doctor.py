@@ -226,7 +226,7 @@ def _remotes(registry: Registry, mends: _Nothing, *, contacts: bool) -> Iterator
         except MlregError as error:
             yield failed("remote", error, name)
         else:
-            yield _said("remote", "green", url, subject=name)
+            yield _said("remote", "green", url if contacts else f"{url}, not asked", subject=name)
 
 
 def _read_pin(here: str, remote: str, mends: _Nothing) -> None:
