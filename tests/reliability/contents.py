@@ -18,7 +18,12 @@ WEIGHTS = 40_000
 def some(chance: random.Random) -> str:
     """Return a word for bytes; some of them come again and again, so that what is collected is wanted at once."""
     kind = chance.choices(KINDS, (40, 20, 10, 10, 20))[0]
-    return f"{kind}-{chance.randrange(4 if kind == 'common' else 10_000)}"
+    return f"{kind}-{chance.randrange(24 if kind == 'common' else 10_000)}"
+
+
+def is_common(word: str) -> bool:
+    """Tell whether a word is one of the few that come again and again."""
+    return word.startswith("common-")
 
 
 @lru_cache(maxsize=32)
@@ -53,9 +58,15 @@ def _tree(number: int) -> dict[str, bytes]:
     return {f"{place % 3}/{place}.txt": b"%d" % (number % 50 + place) for place in range(number % 12 + 1)}
 
 
+def _common(number: int) -> dict[str, bytes]:
+    """Return a file that is one piece, and one that is several."""
+    large = np.random.default_rng(number).bytes(1_100_000)
+    return {"common.bin": bytes([number]) * 90_000, "below/large.bin": large}
+
+
 _MAKERS = {
     "text": _text,
-    "common": lambda number: {"common.bin": bytes([number]) * 90_000},
+    "common": _common,
     "noise": _noise,
     "weights": _weights,
     "tree": _tree,

@@ -69,7 +69,15 @@ class Hand:
         self.changes[key] = state
 
     def sources(self, word: str) -> Path:
-        """Return a directory with the files that a word stands for: the same one each time, its files just written."""
+        """Return a directory with the files that a word stands for.
+
+        It is the same one each time, its files just written; but what comes again is left as it was, so that it is known.
+        """
+        if contents.is_common(word):
+            place = self.folder.with_name(f"{self.folder.name}-{word}")
+            if not place.exists():
+                contents.write(word, place)
+            return place
         shutil.rmtree(self.folder, ignore_errors=True)
         contents.write(word, self.folder)
         return self.folder
