@@ -71,7 +71,7 @@ class Hand:
     def sources(self, word: str) -> Path:
         """Return a directory with the files that a word stands for.
 
-        It is the same one each time, its files just written; but what comes again is left as it was, so that it is known.
+        It is the same one each time, its files just written; what comes again is left as it was, so that it is known.
         """
         if contents.is_common(word):
             place = self.folder.with_name(f"{self.folder.name}-{word}")
