@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Annotated
 
 import typer
@@ -48,7 +49,7 @@ def verify(
         result = verifying.verify(registry.repository, share, report, decodes=not stored, older=age, limit=seconds)
     out.show("verify", result, view(result))
     result.refuse_problems(
-        [fix.replace("mlreg repair", f"mlreg repair {place}") for fix in result.fix] if place else ()
+        [fix.replace("mlreg repair", f"mlreg repair {shlex.quote(place)}") for fix in result.fix] if place else ()
     )
 
 

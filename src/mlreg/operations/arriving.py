@@ -116,13 +116,15 @@ class _Newcomers:
             self._bring(Sort.PIECE, [part.id for part in parts])
 
     def _bring(self, sort: Sort, ids: Sequence[ObjectId]) -> None:
-        view = self.repository.log.view
-        known = view.places_of(sort, ids)
-        for pack_id in self._packs_here(sort, [one for one in ids if one not in known]):
-            if view.pack_state(pack_id) is None:
-                self._add(self._here.log.view.pack(pack_id))
-                # What pieces differ from may lie elsewhere.
-                self._bring(Sort.PIECE, self.repository.objects.index(pack_id).bases)
+        view, pending = self.repository.log.view, [(sort, ids)]
+        while pending:
+            sort, ids = pending.pop()
+            known = view.places_of(sort, ids)
+            for pack_id in self._packs_here(sort, [one for one in ids if one not in known]):
+                if view.pack_state(pack_id) is None:
+                    self._add(self._here.log.view.pack(pack_id))
+                    # What pieces differ from may lie elsewhere.
+                    pending.append((Sort.PIECE, self.repository.objects.index(pack_id).bases))
 
     def _packs_here(self, sort: Sort, ids: Sequence[ObjectId]) -> set[str]:
         found = self._here.objects.places_of(sort, ids)
