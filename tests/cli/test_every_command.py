@@ -266,12 +266,53 @@ def command_of(words: list[str]) -> str:
     return "tag set" if path == "tag" else path
 
 
+def words_of(path: str) -> set[str]:
+    """Return what the arguments and options of a command are called."""
+    return {parameter.name for parameter in TREE[path].params}
+
+
 @pytest.mark.parametrize("path", TREE)
 def test_every_command_explains_itself_and_prints_in_three_ways(path: str) -> None:
     options = {option for parameter in TREE[path].params for option in parameter.opts}
 
     assert TREE[path].help, path
     assert {"--json", "-q", "--format", "-C"} <= options, path
+
+
+def files_below(directory: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+TRIED: dict[str, list[str]] = {
+    command: words for words, _ in (WORKS | ONCE).values() if "dry_run" in words_of(command := command_of(words))
+}
+"""What each command does that has a dry run."""
+
+
+@pytest.mark.parametrize("command", TRIED)
+def test_a_dry_run_leaves_every_file_as_it_is(command: str, mlreg: Call, tmp_path: Path) -> None:
+    words = [word for word in TRIED[command] if word != "-n"]
+    before = files_below(tmp_path / "project"), files_below(tmp_path / "registry")
+
+    run = mlreg(*with_options(words, "-n", "--json"))
+
+    assert (run.status, run.err, run.document["dry_run"]) == (0, "", True)
+    assert mlreg(*with_options(words, "-n")).out
+    assert (files_below(tmp_path / "project"), files_below(tmp_path / "registry")) == before
+
+
+def test_a_dry_run_of_an_undo_brings_nothing_back(mlreg: Call) -> None:
+    Path("rows").write_text("rows of their own")
+    mlreg("add", "data/rows", "rows", "--version", "2026.01.02")
+    mlreg("rm", "data/rows@2026.01.02")
+    assert mlreg("gc").status == 0
+    before = files_below(Path.cwd())
+
+    assert mlreg("gc", "--undo", "last", "-n").out.startswith("dry run: brought back 1 pack of transaction ")
+    assert mlreg("gc", "--undo", "last", "-n", "--json").document["dry_run"] is True
+
+    assert files_below(Path.cwd()) == before
+    assert mlreg("gc", "--undo", "last").out.startswith("brought back 1 pack of transaction ")
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.cli.views import mark_of
 from mlreg.registry import collecting, mending, reasons, weighing
 
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))
@@ -36,7 +37,8 @@ def _waiting(result: collecting.Collection) -> str:
 def undone(result: collecting.Undone) -> View:
     """After `gc --undo`."""
     what = f"{count_of(result.packs, 'pack')} of transaction {result.transaction} ({size_of(result.size)})"
-    return View((), (), (), f"brought back {what}" if result.packs else f"nothing to bring back: {what}")
+    done = f"brought back {what}" if result.packs else f"nothing to bring back: {what}"
+    return View((), (), (), f"{mark_of(result.dry_run)}{done}")
 
 
 def disk_use(result: weighing.DiskUse) -> View:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlreg.cli import output
+from mlreg.cli import output, views
 from mlreg.cli.output import Column, Mode, Printer, Style, View, count_of, size_of
 from mlreg.registry.retention_results import Applied, Explained, Plan, PolicyInfo
 
@@ -46,7 +46,7 @@ def tell(out: Printer, result: Plan) -> None:
 
 def applied(result: Applied) -> View:
     """After `policy apply`."""
-    mark = "dry run: " if result.dry_run else ""
+    mark = views.mark_of(result.dry_run)
     verb = "removed" if result.changed else "unchanged"
     return View((), (), result.refs, f"{mark}{verb} {', '.join(result.refs) or 'all'}")
 

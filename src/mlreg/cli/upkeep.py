@@ -148,7 +148,7 @@ def gc(
     """
     registry = _registry_at(place)
     if undo:
-        return _undo(out, registry, undo)
+        return _undo(out, registry, undo, dry_run)
     act = collecting.preview if dry_run or (place and not yes) else collecting.collect
     with out.progress("gc") as report:
         result = act(registry, grace=seconds_of(grace), report=report)
@@ -160,8 +160,8 @@ def _registry_at(place: str) -> Registry:
     return open_registry().elsewhere(place) if place else open_registry()
 
 
-def _undo(out: Printer, registry: Registry, transaction: str) -> None:
-    done = collecting.undo(registry, transaction)
+def _undo(out: Printer, registry: Registry, transaction: str, dry_run: bool) -> None:
+    done = (collecting.preview_undo if dry_run else collecting.undo)(registry, transaction)
     out.show("gc-undo", done, cleaning_views.undone(done))
 
 

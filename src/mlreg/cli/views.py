@@ -25,7 +25,7 @@ def added(result: results.Added) -> View:
     version = result.version
     facts = f"{count_of(version.files, 'file')}, {size_of(version.size)}"
     verb = "added" if result.changed else "unchanged"
-    return View((), (), result.refs, f"{_mark(result.dry_run)}{verb} {version.ref} ({facts})")
+    return View((), (), result.refs, f"{mark_of(result.dry_run)}{verb} {version.ref} ({facts})")
 
 
 def doubts(result: results.Added) -> list[str]:
@@ -246,7 +246,7 @@ def statements(items: Sequence[results.StatementInfo]) -> View:
 
 def got(result: results.Got) -> View:
     """After `get`."""
-    mark = _mark(result.dry_run)
+    mark = mark_of(result.dry_run)
     done = f"{count_of(result.written, 'file')} written ({size_of(result.size)}), {result.unchanged} unchanged"
     removed = f", {result.removed} removed" if result.removed else ""
     return View((), (), [result.ref], f"{mark}{result.ref} in {result.directory}: {done}{removed}")
@@ -255,20 +255,20 @@ def got(result: results.Got) -> View:
 def changed(result: results.Changed, verb: str) -> View:
     """After `rm` or `restore`."""
     word = verb if result.changed else "unchanged"
-    return View((), (), result.refs, f"{_mark(result.dry_run)}{word} {', '.join(result.refs)}")
+    return View((), (), result.refs, f"{mark_of(result.dry_run)}{word} {', '.join(result.refs)}")
 
 
 def synced(result: results.Synced, verb: str) -> View:
     """After `push`, `pull`, `fetch` or `clone`."""
     if not result.changed:
-        return View((), (), (), f"{_mark(result.dry_run)}{result.remote}: everything is there already")
+        return View((), (), (), f"{mark_of(result.dry_run)}{result.remote}: everything is there already")
     what = f"{count_of(len(result.versions), 'version')}, {count_of(len(result.tags), 'tag')}"
     what += f", {count_of(result.notes, 'note')}" if result.notes else ""
     size = "" if result.dry_run else f", {size_of(result.size)}"
-    return View((), (), result.refs, f"{_mark(result.dry_run)}{verb} {result.remote}: {what}{size}")
+    return View((), (), result.refs, f"{mark_of(result.dry_run)}{verb} {result.remote}: {what}{size}")
 
 
-def _mark(dry_run: bool) -> str:
+def mark_of(dry_run: bool) -> str:
     """Return what stands before a sentence that is about nothing that was done."""
     return "dry run: " if dry_run else ""
 
@@ -308,7 +308,7 @@ def repacked(result: results.Repacked) -> View:
         done.append(f"{size_of(result.deleted)} deleted")
     if result.waiting:
         done.append(f"{size_of(result.waiting)} of replaced packs wait to be deleted")
-    return View((), (), (), f"{_mark(result.dry_run)}{'; '.join(done)}")
+    return View((), (), (), f"{mark_of(result.dry_run)}{'; '.join(done)}")
 
 
 def setting(item: Setting, *, origin: bool) -> View:

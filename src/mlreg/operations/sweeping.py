@@ -386,20 +386,12 @@ def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, .
     """Bring back the packs that a sweep dropped, as long as their files are there; empty if all are.
 
     Raises:
-        NotFoundError: `slot_missing`, there is no such transaction; `packs_deleted`, their files are gone.
+        NotFoundError: as `coming_back`.
     """
     back: list[PackEntry] = []
 
     def build(view: View) -> Draft:
-        dropped = [pack_id for pack_id in _dropped_by(repository, number) if view.pack_state(pack_id) != LIVE]
-        # A copy of a repository, such as a restored backup, need not have the files of dropped packs.
-        if any(view.pack_state(one) == REAPED or not _has_file(repository, view.pack(one)) for one in dropped):
-            raise NotFoundError(
-                "packs_deleted",
-                f"the files of what transaction {number} dropped are deleted",
-                fix="mlreg pull REMOTE REF, from a remote that has the versions",
-            )
-        back[:] = [view.pack(pack_id) for pack_id in dropped]
+        back[:] = coming_back(repository, view, number)
         if not back:
             raise Settled
         return Draft(author, f"take back what transaction {number} dropped", add=tuple(back))
@@ -408,6 +400,23 @@ def undo(repository: Repository, number: int, author: str) -> tuple[PackEntry, .
         repository.log.append(build)
         repository.log.view.note_swept(0)
     return tuple(back)
+
+
+def coming_back(repository: Repository, view: View, number: int) -> tuple[PackEntry, ...]:
+    """Return the packs that `undo` brings back in a state of the log.
+
+    Raises:
+        NotFoundError: `slot_missing`, there is no such transaction; `packs_deleted`, their files are gone.
+    """
+    dropped = [pack_id for pack_id in _dropped_by(repository, number) if view.pack_state(pack_id) != LIVE]
+    # A copy of a repository, such as a restored backup, need not have the files of dropped packs.
+    if any(view.pack_state(one) == REAPED or not _has_file(repository, view.pack(one)) for one in dropped):
+        raise NotFoundError(
+            "packs_deleted",
+            f"the files of what transaction {number} dropped are deleted",
+            fix="mlreg pull REMOTE REF, from a remote that has the versions",
+        )
+    return tuple(map(view.pack, dropped))
 
 
 def _has_file(repository: Repository, pack: PackEntry) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.names import parse_ref_name
+from mlreg.formats.transaction import PackEntry
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
 from mlreg.operations.naming import called
@@ -69,6 +70,7 @@ class Undone(NamedTuple):
     """That are read again."""
     size: int
     """Bytes of those."""
+    dry_run: bool = False
 
 
 def collect(registry: Registry, *, grace: float, report: Callable[[int], None]) -> Collection:
@@ -139,12 +141,28 @@ def undo(registry: Registry, transaction: str) -> Undone:
         UsageError: `bad_transaction_number`.
     """
     repository = registry.repository
+    number = _number_of(repository, transaction)
+    return _undone(repository, number, sweeping.undo(repository, number, registry.author))
+
+
+def preview_undo(registry: Registry, transaction: str) -> Undone:
+    """Return what `undo` would do; nothing is changed. Errors as there."""
+    repository = registry.repository
+    number = _number_of(repository, transaction)
+    back = sweeping.coming_back(repository, repository.log.refresh(), number)
+    return _undone(repository, number, back)._replace(dry_run=True)
+
+
+def _number_of(repository: Repository, transaction: str) -> int:
     if not transaction.isdecimal() and transaction != LAST:
         raise UsageError("bad_transaction_number", f"{transaction!r:.40} is no transaction", fix=f"--undo {LAST}")
     number = sweeping.last_sweep(repository) if transaction == LAST else int(transaction)
     if not number:
         raise NotFoundError("nothing_dropped", "there is nothing that was dropped and is not deleted yet")
-    back = sweeping.undo(repository, number, registry.author)
+    return number
+
+
+def _undone(repository: Repository, number: int, back: Sequence[PackEntry]) -> Undone:
     return Undone(repository.url, number, len(back), sum(pack.size for pack in back))
 
 

@@ -171,6 +171,23 @@ def test_the_last_that_was_dropped_can_be_brought_back_without_its_number(regist
     registry.restore(["data/rows@2026.01.01"])
 
 
+def test_a_dry_run_of_an_undo_says_what_comes_back_and_leaves_all_as_it_is(registry: Registry) -> None:
+    add(registry, "data/rows@2026.01.01", {"rows": noise(1)})
+    registry.remove(["data/rows@2026.01.01"])
+    collect(registry, grace=3600)
+    view = registry.repository.log.refresh()
+    before = (view.number, view.swept, view.live_packs())
+
+    said = collecting.preview_undo(registry, "last")
+
+    view = registry.repository.log.refresh()
+    assert (view.number, view.swept, view.live_packs()) == before
+    assert said.dry_run
+    assert collecting.undo(registry, "last") == said._replace(dry_run=False)
+    with pytest.raises(NotFoundError):
+        collecting.preview_undo(registry, "last")
+
+
 def test_what_an_undo_brought_back_is_collected_again(registry: Registry) -> None:
     add(registry, "data/rows@2026.01.01", {"rows": noise(1)})
     registry.remove(["data/rows@2026.01.01"])
