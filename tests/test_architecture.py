@@ -77,6 +77,7 @@ SURROUNDINGS = {
 }
 SEEN_BY_FACES = (
     *("registry", "config", "errors", "ids"),
+    "formats.amounts",
     *("formats.card", "formats.names", "formats.ref", "formats.template", "formats.yaml_document"),  # what users write
     # frozen results, parts of those of the registry
     *("quality.drift", "quality.profile", "quality.checking", "quality.table_changes"),

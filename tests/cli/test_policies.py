@@ -36,6 +36,18 @@ def test_a_plan_prints_a_rule_for_every_version_and_says_how_it_is_applied(plann
     assert planned("policy", "plan", "data", "-q").out == ""
 
 
+def test_people_are_warned_of_what_keeps_nothing_and_programs_told(planned: Call) -> None:
+    planned("config", "set", "policies", '[{match: "model/*", keep-last: 1, keep-best: 1 by speed_score}]')
+    doubt = "policies[0]: keep-best 1 by speed_score (max) keeps nothing of model/net"
+
+    plan = planned("policy", "plan", "--json")
+    assert (plan.err, plan.document["warnings"]) == ("", [doubt])
+    assert planned("policy", "plan").err.startswith(f"warning: {doubt}\n1 of ")
+    assert planned("policy", "plan", "-q").err == ""
+    assert planned("policy", "apply", "last", "-n").err == f"warning: {doubt}\n"
+    assert planned("policy", "apply", "last", "--json").document["warnings"] == [doubt]
+
+
 def test_a_plan_is_applied_by_its_id_and_not_after_a_change(planned: Call) -> None:
     plan = planned("policy", "plan", "--format", "{id}").out.strip()
     planned("tag", "model/net@1.1.0", "candidate")

@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from mlreg.cli.output import Column, Mode, Printer, Style, View, count_of
+from mlreg.cli.output import Column, Mode, Printer, Style, View
+from mlreg.formats.amounts import count_of
 from mlreg.registry.auditing import AuditEvent
 from mlreg.registry.proving import Forgotten, Head, ProvenLog
 

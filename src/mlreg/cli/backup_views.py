@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.cli.output import Column, Style, View
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry.backups import BackedUp, BackupInfo, Restored
 from mlreg.registry.bundles import BundleInfo
 

@@ -10,8 +10,9 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from mlreg.cli.canvas import Canvas, Scale
-from mlreg.cli.output import count_of, safe
+from mlreg.cli.output import safe
 from mlreg.cli.run_views import short
+from mlreg.formats.amounts import count_of
 from mlreg.registry.plotting import Curve, Table
 
 WIDTH = 79

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.cli.output import Column, Style, View
 from mlreg.cli.views import mark_of
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry import collecting, mending, reasons, weighing
 
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Sequence
 
-from mlreg.cli.output import Column, Style, View, count_of, safe
+from mlreg.cli.output import Column, Style, View, safe
 from mlreg.cli.report_files import Forms, attribute, cell, markdown_table
 from mlreg.cli.run_views import short, text
+from mlreg.formats.amounts import count_of
 from mlreg.registry.comparisons import Blame, ComparedMetric, Comparison, Fall, Group, GroupMetric, Suspect
 
 BEST = "*"

@@ -34,9 +34,10 @@ from mlreg.cli.options import (
     registry_of,
     rehearsed,
 )
-from mlreg.cli.output import Printer, count_of
+from mlreg.cli.output import Printer
 from mlreg.config import Config
 from mlreg.errors import UsageError
+from mlreg.formats.amounts import count_of
 from mlreg.formats.names import Entry
 from mlreg.registry import results
 from mlreg.registry.composing import Parts

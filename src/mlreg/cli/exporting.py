@@ -10,7 +10,8 @@ import typer
 
 from mlreg.cli import output
 from mlreg.cli.options import REF, DespiteTaint, open_registry, register
-from mlreg.cli.output import Mode, Printer, View, size_of
+from mlreg.cli.output import Mode, Printer, View
+from mlreg.formats.amounts import size_of
 from mlreg.registry import exporting
 from mlreg.registry.exporting import Exported
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import DryRun, open_to_change, register
-from mlreg.cli.output import Printer, View, count_of, warn
+from mlreg.cli.output import Printer, View, warn
+from mlreg.formats.amounts import count_of
 from mlreg.registry import importing
 from mlreg.registry.importing import Imported
 

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import register
-from mlreg.cli.output import Printer, View, count_of, size_of
+from mlreg.cli.output import Printer, View
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry import migrating
 
 

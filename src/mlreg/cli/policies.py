@@ -11,6 +11,7 @@ from mlreg.cli.options import DryRun, ExitCode, Message, Yes, answer, confirm, o
 from mlreg.cli.output import Printer
 from mlreg.cli.stating import Ref, VersionRef
 from mlreg.config import Config
+from mlreg.formats.amounts import count_of
 from mlreg.registry import annotating, policies
 
 Now = Annotated[str, typer.Option("--now", metavar="TIME", help="Taken for the present: a day, or 2026-11-23T12:00Z.")]
@@ -80,10 +81,11 @@ def apply(
     config, registry = Config(), open_to_change(dry_run)
     stored = policies.stored_plan(registry, plan)
     if not dry_run:
-        confirm(f"remove {len(stored.removes)} versions?", yes=yes)
+        confirm(f"remove {count_of(len(stored.removes), 'version')}?", yes=yes)
     done = policies.apply(registry, config.retention, stored, message, runs=config.runs)
     result = done._replace(dry_run=dry_run)
     out.show("policy-apply", result, policy_views.applied(result))
+    policy_views.warn(out, result)
 
 
 @register(app)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mlreg.cli import output, views
-from mlreg.cli.output import Column, Mode, Printer, Style, View, count_of, size_of
+from mlreg.cli.output import Column, Mode, Printer, Style, View
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry.retention_results import Applied, Explained, Plan, PolicyInfo
 
 KEEP, REMOVE = "keep", "remove"
@@ -35,8 +36,15 @@ def plan(result: Plan) -> View:
     return View(columns, rows, result.removes)
 
 
+def warn(out: Printer, result: Plan | Applied) -> None:
+    """Warn people of what is perhaps misspelt in the policies."""
+    for doubt in result.warnings if out.mode is Mode.TEXT else ():
+        output.warn(doubt)
+
+
 def tell(out: Printer, result: Plan) -> None:
     """Say to people what a plan comes to, and how it is applied."""
+    warn(out, result)
     if out.mode is not Mode.TEXT:
         return
     goes = f"{len(result.removes)} of {count_of(len(result.versions), 'version')} would go"

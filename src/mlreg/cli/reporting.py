@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import Where, open_experiments, register
-from mlreg.cli.output import Printer, View, save, size_of
+from mlreg.cli.output import Printer, View, save
+from mlreg.formats.amounts import size_of
 from mlreg.registry import reporting
 from mlreg.registry.reporting import Asked, Report, Reported
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mlreg.cli.data_views import named
-from mlreg.cli.output import count_of
+from mlreg.formats.amounts import count_of
 from mlreg.quality.table_changes import ColumnChange, ColumnInfo, RowChange, RowPlace, TableChanges
 from mlreg.registry.differences import TableDifference
 

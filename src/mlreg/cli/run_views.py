@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mlreg.cli import drawing
-from mlreg.cli.output import Column, Style, View, count_of
+from mlreg.cli.output import Column, Style, View
+from mlreg.formats.amounts import count_of
 from mlreg.formats.names import EXPERIMENT
 from mlreg.registry.run_results import Executed, ExperimentInfo, GoalInfo, RunInfo, all_facts, fact_of, facts
 from mlreg.registry.searching_runs import near_to

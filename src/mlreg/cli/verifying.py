@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import Place, Sample, open_registry, register
-from mlreg.cli.output import Column, Printer, View, count_of, size_of
+from mlreg.cli.output import Column, Printer, View
 from mlreg.cli.views import share_of
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry import verifying
 from mlreg.registry.results import Verified
 from mlreg.registry.waiting import seconds_of

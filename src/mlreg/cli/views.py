@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from mlreg.cli import drawing
 from mlreg.cli.options import Output
-from mlreg.cli.output import Column, Style, View, count_of, size_of
+from mlreg.cli.output import Column, Style, View
 from mlreg.config import Setting
 from mlreg.errors import UsageError
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.formats.names import KIND_WORDS
 from mlreg.formats.ref import parse_ref
 from mlreg.ids import ContentId

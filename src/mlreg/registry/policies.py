@@ -111,8 +111,8 @@ def plan(
     answer = answer_to(registry, retention, asked, runs, is_clock=not now)
     stored = _stored(registry, retention, asked, answer)
     removes = tuple(answer.removes)
-    is_stored = store_plan(registry.repository.store, stored)
-    return Plan(stored.id, asked.now, pattern, free, tuple(_rows(answer)), removes, answer.size, is_stored)
+    is_stored, rows = store_plan(registry.repository.store, stored), tuple(_rows(answer))
+    return Plan(stored.id, asked.now, pattern, free, rows, removes, answer.size, is_stored, answer.doubts)
 
 
 def _moment(text: str) -> str:
@@ -184,16 +184,17 @@ def apply(
     refs = tuple(ref for ref, _ in stored.removes)
     if not refs or _is_done(registry.repository.log.refresh(), stored):
         return Applied(stored.id, refs, changed=False)
-    asked = Question(stored.pattern, stored.free, stored.now)
+    asked, warnings = Question(stored.pattern, stored.free, stored.now), list[str]()
 
     def still(_: View) -> None:
         answer = answer_to(registry, retention, asked, runs)
         _refuse_changed(stored, _stored(registry, retention, asked, answer))
+        warnings[:] = answer.doubts
 
     said = f"retention plan {stored.id}: {', '.join(stored.reasons)}"
     named = _by_entry(registry.repository.log.view, refs)
     done = record.remove(registry.repository, named, registry.author, "; ".join(filter(None, (message, said))), still)
-    return Applied(stored.id, refs, changed=done is not None)
+    return Applied(stored.id, refs, changed=done is not None, warnings=tuple(warnings))
 
 
 def _is_done(view: View, stored: StoredPlan) -> bool:

@@ -13,7 +13,7 @@ from mlreg.registry.registry import Registry
 from mlreg.registry.retention_facts import Basis, basis_of
 from mlreg.retention.freeing import freed, least_loss
 from mlreg.retention.policy import BY_TIME, Policy, Retention
-from mlreg.retention.rules import Verdict, Version, before, decide, idle
+from mlreg.retention.rules import Verdict, Version, before, decide, doubts, idle
 
 LONGEST_REST = 366
 """Days without a new version after which a clock that says so is not believed."""
@@ -42,6 +42,8 @@ class Answer(NamedTuple):
     """Of the versions that a policy is about."""
     size: int
     """Bytes that come free."""
+    doubts: tuple[str, ...]
+    """What is perhaps misspelt in the policies."""
 
     @property
     def removes(self) -> dict[str, str]:
@@ -87,7 +89,9 @@ def answer_to(
     holds = _holds(registry, basis, verdicts)
     if asked.free:
         verdicts = _spared(basis.versions, verdicts, holds, asked.free)
-    return Answer(basis, verdicts, freed(holds, [ref for ref, one in verdicts.items() if not one.keep]))
+    entries = {named.ref.rpartition("@")[0] for named in basis.names.values()}
+    doubtful = tuple(doubts(basis.versions, entries, retention, asked.now))
+    return Answer(basis, verdicts, freed(holds, [ref for ref, one in verdicts.items() if not one.keep]), doubtful)
 
 
 def refuse_empty(retention: Retention) -> None:

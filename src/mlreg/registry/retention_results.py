@@ -53,6 +53,8 @@ class Plan(NamedTuple):
     """Bytes of the files that no version has which stays."""
     stored: bool
     """False where nothing can be written, and so it cannot be applied."""
+    warnings: tuple[str, ...] = ()
+    """Patterns of the policies that fit no entry, and rules that keep nothing: perhaps something is misspelt."""
 
 
 class Applied(NamedTuple):
@@ -65,6 +67,8 @@ class Applied(NamedTuple):
     """False if nothing is to go, or all of it was removed already."""
     dry_run: bool = False
     """Whether this is what would be done, and nothing was."""
+    warnings: tuple[str, ...] = ()
+    """Those of the plan; empty if nothing had to be done."""
 
 
 class RuleAnswer(NamedTuple):

@@ -169,7 +169,8 @@ def _best(value: object) -> Best:
         value = {"count": int(found[1]), "metric": found[2]}
     if not isinstance(value, Mapping) or not {"metric"} <= value.keys() <= {"metric", "count", "direction"}:
         raise _Bad("is like {metric: accuracy, count: 3}, with direction: max or min, or like 3 by accuracy")
-    metric, count = _text(value["metric"]), _count(value.get("count", 1))
+    # Where there are params and labels, too, a metric is called metrics.NAME.
+    metric, count = _text(_text(value["metric"]).removeprefix("metrics.")), _count(value.get("count", 1))
     return Best(count, metric, _direction(metric, value.get("direction")))
 
 

@@ -7,15 +7,18 @@ what its word says; and what a kept version was made from stays with it. Nothing
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from mlreg.retention.policy import Age, Best, Policy, Retention, Rule
+from mlreg.retention.policy import EXCEPT, Age, Best, Policy, Retention, Rule
 
 NEWEST, NO_POLICY, NO_RULE = "newest", "no policy", "no rule keeps it"
 INPUT_OF = "input of"
+ANCESTORS = "keep-ancestors-of"
+SHOWN = 3
+"""Entries that a doubt names."""
 
 
 class Version(NamedTuple):
@@ -160,6 +163,33 @@ def idle(versions: Sequence[Version], verdicts: Iterable[Verdict], retention: Re
     return found
 
 
+def doubts(versions: Sequence[Version], entries: Collection[str], retention: Retention, now: str) -> Iterator[str]:
+    """Yield what is perhaps misspelt: patterns that fit no entry, and rules that keep nothing of what they are about.
+
+    Args:
+        versions: those of an entry together, the newest first.
+        entries: what all entries are called.
+        retention: the policies.
+        now: a time.
+    """
+    some = by_entry(versions)
+    for policy in retention.policies:
+        for pattern in policy.match:
+            if not any(fnmatchcase(entry, pattern.removeprefix(EXCEPT)) for entry in entries):
+                yield f"{policy.origin}: no entry fits {pattern}"
+        about = [entry for entry in some if policy.fits(entry)]
+        for rule in policy.rules:
+            idle_in = [entry for entry in about if rule.word != ANCESTORS and not kept_by(rule, some[entry], now)]
+            # Each entry may have tags of its own, but what is best is asked of all.
+            if idle_in and (idle_in == about or isinstance(rule.value, Best)):
+                yield f"{policy.origin}: {rule} keeps nothing of {_listed(idle_in)}"
+
+
+def _listed(entries: Sequence[str]) -> str:
+    more = f" and of {len(entries) - SHOWN} more" if len(entries) > SHOWN else ""
+    return ", ".join(entries[:SHOWN]) + more
+
+
 # What each word keeps of the versions of one entry, the newest first.
 
 
@@ -242,7 +272,7 @@ _KEEPERS: dict[str, _Keeper] = {
     "keep-best": _best,
     "keep-used-within": _used_within,
     "keep-deployed": _deployed,
-    "keep-ancestors-of": _ancestors,
+    ANCESTORS: _ancestors,
 }
 
 

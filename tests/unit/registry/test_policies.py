@@ -152,6 +152,34 @@ def test_the_best_by_a_metric_stay_as_corrected(registry: Registry, tmp_path: Pa
     assert rules_in(policies.plan(registry, kept))["model/net@2.1.0"] == (True, "keep-best 1 by auc (max)")
 
 
+@pytest.mark.parametrize("metric", ["auc", "metrics.auc"])
+def test_a_metric_may_be_called_as_in_metadata(metric: str, registry: Registry, tmp_path: Path) -> None:
+    put(registry, tmp_path, "model/net@0.9.0", "best", metadata={"metrics": {"auc": 0.9}})
+    put(registry, tmp_path, "model/net@0.9.1", "worse", metadata={"metrics": {"auc": 0.1}})
+
+    plan = policies.plan(registry, retention({"match": "model/net", "keep-last": 1, "keep-best": f"1 by {metric}"}))
+
+    assert rules_in(plan)["model/net@0.9.0"] == (True, "keep-best 1 by auc (max)")
+    assert "model/net@0.9.1" in plan.removes
+    assert plan.warnings == ()
+
+
+def test_a_plan_and_its_application_warn_of_what_keeps_nothing(registry: Registry) -> None:
+    kept = retention(
+        {"match": ["model/net", "exp/*"], "keep-last": 1, "keep-best": "1 by acc", "keep-tag": "prodution"}
+    )
+
+    plan = policies.plan(registry, kept)
+
+    assert plan.warnings == (
+        "policies[0]: no entry fits exp/*",
+        "policies[0]: keep-tag prodution keeps nothing of model/net",
+        "policies[0]: keep-best 1 by acc (max) keeps nothing of model/net",
+    )
+    done = policies.apply(registry, kept, policies.stored_plan(registry, plan.id))
+    assert (done.changed, done.warnings) == (True, plan.warnings)
+
+
 def test_the_best_run_of_an_experiment_stays(registry: Registry, tmp_path: Path) -> None:
     experiments = ExperimentRegistry(registry.path, "Ann", tmp_path / "cache")
     ids = []

@@ -16,6 +16,7 @@ from mlreg.retention.rules import (
     before,
     by_entry,
     decide,
+    doubts,
     idle,
     in_use,
     kept_by,
@@ -302,6 +303,45 @@ def test_a_policy_that_is_not_idle_leaves_something_that_a_rule_keeps_or_means_i
                 for each in kept_by(rule, beside, NOW)
             ]
             assert by_rule or not lost
+
+
+# What is perhaps misspelt.
+
+
+def test_a_pattern_that_fits_no_entry_is_doubted() -> None:
+    some = [version("model/net@1")]
+    retention = Retention((Policy("policies[1]", ("model/*", "exp/*", "!modle/*"), (Rule("keep-last", 1),)),))
+
+    found = list(doubts(some, ["model/net"], retention, NOW))
+
+    assert found == ["policies[1]: no entry fits exp/*", "policies[1]: no entry fits !modle/*"]
+    assert list(doubts(some, ["model/net", "exp/churn", "modle/net"], retention, NOW)) == []
+
+
+def test_a_rule_that_keeps_nothing_is_doubted_once_for_all_that_it_is_about() -> None:
+    names = [f"model/{letter}" for letter in "abcde"]
+    some = [version(f"{name}@1") for name in names]
+
+    def found(*rules: Rule, match: str = "*") -> list[str]:
+        return list(doubts(some, names, policy(*rules, match=match), NOW))
+
+    last, misspelt = Rule("keep-last", 1), Rule("keep-tag", ("prodution",))
+    few = "policies[0]: keep-tag prodution keeps nothing of"
+    assert found(last, misspelt) == [f"{few} model/a, model/b, model/c and of 2 more"]
+    assert found(misspelt, match="model/b") == [f"{few} model/b"]
+    some[4] = some[4]._replace(tags=("prodution",))
+    assert found(last, misspelt) == []
+    # Inputs are looked at for all entries together.
+    assert found(Rule("keep-ancestors-of", "kept")) == []
+
+
+def test_a_metric_that_versions_of_one_entry_do_not_have_is_doubted_there() -> None:
+    some = [version("model/a@2", metrics={"auc": 0.5}), version("model/a@1"), version("model/b@1")]
+    retention = policy(Rule("keep-best", Best(1, "auc", "max")), Rule("keep-last", 1))
+
+    found = list(doubts(some, ["model/a", "model/b"], retention, NOW))
+
+    assert found == ["policies[0]: keep-best 1 by auc (max) keeps nothing of model/b"]
 
 
 @given(times.filter(bool), st.floats(0, 1_000_000))
