@@ -290,7 +290,7 @@ def status(result: results.Status) -> View:
     ]
     for remote in result.remotes:
         push, pull = len(remote.unpushed) + remote.unpushed_notes, len(remote.unpulled) + remote.unpulled_notes
-        stands = f"{push} to push, {pull} to pull" if remote.seen else "not met yet"
+        stands = f"{push} to push, {pull} to pull, as of the last contact" if remote.seen else "not met yet"
         rows.append((f"remote {remote.name}", f"{remote.url}: {stands}"))
     refs = [ref for remote in result.remotes for ref in remote.unpushed]
     return View((Column("FACT"), Column("VALUE")), rows, list(dict.fromkeys(refs)))

@@ -380,9 +380,9 @@ class RemoteStatus(NamedTuple):
     seen: bool
     """Whether there was any contact yet."""
     unpushed: tuple[str, ...]
-    """Refs that are here and not there."""
+    """Refs that a plain push would send: not what was removed there."""
     unpulled: tuple[str, ...]
-    """Refs that are there and not here."""
+    """Refs that a plain pull would bring: not what was removed here."""
     unpushed_notes: int
     """Corrections, labels and other statements that are here and not there."""
     unpulled_notes: int

@@ -51,36 +51,55 @@ def _remote_status(registry: Registry, remote: str, own: dict[str, CommitId]) ->
         )
     view = View(view_path(registry.cache, pin.repository, open_store(url).url))
     theirs = live_names(view)
-    known = {*own, *theirs}
-    unpushed_notes, unpulled_notes = _notes_lacking(here, view, known), _notes_lacking(view, here, known)
-    view.close()
-
     agreed = {name: target_of(here, remote_ref(remote, name)) for name in {*own, *theirs} if name.startswith("tag/")}
 
     def is_news(names: dict[str, CommitId], others: dict[str, CommitId], ref: str) -> bool:
         return others.get(ref) != names[ref] and agreed.get(ref) != names[ref]
 
+    unpushed = [ref for ref in own if is_news(own, theirs, ref) and not _is_removed(here, view, ref)]
+    unpulled = [
+        ref
+        for ref in theirs
+        if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)
+        if not _is_removed(view, here, ref)
+    ]
+    unpushed_notes = _notes_lacking(here, view, {*theirs, *unpushed})
+    unpulled_notes = _notes_lacking(view, here, {*own, *unpulled})
+    view.close()
     return results.RemoteStatus(
         remote,
         url,
         seen=True,
-        unpushed=_shown(here, (ref for ref in own if is_news(own, theirs, ref))),
-        unpulled=_shown(
-            here,
-            (ref for ref in theirs if is_news(theirs, own, ref) and (ref.startswith("tag/") or here.ref(ref) is None)),
-        ),
+        unpushed=_shown(here, unpushed),
+        unpulled=_shown(here, unpulled),
         unpushed_notes=unpushed_notes,
         unpulled_notes=unpulled_notes,
     )
 
 
+def _is_removed(sender: View, receiver: View, ref: str) -> bool:
+    """Tell whether the receiver removed a version, or that which a tag points to: neither goes there by itself."""
+    name, target = parse_ref_name(ref), target_of(sender, ref)
+    family = f"version/{name.entry}/"
+    names = sender.names_of(target) if name.sort == "tag" and target else [ref]
+    found = (receiver.ref(one) for one in names if one.startswith(family))
+    return any(one is not None and one.target is None for one in found)
+
+
 def _notes_lacking(sender: View, receiver: View, refs: Collection[str]) -> int:
-    """Count the statements about some versions and their entries that one view has, and the other has not."""
-    families = {ref.rpartition("/")[0] for ref in refs}
+    """Count the statements that one view has, and the other lacks.
+
+    Args:
+        sender: the one.
+        receiver: the other.
+        refs: what the receiver has or is to get, and of what else no statement goes there.
+    """
+    families = {f"{ref.rpartition('/')[0]}/" for ref in refs}
 
     def is_about(about: str) -> bool:
         if about.startswith(ABOUT_ENTRY):
-            return f"version/{about.removeprefix(ABOUT_ENTRY)}" in families
+            family = f"version/{about.removeprefix(ABOUT_ENTRY)}/"
+            return family in families or any(receiver.newest_first(family))
         return version_in(about) in refs
 
     by_name = sender.all_annotations().items()
