@@ -190,7 +190,7 @@ MUTANTS = (
         "deletes-what-is-not-reaped",
         "A file goes only after a transaction said so",
         "operations/collect.py",
-        "        if repository.log.view.pack_state(_pack_of(file.key)) == REAPED:\n",
+        "        if repository.log.view.pack_state(_pack_of(key)) == REAPED:\n",
         "        if True:\n",
         ("unit/operations/test_sweeping.py::test_a_pack_that_was_brought_back_in_between_is_not_deleted",),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mlreg.cli.output import Column, Style, View
 from mlreg.cli.views import mark_of
 from mlreg.formats.amounts import count_of, size_of
@@ -10,29 +12,45 @@ from mlreg.registry import collecting, mending, reasons, weighing
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))
 
 
-def collected(result: collecting.Collection) -> View:
-    """After `gc`: all that goes, by name and bytes; a sentence if nothing does."""
+def collected(result: collecting.Collection, *, needs_yes: bool) -> View:
+    """After `gc`: all that goes, by name and bytes, and then what it comes to; a sentence if nothing does.
+
+    Args:
+        result: what was done, or would be.
+        needs_yes: whether a dry run is one because --yes was not given.
+    """
+    stays = [f"{size_of(size)} {are}{why}" for are, size, why in _staying(result)]
     if result.is_clean and not result.versions:
-        return View((), (), (), f"nothing to do: all is needed{_waiting(result)}")
+        return View((), (), (), "; ".join(["nothing to do now", *stays]) if stays else "nothing to do: all is needed")
     rows: list[tuple[object, ...]] = [(version.ref, version.size, "removed before") for version in result.versions]
     rows.extend((file.name, file.size, file.reason) for file in result.files)
-    rows.append(("in all", result.deleted, _total(result)))
+    rows.extend(_in_all(result, needs_yes=needs_yes and result.dry_run))
     return View(COLUMNS, rows, [version.ref for version in result.versions])
 
 
-def _total(result: collecting.Collection) -> str:
-    """Return what `gc` comes to, and how it is taken back."""
+def _in_all(result: collecting.Collection, *, needs_yes: bool) -> Iterator[tuple[object, ...]]:
+    """Yield what `gc` comes to, and how it goes on, or back."""
     would = "would be " if result.dry_run else ""
-    packs = f"{count_of(result.packs, 'pack')} {would}dropped, {size_of(result.before)}"
-    kept = f", {size_of(result.after)} of which is needed and stored anew" if result.after else ""
-    back = "".join(f"; to take it back: mlreg gc --undo {number}" for number in result.transactions if result.waiting)
-    return f"{would}deleted; {packs}{kept}{_waiting(result)}{back}"
+    if result.packs:
+        needed = (
+            f"{size_of(result.after)} of it {would or 'are '}kept in new ones" if result.after else "none is needed"
+        )
+        yield f"{would}dropped", result.before, f"{count_of(result.packs, 'pack')}; {needed}"
+    if result.files:
+        yield f"{would}deleted", result.deleted, count_of(len(result.files), "file")
+    yield from ((are.strip(", "), size, why) for are, size, why in _staying(result))
+    yield from (("to take it back", "", f"mlreg gc --undo {one}") for one in result.transactions if result.waiting)
+    if needs_yes:
+        yield "nothing was done", "", "add --yes to do it"
 
 
-def _waiting(result: collecting.Collection) -> str:
-    if not result.waiting:
-        return ""
-    return f"; {size_of(result.waiting)} wait for the end of their grace: --grace 0 deletes them now"
+def _staying(result: collecting.Collection) -> Iterator[tuple[str, int, str]]:
+    """Yield what is not needed and stays for now: what it does, its bytes, and until when."""
+    if result.waiting:
+        yield "wait ", result.waiting, "for the end of the grace: --grace 0 deletes them now"
+    if result.young:
+        files = f"in {count_of(result.young, 'file')} that no transaction names"
+        yield "are too young, ", result.young_size, f"{files}: --grace 0 deletes them when they are an hour old"
 
 
 def undone(result: collecting.Undone) -> View:
@@ -52,6 +70,7 @@ def disk_use(result: weighing.DiskUse) -> View:
         "(commits)": result.history,
         "(not needed: mlreg gc)": result.unused,
         "(waiting to be deleted)": result.waiting,
+        "(named by no transaction: mlreg gc)": result.unnamed,
         "(log)": result.log,
         "(in all)": result.total,
     }

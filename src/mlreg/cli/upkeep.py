@@ -152,7 +152,7 @@ def gc(
     act = collecting.preview if dry_run or (place and not yes) else collecting.collect
     with out.progress("gc") as report:
         result = act(registry, grace=seconds_of(grace), report=report)
-    out.show("gc", result, cleaning_views.collected(result))
+    out.show("gc", result, cleaning_views.collected(result, needs_yes=not dry_run))
     return answer(result.is_clean or not exit_code)
 
 

@@ -31,7 +31,9 @@ UNNAMED = 3600.0
 """Seconds that a file which no transaction names is left alone at least: someone may be writing it."""
 
 
-DROPPED_BEFORE = "dropped: what is needed of it is in other packs"
+REPLACED = "dropped: what is needed of it is in other packs"
+UNNEEDED = "dropped: no version needs it"
+UNNEEDED_OR_REPLACED = "dropped: no version needs it, or what one needs of it is in other packs"
 
 
 class Doomed(NamedTuple):
@@ -48,6 +50,8 @@ class Collected(NamedTuple):
     files: tuple[Doomed, ...]
     waiting: int
     """Bytes of packs that are dropped, and not for long enough."""
+    young: tuple[Doomed, ...]
+    """What no transaction names, and that stays because it is not old enough: someone may be writing it."""
 
     @property
     def size(self) -> int:
@@ -64,11 +68,13 @@ def collect(repository: Repository, author: str, grace: float) -> Collected:
         grace: seconds for which a file stays after it was dropped; what no transaction names stays for `UNNAMED`
             at least.
     """
-    found = _found(repository, grace)
-    for start in range(0, len(found), AT_ONCE):
-        _reap(repository, author, found[start : start + AT_ONCE])
-    _delete(repository, found)
-    return Collected((*found, *discard_leftovers(repository, grace)), _waiting(repository))
+    ripe, (old, young) = _ripe(repository, grace), _strays_by_age(repository, grace)
+    files, keys = _there(repository, ripe), [*map(_key_of, ripe), *(file.key for file in old)]
+    for start in range(0, len(keys), AT_ONCE):
+        _reap(repository, author, keys[start : start + AT_ONCE])
+    _delete(repository, keys)
+    gone = discard_leftovers(repository, grace)
+    return Collected((*files, *old, *gone), waiting(repository), (*young, *_young_leftovers(repository, grace)))
 
 
 def discard_leftovers(repository: Repository, grace: float = 0) -> tuple[Doomed, ...]:
@@ -95,10 +101,9 @@ def collect_replaced(repository: Repository, author: str, grace: float) -> None:
         grace: as for `collect`.
     """
     packs = list(islice(_replaced(repository, grace), FEW))
-    found = [Doomed(pack_key(pack.id), pack.size, DROPPED_BEFORE) for pack in packs]
-    if found:
-        _reap(repository, author, found)
-        _delete(repository, found)
+    if keys := [*map(_key_of, packs)]:
+        _reap(repository, author, keys)
+        _delete(repository, keys)
 
 
 def _replaced(repository: Repository, grace: float) -> Iterator[PackEntry]:
@@ -112,18 +117,21 @@ def _replaced(repository: Repository, grace: float) -> Iterator[PackEntry]:
 
 def preview(repository: Repository, grace: float) -> Collected:
     """Return what `collect` would do; nothing is deleted."""
-    found = _found(repository, grace)
-    going = sum(file.size for file in found if file.reason == DROPPED_BEFORE)
-    return Collected((*found, *map(_left, _leftovers(repository, grace))), _waiting(repository) - going)
+    files, (old, young) = _there(repository, _ripe(repository, grace)), _strays_by_age(repository, grace)
+    left = map(_left, _leftovers(repository, grace))
+    waits = waiting(repository) - sum(file.size for file in files)
+    return Collected((*files, *old, *left), waits, (*young, *_young_leftovers(repository, grace)))
 
 
-def _found(repository: Repository, grace: float) -> list[Doomed]:
-    ripe = [Doomed(pack_key(pack.id), pack.size, DROPPED_BEFORE) for pack in _ripe(repository, grace)]
-    return [*ripe, *_unneeded(repository, grace)]
+def waiting(repository: Repository) -> int:
+    """Return the bytes of packs that are dropped and whose files are there."""
+    return sum(repository.store.size(_key_of(pack)) or 0 for pack, _ in repository.log.view.dropped_packs())
 
 
-def _waiting(repository: Repository) -> int:
-    return sum(pack.size for pack, _ in repository.log.view.dropped_packs())
+def unnamed(repository: Repository) -> int:
+    """Return the bytes of files that no transaction names, or that should be deleted, old or young."""
+    left = sum(leftover.size for leftover in repository.store.leftovers())
+    return left + sum(file.size for file, _ in _strays(repository))
 
 
 def _ripe(repository: Repository, grace: float) -> list[PackEntry]:
@@ -133,24 +141,58 @@ def _ripe(repository: Repository, grace: float) -> list[PackEntry]:
     return [pack for pack, number in dropped if number in times and times[number] <= latest]
 
 
+def _there(repository: Repository, packs: list[PackEntry]) -> list[Doomed]:
+    """Return the files of packs that were dropped, those that are there: others may have been deleted by hand."""
+    numbers, store = {pack.id: number for pack, number in repository.log.view.dropped_packs()}, repository.store
+    sizes = ((pack, store.size(_key_of(pack))) for pack in packs)
+    return [
+        Doomed(_key_of(pack), size, _reason(repository, pack, numbers.get(pack.id, 0)))
+        for pack, size in sizes
+        if size is not None
+    ]
+
+
+def _reason(repository: Repository, pack: PackEntry, number: int) -> str:
+    """Say why a pack was dropped, as far as the transaction tells that dropped it."""
+    slot = repository.log.slot(number)
+    if slot is None or pack.id not in slot.drop:
+        return UNNEEDED_OR_REPLACED
+    if not slot.is_lossy:
+        return REPLACED
+    return UNNEEDED_OR_REPLACED if any(added.kind is pack.kind for added in slot.add) else UNNEEDED
+
+
 def _end_of(grace: float) -> str:
     """Return the time, as transactions carry it, up to which what was dropped may go."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(max(0, time.time() - grace)))
 
 
-def _unneeded(repository: Repository, grace: float) -> Iterator[Doomed]:
-    """Yield files of packs that were never named, and of those that were reaped and not deleted then."""
+def _strays(repository: Repository) -> Iterator[tuple[Doomed, float | None]]:
+    """Yield files of packs that were never named, with their times, and of those that were reaped, as of long ago."""
     store, view = repository.store, repository.log.view
     for key in store.list("packs/"):
         state = view.pack_state(_pack_of(key))
         if state == REAPED:
-            yield Doomed(key, store.size(key) or 0, "deleted before, and there again or still")
-        elif state is None and _is_old(store.modified(key), grace):
-            yield Doomed(key, store.size(key) or 0, "named by no transaction: an attempt that was cut left it")
+            yield Doomed(key, store.size(key) or 0, "deleted before, and there again or still"), 0.0
+        elif state is None:
+            why = "named by no transaction: an attempt that was cut left it"
+            yield Doomed(key, store.size(key) or 0, why), store.modified(key)
+
+
+def _strays_by_age(repository: Repository, grace: float) -> tuple[list[Doomed], list[Doomed]]:
+    """Return those that go, and those that are too young."""
+    old, young = list[Doomed](), list[Doomed]()
+    for file, modified in _strays(repository):
+        (old if _is_old(modified, grace) else young).append(file)
+    return old, young
 
 
 def _leftovers(repository: Repository, grace: float) -> Iterator[Leftover]:
     return (left for left in repository.store.leftovers() if _is_old(left.modified, grace))
+
+
+def _young_leftovers(repository: Repository, grace: float) -> Iterator[Doomed]:
+    return (_left(left) for left in repository.store.leftovers() if not _is_old(left.modified, grace))
 
 
 def _left(leftover: Leftover) -> Doomed:
@@ -165,18 +207,22 @@ def _pack_of(key: str) -> str:
     return key.rpartition("/")[2].removesuffix(".pack")
 
 
-def _delete(repository: Repository, files: list[Doomed]) -> None:
+def _key_of(pack: PackEntry) -> str:
+    return pack_key(pack.id)
+
+
+def _delete(repository: Repository, keys: list[str]) -> None:
     """Delete the files of packs that are reaped."""
-    for file in files:
-        if repository.log.view.pack_state(_pack_of(file.key)) == REAPED:
-            repository.store.delete(file.key)
+    for key in keys:
+        if repository.log.view.pack_state(_pack_of(key)) == REAPED:
+            repository.store.delete(key)
 
 
-def _reap(repository: Repository, author: str, files: list[Doomed]) -> None:
+def _reap(repository: Repository, author: str, keys: list[str]) -> None:
     """Say that files may be deleted; what someone has taken up since stays as it is."""
 
     def build(view: View) -> Draft:
-        states = {pack_id: view.pack_state(pack_id) for pack_id in map(_pack_of, (file.key for file in files))}
+        states = {pack_id: view.pack_state(pack_id) for pack_id in map(_pack_of, keys)}
         still = tuple(pack_id for pack_id, state in states.items() if state in (DROPPED, None))
         if not still:
             raise Settled

@@ -14,13 +14,14 @@ from mlreg.formats.names import RefName, parse_ref_name
 from mlreg.formats.pack import Sort
 from mlreg.formats.snapshot import RefState
 from mlreg.ids import ObjectId, TreeId
+from mlreg.operations import collect
 from mlreg.operations.history import read_commits
 from mlreg.operations.marking import Walk
 from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
 
 EVERYONE = ""
-PLACES = ("packs/", "log/", "snapshots/", "usage/")
+BESIDE_PACKS = ("log/", "snapshots/", "usage/")
 
 
 class Weight(NamedTuple):
@@ -49,13 +50,15 @@ class Weights(NamedTuple):
     """Bytes of packs that no version needs: `gc` gives most of them back."""
     waiting: int
     """Bytes of packs that were dropped, and whose grace is not over."""
+    unnamed: int
+    """Bytes of files that no transaction names: half written, or left by an attempt that was cut."""
     rest: int
-    """Bytes of the log, of snapshots, and of what is named by no transaction."""
+    """Bytes of the log, of snapshots, and of counts of reads."""
 
     @property
     def total(self) -> int:
         """Bytes of the whole repository."""
-        parts = (self.shared, self.history, self.unused, self.waiting, self.rest)
+        parts = (self.shared, self.history, self.unused, self.waiting, self.unnamed, self.rest)
         return sum(w.own for w in self.versions) + sum(self.entries.values()) + sum(self.kinds.values()) + sum(parts)
 
 
@@ -70,7 +73,7 @@ def weigh(repository: Repository, report: Callable[[int], None]) -> Weights:
         IntegrityError: something that a version needs cannot be read.
     """
     view = repository.log.refresh()
-    packs, waiting = view.live_packs(), sum(pack.size for pack, _ in view.dropped_packs())
+    packs = view.live_packs()
     stored = _Stored(repository.objects)
     for pack in packs:
         stored.take(pack.id, pack.size)
@@ -94,8 +97,9 @@ def weigh(repository: Repository, report: Callable[[int], None]) -> Weights:
         shared=found.get((EVERYONE, ""), 0),
         history=stored.commits,
         unused=live - needed - stored.commits,
-        waiting=waiting,
-        rest=_on_disk(repository) - live - waiting,
+        waiting=collect.waiting(repository),
+        unnamed=collect.unnamed(repository),
+        rest=_beside_packs(repository),
     )
 
 
@@ -107,9 +111,9 @@ def _versions(repository: Repository) -> Iterator[tuple[RefState, TreeId, int]]:
         yield from ((ref, commits[ref.target].tree, commits[ref.target].size) for ref in some if ref.target)
 
 
-def _on_disk(repository: Repository) -> int:
+def _beside_packs(repository: Repository) -> int:
     store = repository.store
-    return sum(store.size(key) or 0 for prefix in PLACES for key in store.list(prefix))
+    return sum(store.size(key) or 0 for prefix in BESIDE_PACKS for key in store.list(prefix))
 
 
 class _Stored:

@@ -53,6 +53,10 @@ class Collection(NamedTuple):
     """Bytes of those files."""
     waiting: int
     """Bytes of files that are not needed any more, and stay for a while."""
+    young: int
+    """Files that no transaction names, and that stay because they are young: someone may be writing them."""
+    young_size: int
+    """Bytes of those."""
     dry_run: bool = False
 
     @property
@@ -100,6 +104,8 @@ def collect(registry: Registry, *, grace: float, report: Callable[[int], None]) 
         files=_files(deleted),
         deleted=deleted.size,
         waiting=deleted.waiting,
+        young=len(deleted.young),
+        young_size=sum(file.size for file in deleted.young),
     )
 
 
@@ -114,7 +120,10 @@ def preview(registry: Registry, *, grace: float, report: Callable[[int], None]) 
     before = sum(use.pack.size for use in doomed)
     files = deleting.preview(repository, grace)
     at_once = [use for use in doomed if grace == 0]
-    gone = [deleting.Doomed(pack_key(use.pack.id), use.pack.size, deleting.DROPPED_BEFORE) for use in at_once]
+    gone = [
+        deleting.Doomed(pack_key(use.pack.id), use.pack.size, deleting.REPLACED if use.needed else deleting.UNNEEDED)
+        for use in at_once
+    ]
     return Collection(
         url=repository.url,
         versions=versions,
@@ -125,6 +134,8 @@ def preview(registry: Registry, *, grace: float, report: Callable[[int], None]) 
         files=(*_files(files), *map(_file, gone)),
         deleted=files.size + sum(file.size for file in gone),
         waiting=files.waiting + before - sum(file.size for file in gone),
+        young=len(files.young),
+        young_size=sum(file.size for file in files.young),
         dry_run=True,
     )
 

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import MlregError, RefusedError, UnavailableError, explain
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.formats.snapshot import PREFIX as SNAPSHOTS
 from mlreg.operations.check import sample
+from mlreg.operations.collect import waiting as bytes_waiting
 from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.reading_turns import How, Turns
 from mlreg.registry import backup_notes, pins
@@ -175,7 +177,7 @@ def _read_whole(repository: Repository) -> str:
         turns.summarize(repository.log.view.live_packs())
     covered = turns.covered
     if covered.never or covered.oldest is None:
-        return f"{covered.never} packs were never read whole"
+        return f"{count_of(covered.never, 'pack')} never read whole"
     return f"all was read whole within {_words(max(0.0, time.time() - covered.oldest))}"
 
 
@@ -204,7 +206,7 @@ def _disk(path: str, bound: Bounds) -> Iterator[Check]:
         return  # what has no size, such as a share that does not tell
     share, what = min(shares)
     state = bound.state_of(share, less_is_worse=True)
-    value = f"{share:.0%} {what} free, {found.f_bavail * found.f_frsize} bytes"
+    value = f"{share:.0%} {what} free, {size_of(found.f_bavail * found.f_frsize)}"
     yield Check("disk", "", state, value, round(share, 4), bound.text, "" if state == "green" else "mlreg gc; mlreg du")
 
 
@@ -257,12 +259,12 @@ def _slow(name: str, url: str, timeout: float) -> UnavailableError:
 
 def _packs(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check]:
     view, bound, waiting = repository.log.view, bounds["live_packs"], bounds["waiting"]
-    live, size = len(view.live_packs()), sum(pack.size for pack, _ in view.dropped_packs())
+    live, size = len(view.live_packs()), bytes_waiting(repository)
     state = bound.state_of(live)
     yield Check("packs", "", state, f"{live} live", live, bound.text, "" if state == "green" else "mlreg repack")
     state = waiting.state_of(size)
     fix = "" if state == "green" else "mlreg gc"
-    yield Check("waiting", "", state, f"{size} bytes wait to be deleted", size, waiting.text, fix)
+    yield Check("waiting", "", state, f"{size_of(size)} wait to be deleted", size, waiting.text, fix)
 
 
 def _runs(registry: Registry, asked: Asked) -> Iterator[Check]:
@@ -285,7 +287,7 @@ def _retention(registry: Registry, asked: Asked) -> Iterator[Check]:
         yield Check("retention", "", "yellow", error.message, None, bound.text, next(iter(error.fix), ""))
         return
     state = bound.state_of(overdue)
-    value, fix = f"{overdue} versions would go", "" if state == "green" else "mlreg policy plan"
+    value, fix = f"{count_of(overdue, 'version')} would go", "" if state == "green" else "mlreg policy plan"
     yield Check("retention", "", state, value, overdue, bound.text, fix)
 
 

@@ -41,8 +41,11 @@ class DiskUse(NamedTuple):
     waiting: int
     """Of files that are not needed any more, and stay for a while."""
     log: int
-    """Of the log, of snapshots, and of what is half written."""
+    """Of the log, of snapshots, and of counts of reads."""
     total: int
+    unnamed: int
+    """Of files that no transaction names: half written, or left by an attempt that was cut; `mlreg gc` deletes them
+    when they are old enough."""
 
 
 def weigh(registry: Registry, pattern: str, report: Callable[[int], None]) -> DiskUse:
@@ -65,7 +68,7 @@ def weigh(registry: Registry, pattern: str, report: Callable[[int], None]) -> Di
     own = sum(share.own for share in shares)
     shared = found.entries.get(_logged(registry, found, pattern), 0) if by_version else found.shared
     shared += 0 if by_version else sum(found.kinds.values())
-    rest = found.history + found.unused + found.waiting + found.rest
+    rest = found.history + found.unused + found.waiting + found.unnamed + found.rest
     return DiskUse(
         url=registry.repository.url,
         shares=tuple(sorted(shares, key=lambda share: (-share.own, share.ref))),
@@ -76,6 +79,7 @@ def weigh(registry: Registry, pattern: str, report: Callable[[int], None]) -> Di
         waiting=found.waiting,
         log=found.rest,
         total=found.total,
+        unnamed=found.unnamed,
     )
 
 

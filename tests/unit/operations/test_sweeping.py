@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from mlreg.errors import IntegrityError, NotFoundError, UnavailableError, UsageError
 from mlreg.formats import recipe
 from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.transaction import PackEntry
 from mlreg.ids import ContentId
 from mlreg.operations import collect as deleting
 from mlreg.operations import sweeping
@@ -468,6 +469,63 @@ def test_a_file_whose_deletion_was_cut_short_is_deleted_the_next_time(registry: 
     assert not file.exists()
 
 
+def test_a_dropped_pack_that_was_deleted_by_hand_is_not_counted_and_not_listed(registry: Registry) -> None:
+    add(registry, "data/rows@2026.01.01", {"rows": noise(0)})
+    registry.remove(["data/rows@2026.01.01"])
+    done = collect(registry, grace=3600)
+    assert stored(registry) - done.waiting < 1000
+    for file in Path(registry.path).glob("packs/*/*"):
+        file.unlink()
+
+    for act in (collecting.preview, collecting.collect):
+        done = act(registry, grace=0, report=nothing)
+        assert (done.files, done.deleted, done.waiting) == ((), 0, 0)
+    assert registry.repository.log.refresh().dropped_packs() == []
+
+
+def stray(registry: Registry, age: float) -> Path:
+    """Leave a pack that no transaction names, of so many seconds ago."""
+    file = Path(registry.path) / pack_key("ab" * 16)
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"left")
+    os.utime(file, (time.time() - age,) * 2)
+    return file
+
+
+def test_what_is_too_young_to_be_deleted_is_counted(registry: Registry) -> None:
+    add(registry, "data/rows@2026.01.01", {"rows": noise(0)})
+    file = stray(registry, 60)
+    half = file.parent / f"{TEMPORARY}0123456789abcdef"
+    half.write_bytes(b"half written")
+
+    for act in (collecting.preview, collecting.collect):
+        done = act(registry, grace=0, report=nothing)
+        assert (done.is_clean, done.young, done.young_size) == (True, 2, len(b"left" + b"half written"))
+    os.utime(file, (0, 0))
+    os.utime(half, (0, 0))
+    assert (len(collect(registry).files), collect(registry).young, file.exists()) == (2, 0, False)
+
+
+def test_the_reason_says_whether_anything_is_needed_of_what_goes(registry: Registry) -> None:
+    add(registry, "data/rows@2026.01.01", {"a": noise(0)})
+    add(registry, "data/rows@2026.01.02", {"b": noise(1), "c": noise(2)})
+    add(registry, "data/rows@2026.01.03", {"b": noise(1)})
+
+    def reasons(act: Callable[..., collecting.Collection]) -> set[str]:
+        packs = {pack_key(pack.id) for pack in data_packs}
+        return {file.reason for file in act(registry, grace=0, report=nothing).files if file.name in packs}
+
+    data_packs = [pack for pack in registry.repository.log.refresh().live_packs() if pack.kind is PackKind.DATA]
+    registry.remove(["data/rows@2026.01.01"])
+    assert reasons(collecting.preview) == reasons(collecting.collect) == {deleting.UNNEEDED}
+    registry.remove(["data/rows@2026.01.02"])
+    assert reasons(collecting.preview) == {deleting.REPLACED}
+    assert reasons(collecting.collect) == {deleting.UNNEEDED_OR_REPLACED}
+    add(registry, "data/rows@2026.01.04", {"d": b"d"})
+    repack(registry, delta=False, grace=3600, report=nothing)
+    assert {file.reason for file in collect(registry).files} == {deleting.REPLACED}
+
+
 def test_nothing_is_looked_through_when_nothing_was_removed_since(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,19 +540,19 @@ def test_nothing_is_looked_through_when_nothing_was_removed_since(
 def test_a_pack_that_was_brought_back_in_between_is_not_deleted(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data, find = noise(1), deleting._found
+    data, find = noise(1), deleting._there
     add(registry, "data/rows@2026.01.01", {"rows": data})
     registry.remove(["data/rows@2026.01.01"])
     (slot,) = collect(registry, grace=3600).transactions
 
-    def find_and_wait(repository: Repository, grace: float) -> list[deleting.Doomed]:
-        found = find(repository, grace)
+    def find_and_wait(repository: Repository, packs: list[PackEntry]) -> list[deleting.Doomed]:
+        found = find(repository, packs)
         other = Registry(Path(registry.path), "Bob", None)
         undo(other.repository, slot, "Bob")
         other.restore(["data/rows@2026.01.01"])
         return found
 
-    monkeypatch.setattr(deleting, "_found", find_and_wait)
+    monkeypatch.setattr(deleting, "_there", find_and_wait)
     deleting.collect(registry.repository, "Ann", 0)
 
     assert read(registry, "data/rows@2026.01.01") == {"rows": data}

@@ -14,6 +14,8 @@ from mlreg.operations.weighing import weigh
 from mlreg.registry import collecting, weighing
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry
+from mlreg.repository.objects import pack_key
+from mlreg.stores.directory import TEMPORARY
 
 SLACK = 6000
 """Bytes of trees, indexes and log slots by which a step may differ."""
@@ -78,6 +80,37 @@ def test_the_parts_add_up_to_the_disk(tmp_path: Path) -> None:
     found = weighing.weigh(registry, "", nothing)
     assert found.total == on_disk(registry)
     assert (found.unused < SLACK, found.waiting) == (True, 0)
+
+
+def test_a_pack_that_is_gone_from_the_disk_does_not_make_the_log_smaller(tmp_path: Path) -> None:
+    registry = made(tmp_path, SHARING)
+    before = weighing.weigh(registry, "", nothing)
+    registry.remove(["data/rows@2026.01.01", "data/rows@2026.01.02"])
+    collecting.collect(registry, grace=3600, report=nothing)
+    dropped = [pack for pack, _ in registry.repository.log.refresh().dropped_packs()]
+    for pack in dropped:
+        (Path(registry.path) / pack_key(pack.id)).unlink()
+
+    found = weighing.weigh(registry, "", nothing)
+
+    assert dropped
+    assert (found.waiting, found.unnamed) == (0, 0)
+    assert found.log > before.log
+    assert found.total == on_disk(registry)
+
+
+def test_what_no_transaction_names_is_no_part_of_the_log(tmp_path: Path) -> None:
+    registry = made(tmp_path, SHARING)
+    before = weighing.weigh(registry, "", nothing)
+    place = Path(registry.path) / pack_key("ab" * 16)
+    place.parent.mkdir(exist_ok=True)
+    place.write_bytes(b"left by a push that was cut")
+    (place.parent / f"{TEMPORARY}0123456789abcdef").write_bytes(b"half")
+
+    found = weighing.weigh(registry, "", nothing)
+
+    assert (found.unnamed, found.log) == (len(b"left by a push that was cut" + b"half"), before.log)
+    assert found.total == on_disk(registry)
 
 
 @settings(max_examples=25, deadline=None)

@@ -262,7 +262,7 @@ def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project
 
 def test_what_full_checks_came_to_is_told(project: Project) -> None:
     nothing = ALL._replace(share=0.0)
-    assert project.check("integrity", nothing).value.endswith("4 packs were never read whole")
+    assert project.check("integrity", nothing).value.endswith("4 packs never read whole")
 
     project.open().verify()
 
