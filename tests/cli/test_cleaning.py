@@ -63,3 +63,15 @@ def test_what_a_cut_push_left_is_told_apart_from_what_is_needed_and_from_the_log
     found = mlreg("gc", "origin", "--json").document
     assert (found["young"], found["young_size"]) == (1, 4)
     assert ["(named by no transaction: mlreg gc)", "", "", "4"] in mlreg("du", "--remote", "origin").rows
+
+
+def test_why_names_holds_and_freezes(mlreg: Call) -> None:
+    mlreg("hold", "model/net", "--reason", "an audit")
+    mlreg("freeze", "model/net@1.0.0")
+
+    assert mlreg("why", "model/net@1.0.0").rows[:3] == [
+        ["held", "an audit"],
+        ["frozen", "yes"],
+        ["tag", "model/net@production"],
+    ]
+    assert mlreg("why", "model/net@1.0.0", "-q").out == "model/net@production\nmodel/net@1.0.0\n"

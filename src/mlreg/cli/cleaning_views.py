@@ -82,8 +82,11 @@ def kept(result: reasons.Kept) -> View:
     """What `why` found, from the name down; a sentence if nothing keeps it."""
     if not result.links:
         return View((), (), (), f"nothing keeps {result.asked}: mlreg gc takes it ({size_of(result.size)})")
-    more = [("and", f"{count_of(result.more, 'more version')}")] if result.more else []
-    return View((Column("KEPT BY"), Column("NAME")), [*result.links, *more], [link.name for link in result.links])
+    rows: list[tuple[str, str]] = [("held", result.held)] if result.held else []
+    rows += [("frozen", "yes")] if result.frozen else []
+    more = [("and", count_of(result.more, "more version"))] if result.more else []
+    names = [link.name for link in result.links]
+    return View((Column("KEPT BY"), Column("NAME")), [*rows, *result.links, *more], names)
 
 
 def repaired(result: mending.Repair) -> View:

@@ -190,7 +190,9 @@ def why(
     out: Printer,
     what: Annotated[str, typer.Argument(metavar="REF|ID")],
 ) -> None:
-    """Say what keeps a version, a file, or a stored object by the first digits of its id: tags, versions, inputs.
+    """Say what keeps a version, a file, or a stored object by the first digits of its id: tags, holds, inputs.
+
+    Which retention policies keep a version, `mlreg policy explain` says.
 
     Examples:
 

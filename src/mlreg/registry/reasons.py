@@ -13,6 +13,7 @@ from mlreg.operations.lineage import users_of
 from mlreg.operations.naming import called
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import Target
+from mlreg.registry.results import VersionInfo
 
 FEWEST_DIGITS = 6
 
@@ -35,10 +36,16 @@ class Kept(NamedTuple):
     """Stored bytes of it, by its id; plain bytes of a version."""
     more: int = 0
     """Other versions that keep a file, or an object, too."""
+    held: str = ""
+    """Why the version is held; empty if it is not."""
+    frozen: bool = False
+    """Whether the version is frozen."""
 
 
 def why(registry: Registry, text: str) -> Kept:
     """Say what keeps a version, a file of one, or an object by the first digits of its id.
+
+    What retention policies keep is not looked at: `policies.explain` tells that.
 
     Raises:
         NotFoundError: `ref_not_found`, `no_object`.
@@ -60,8 +67,14 @@ def _of_object(registry: Registry, digits: str) -> Kept:
     objects = [one for one in found.objects if str(one[1]).startswith(digits)]
     if not objects:
         raise NotFoundError("no_object", f"nothing that is stored has an id that begins with {digits}")
-    more = found.reason.more if found.reason else 0
-    return Kept(digits, found.reason is not None, _links(registry, found.reason), found.size, more)
+    more, links = found.reason.more if found.reason else 0, _links(registry, found.reason)
+    kept = Kept(digits, found.reason is not None, links, found.size, more)
+    version = next((link.name for link in links if link.what == "version"), "")
+    return _with_statements(kept, registry.show(version)) if version else kept
+
+
+def _with_statements(kept: Kept, version: VersionInfo) -> Kept:
+    return kept._replace(held=version.held, frozen=version.frozen)
 
 
 def _links(registry: Registry, reason: reasons.Reason | None) -> tuple[Link, ...]:
@@ -90,4 +103,5 @@ def _of_version(registry: Registry, text: str, target: Target) -> Kept:
         named = filter(None, map(known_ref_name, view.names_of(user.commit_id)))
         names = [f"{called(view, name.entry)}@{name.leaf}" for name in named if name.sort == "version"]
         links.extend(Link(f"input of, as {user.role}", name) for name in names[:1])
-    return Kept(text, is_kept, tuple(links), registry.show(text).size)
+    version = registry.show(text)
+    return _with_statements(Kept(text, is_kept, tuple(links), version.size), version)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlreg.errors import NotFoundError, UsageError
-from mlreg.registry import collecting
+from mlreg.registry import annotating, collecting
 from mlreg.registry.annotating import rename
 from mlreg.registry.places import init
 from mlreg.registry.reasons import Link, why
@@ -72,6 +73,21 @@ def test_a_version_is_kept_by_its_name_its_tags_and_those_made_from_it(registry:
         Link("version", "model/net@1.0.0"),
         Link("input of, as base", "model/tuned@1.0.0"),
     )
+
+
+def test_holds_and_freezes_of_a_version_and_of_its_entry_are_named(registry: Registry) -> None:
+    file = id_of(registry, "model/net@1.0.0:one")
+    assert [(found.held, found.frozen) for found in map(partial(why, registry), ("model/net@1.0.0", file))] == [
+        ("", False),
+        ("", False),
+    ]
+
+    annotating.hold(registry, "model/net", "an audit")
+    annotating.freeze(registry, "model/net@1.0.0")
+
+    for text in ("model/net@1.0.0", "model/net@production:one", file):
+        assert (why(registry, text).held, why(registry, text).frozen) == ("an audit", True)
+    assert (why(registry, "model/net@2.0.0").held, why(registry, "model/net@2.0.0").frozen) == ("an audit", False)
 
 
 def test_what_nothing_keeps_is_what_gc_takes(registry: Registry) -> None:
