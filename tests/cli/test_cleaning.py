@@ -75,3 +75,17 @@ def test_why_names_holds_and_freezes(mlreg: Call) -> None:
         ["tag", "model/net@production"],
     ]
     assert mlreg("why", "model/net@1.0.0", "-q").out == "model/net@production\nmodel/net@1.0.0\n"
+
+
+def test_what_was_removed_is_listed_with_the_way_back(removed: Call) -> None:
+    ref, size, _, author, here, back, why = removed("ls", "--removed").rows[0]
+    assert (ref, size, here, back, why) == (
+        *("model/net@2.0.0", "500", "here", "mlreg restore model/net@2.0.0", "remove model/net@2.0.0"),
+    )
+    assert author.startswith("Ann Lee")
+    removed("gc", "--grace", "0")
+
+    (item,) = removed("ls", "--removed", "model/net", "--json").document["items"]
+    assert (item["whole"], item["back"][0][:19]) == (False, "mlreg pull REMOTE m")
+    assert removed("ls", "--removed", "data", "-q").out == ""
+    assert removed("ls", "--removed", "--limit", "3", "--json").error["code"] == "removed_alone"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mlreg.cli.output import Column, Style, View
 from mlreg.cli.views import mark_of
 from mlreg.formats.amounts import count_of, size_of
 from mlreg.registry import collecting, mending, reasons, weighing
+from mlreg.registry.removed import RemovedInfo
 
 COLUMNS = (Column("WHAT GOES"), Column("SIZE", Style.SIZE), Column("WHY"))
 
@@ -76,6 +77,14 @@ def disk_use(result: weighing.DiskUse) -> View:
     }
     rows.extend((name, "", "", size) for name, size in others.items() if size)
     return View(columns, rows, [share.ref for share in result.shares])
+
+
+def removed(items: Sequence[RemovedInfo]) -> View:
+    """What was removed: when, by whom and why, and the nearest way back."""
+    words = ("VERSION", "SIZE", "REMOVED", "BY", "BYTES", "BACK", "WHY")
+    columns = [Column(word, Style.SIZE if word == "SIZE" else Style.TEXT) for word in words]
+    rows = [(i.ref, i.size, i.time, i.author, "here" if i.whole else "gone", i.back[0], i.message) for i in items]
+    return View(columns, rows, [item.ref for item in items])
 
 
 def kept(result: reasons.Kept) -> View:

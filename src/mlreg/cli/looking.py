@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
-from mlreg.cli import output, views
+from mlreg.cli import cleaning_views, output, views
 from mlreg.cli.options import REF, At, Limit, Output, Stamp, open_place, open_registry, printer_of, register
-from mlreg.cli.output import Printer
+from mlreg.cli.output import Printer, View
+from mlreg.errors import UsageError
 from mlreg.registry import tracing
+from mlreg.registry.registry import Registry
 from mlreg.registry.results import Resolved
 from mlreg.registry.stamps import write_stamp
 
@@ -27,6 +29,9 @@ def ls(
     sort: Annotated[str, typer.Option("--sort", metavar="KEYS", help="Versions, e.g. by -meta.metrics.map,name.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="At most so many versions.")] = 0,
     at: At = "",
+    removed: Annotated[
+        bool, typer.Option("--removed", help="Versions that were removed, and what brings them back.")
+    ] = False,
 ) -> None:
     """List entries; the versions of an entry; or the files of a version, with their ids.
 
@@ -42,20 +47,48 @@ def ls(
 
       mlreg ls model/detector@production
 
+      mlreg ls --removed model/detector
+
       mlreg ls file:///srv/registry
 
       mlreg ls --where "meta.metrics.map > .9 and labels.team = 'vision'" --sort -meta.metrics.map
     """
-    found: Sequence[object]
     registry, what = open_place(what, at)
-    if where or words or sort or limit:
-        from mlreg.registry.searching import search
+    if removed:
+        _refuse_filters(where, words, sort, limit)
+        return _list_removed(out, registry, what)
+    found, view = _found(registry, what, where, words, sort, limit)
+    return out.show("ls", found, view)
 
-        chosen = search(registry, views.pattern_of(what), where, sort, words or (), limit)
-        found, view = chosen, views.versions(chosen, sort)
-    else:
-        found, view = views.listed(registry, what)
-    out.show("ls", found, view)
+
+def _found(
+    registry: Registry, what: str, where: str, words: Sequence[str] | None, sort: str, limit: int
+) -> tuple[Sequence[object], View]:
+    if not (where or words or sort or limit):
+        return views.listed(registry, what)
+    from mlreg.registry.searching import search
+
+    chosen = search(registry, views.pattern_of(what), where, sort, words or (), limit)
+    return chosen, views.versions(chosen, sort)
+
+
+def _refuse_filters(*asked: object) -> None:
+    """Refuse to search in what was removed.
+
+    Raises:
+        UsageError: `removed_alone`.
+    """
+    if any(asked):
+        why = "they look into versions that are there"
+        fix = "mlreg ls --removed [ENTRY|PATTERN]"
+        raise UsageError("removed_alone", "--removed takes no --where, --search, --sort and --limit", why=why, fix=fix)
+
+
+def _list_removed(out: Printer, registry: Registry, what: str) -> None:
+    from mlreg.registry.removed import removed
+
+    gone = removed(registry, views.pattern_of(what))
+    out.show("ls-removed", gone, cleaning_views.removed(gone))
 
 
 def show(

@@ -11,7 +11,6 @@ from typing import TypeAlias
 
 from mlreg.errors import (
     ConflictError,
-    IntegrityError,
     NotFoundError,
     RefusedError,
 )
@@ -22,11 +21,11 @@ from mlreg.formats.transaction import RefChange, Transaction
 from mlreg.ids import CommitId
 from mlreg.operations.history import (
     leaf_of,
-    needs_of,
     read_commit,
     version_of,
 )
 from mlreg.operations.naming import called
+from mlreg.operations.returning import is_whole, ways_back
 from mlreg.operations.tainting import refuse_tainted, with_override
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.repository import Repository
@@ -215,7 +214,7 @@ def restore(repository: Repository, named: Named, author: str, message: str) -> 
                     "version_missing", f"{entry} never had a version {version}", fix=f"mlreg ls {entry}"
                 )
             if commit_id := names[version].removed:
-                _refuse_collected(repository, commit_id)
+                _refuse_collected(repository, names[version], f"{called(view, entry)}@{version}")
                 changes.append(RefChange(names[version].name, None, commit_id))
         return changes
 
@@ -227,22 +226,10 @@ def _named(view: View, entry: Entry, versions: Sequence[str]) -> dict[str, RefSt
     return {version: ref for version, ref in found.items() if ref}
 
 
-def _refuse_collected(repository: Repository, commit_id: CommitId) -> None:
-    try:
-        wanted = list(needs_of(repository, read_commit(repository, commit_id)))
-        if not repository.objects.missing(wanted):
-            return
-    except IntegrityError as error:
-        if error.code != "object_missing":
-            raise
-    raise NotFoundError(
-        "version_collected",
-        "what the version consists of was collected",
-        fix=(
-            "mlreg gc --undo last, as long as the files are there",
-            "mlreg pull REMOTE REF, from a remote that has it",
-        ),
-    )
+def _refuse_collected(repository: Repository, ref: RefState, shown: str) -> None:
+    if ref.removed and not is_whole(repository, ref.removed):
+        fix = ways_back(repository, ref, shown)
+        raise NotFoundError("version_collected", f"what {shown} consists of was collected", fix=fix)
 
 
 def _listed(named: Named) -> str:

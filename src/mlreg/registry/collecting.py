@@ -169,7 +169,8 @@ def _number_of(repository: Repository, transaction: str) -> int:
         raise UsageError("bad_transaction_number", f"{transaction!r:.40} is no transaction", fix=f"--undo {LAST}")
     number = sweeping.last_sweep(repository) if transaction == LAST else int(transaction)
     if not number:
-        raise NotFoundError("nothing_dropped", "there is nothing that was dropped and is not deleted yet")
+        fix = ("mlreg ls --removed, which says how each version comes back", "mlreg restore REF")
+        raise NotFoundError("nothing_dropped", "nothing that a gc dropped waits to be deleted", fix=fix)
     return number
 
 

@@ -29,6 +29,7 @@ from mlreg.formats.versions import order
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.naming import called, meant
+from mlreg.operations.returning import ways_back
 from mlreg.registry.kinds import KINDS
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -80,7 +81,7 @@ def _start(repository: Repository, ref: Ref, steps: list[Step]) -> Target:
         return _tag_at(repository, entry, ref.selector, steps.pop(0))
     if entry.kind == EXPERIMENT and (found := _of_experiment(repository, entry, ref.selector or "")):
         return found
-    return _select(view, entry, ref.selector or "latest")
+    return _select(repository, entry, ref.selector or "latest")
 
 
 def _of_experiment(repository: Repository, entry: Entry, selector: str) -> Target | None:
@@ -169,7 +170,8 @@ def entries_of(view: View, pattern: str = "*") -> dict[Entry, Entry]:
     return {entry: named[entry] for entry in sorted(fitting, key=named.__getitem__)}
 
 
-def _select(view: View, entry: Entry, selector: str) -> Target:
+def _select(repository: Repository, entry: Entry, selector: str) -> Target:
+    view = repository.log.view
     if selector == "latest":
         newest = latest_of(view, entry)
         if newest is None:
@@ -187,9 +189,8 @@ def _select(view: View, entry: Entry, selector: str) -> Target:
         raise _not_sealed(selector)
     shown = called(view, entry)
     if found:
-        raise NotFoundError(
-            "version_removed", f"{shown}@{selector} was removed", fix=f"mlreg restore {shown}@{selector}"
-        )
+        back = ways_back(repository, found, f"{shown}@{selector}")
+        raise NotFoundError("version_removed", f"{shown}@{selector} was removed", fix=back)
     raise _not_found(view, entry, f"{shown} has no version and no tag {selector}")
 
 
