@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
+from mlreg.formats.amounts import count_of
 from mlreg.formats.transaction import PackEntry
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import pack_key
@@ -226,7 +227,7 @@ def _reap(repository: Repository, author: str, keys: list[str]) -> None:
         still = tuple(pack_id for pack_id, state in states.items() if state in (DROPPED, None))
         if not still:
             raise Settled
-        return Draft(author, f"delete {len(still)} packs", reap=still)
+        return Draft(author, f"delete {count_of(len(still), 'pack')}", reap=still)
 
     with suppress(Settled):
         repository.log.append(build)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError, UsageError
+from mlreg.formats.amounts import count_of
 from mlreg.formats.names import parse_ref_name
 from mlreg.formats.transaction import PackEntry
 from mlreg.operations import collect as deleting
@@ -187,7 +188,7 @@ def _message(versions: tuple[LostVersion, ...]) -> str:
     if not versions:
         return "collect what is not needed"
     shown = ", ".join(version.ref for version in versions[:3])
-    return f"collect {shown}" + (f" and {len(versions) - 3} more versions" if len(versions) > 3 else "")
+    return f"collect {shown}" + (f" and {count_of(len(versions) - 3, 'more version')}" if len(versions) > 3 else "")
 
 
 def _files(found: deleting.Collected) -> tuple[DeletedFile, ...]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mlreg.adapters import ADAPTERS
 from mlreg.errors import IntegrityError, MlregError, NoRepositoryError, UsageError
+from mlreg.formats.amounts import count_of, size_of
 from mlreg.operations import collect
 from mlreg.operations.history import latest_of, read_commits
 from mlreg.registry import pins
@@ -109,7 +110,8 @@ def _examined(opened: Callable[[], Registry], place: Surroundings, *, contacts: 
 
 def _files(left: Collection[collect.Doomed]) -> str:
     names = ", ".join(file.key for file in left)
-    return f"{len(left)} files, {sum(file.size for file in left)} bytes, that cut writes left: {names:.200}"
+    size = size_of(sum(file.size for file in left))
+    return f"{count_of(len(left), 'file')}, {size}, that cut writes left: {names:.200}"
 
 
 def _said(name: str, state: State, value: str, fix: str = "", subject: str = "") -> Check:
@@ -175,7 +177,7 @@ def _repository(registry: Registry, mends: _Nothing) -> Iterator[Check]:
     except MlregError as error:
         yield failed("log", error)
         return
-    yield _said("log", "green", f"{repository.log.view.number} transactions")
+    yield _said("log", "green", count_of(repository.log.view.number, "transaction"))
     yield from clock(repository, parse_bounds("clock_ahead", DEFAULTS["clock_ahead"]))
     yield mends.leftovers(repository)
     yield from _extras(repository)

@@ -145,12 +145,14 @@ def _log(repository: Repository, bounds: Mapping[str, Bounds]) -> Iterator[Check
     refuse_gap(repository.store, number)
     _follow_some(repository, number)
     bound = bounds["transactions"]
-    yield Check("log", "", bound.state_of(number), f"{number} transactions", number, bound.text, "")
+    yield Check("log", "", bound.state_of(number), count_of(number, "transaction"), number, bound.text, "")
     newest = max(numbers_in(repository.store.list(SNAPSHOTS), SNAPSHOTS), default=0)
     behind, most = number - newest, 2 * snapshot_step(number)
     state: State = "yellow" if behind > most else "green"
     fix = "mlreg verify: snapshots cannot be written, and logs are read from further back" if behind > most else ""
-    yield Check("snapshot", "", state, f"{behind} transactions since the last", behind, f"{most} never", fix)
+    yield Check(
+        "snapshot", "", state, f"{count_of(behind, 'transaction')} since the last", behind, f"{most} never", fix
+    )
 
 
 def _follow_some(repository: Repository, number: int) -> None:
@@ -164,7 +166,7 @@ def _follow_some(repository: Repository, number: int) -> None:
 def _integrity(repository: Repository, share: float, report: Report) -> Iterator[Check]:
     found = sample(repository, share, report)
     bad = len(found.problems)
-    said = f"{found.objects} objects of {found.packs} packs read, {bad} damaged"
+    said = f"{count_of(found.objects, 'object')} of {count_of(found.packs, 'pack')} read, {bad} damaged"
     value = f"{found.problems[0].message}; {said}" if bad else f"{said}; {_read_whole(repository)}"
     state: State = "red" if bad else "green"
     yield Check("integrity", "", state, value, bad, "never 1", "" if state == "green" else "mlreg verify, mlreg repair")

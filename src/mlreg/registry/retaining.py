@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import RefusedError
+from mlreg.formats.amounts import size_of
 from mlreg.ids import ContentId
 from mlreg.operations.unshared import unshared
 from mlreg.registry.registry import Registry
@@ -148,12 +149,12 @@ def _spared(versions: Sequence[Version], verdicts: Verdicts, holds: Holds, free:
     if (most := freed(holds, holds)) < free:
         raise RefusedError(
             "cannot_free",
-            f"{free} bytes would not come free: of what the policies let go, {most} do",
+            f"{size_of(free)} would not come free: of what the policies let go, {size_of(most)} would",
             why="files count that no version has which stays",
             fix=(f"--free {most}" if most else "mlreg policy plan", "keep less by the policies"),
         )
     going = set(least_loss(candidates, holds, free))
-    spared = (f"not needed to free {free}",)
+    spared = (f"not needed to free {size_of(free)}",)
     return {
         ref: one if one.keep or ref in going else Verdict(ref, keep=True, rule=spared[0], rules=spared)
         for ref, one in verdicts.items()

@@ -260,6 +260,18 @@ def test_a_note_of_backups_that_cannot_be_read_counts_as_none(line: str, project
     assert backup_notes.last(project.place) is None
 
 
+def test_one_thing_is_not_told_as_if_it_were_several(tmp_path: Path) -> None:
+    registry = Registry(init(tmp_path / "new", shared=True)[0], "Ann", tmp_path / "cache")
+    asked = ALL._replace(bounds=bounds())
+    (tmp_path / "file").write_text("bytes")
+    registry.add("model/net", [tmp_path / "file"], version="1.0.0")
+
+    found = {one.name: one.value for one in health(registry, asked, silent).checks}
+
+    assert (found["log"], found["snapshot"]) == ("1 transaction", "1 transaction since the last")
+    assert found["waiting"] == "0 B wait to be deleted"
+
+
 def test_what_full_checks_came_to_is_told(project: Project) -> None:
     nothing = ALL._replace(share=0.0)
     assert project.check("integrity", nothing).value.endswith("4 packs never read whole")

@@ -314,7 +314,7 @@ def test_only_so_much_goes_as_has_to_come_free(registry: Registry, tmp_path: Pat
 
     assert plan.removes == ("model/big@1.2.0",)
     assert plan.size == 2000
-    assert rules_in(plan)["model/big@1.1.0"] == (True, "not needed to free 1500")
+    assert rules_in(plan)["model/big@1.1.0"] == (True, "not needed to free 1.5 kB")
     error = refused(lambda: policies.plan(registry, kept, free=6001))
     assert (error.code, error.exit_status) == ("cannot_free", 11)
     assert policies.plan(registry, kept, free=6000).size == 6000
