@@ -633,7 +633,7 @@ def _write_settings(path: Path, settings: Mapping[str, str]) -> None:
         for word in above:
             below = below.setdefault(word, {})
             if not isinstance(below, dict):
-                why, fix = f"{_above(key)} is set, for all names", f"mlreg config set {_above(key)} ''"
+                why, fix = f"{_above(key)} is set, for all names", f"mlreg config unset {_above(key)}"
                 raise UsageError("bad_config", f"{key} cannot be set, too", why=why, fix=fix)
         below[last] = _written(key, last, value)
     replace_file(path, yaml.safe_dump(nested, allow_unicode=True, sort_keys=True).encode())

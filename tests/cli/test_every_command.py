@@ -208,6 +208,7 @@ WORKS: dict[str, tuple[list[str], str]] = {
     **{f"completion {shell}": (["completion", shell], "completion") for shell in ("bash", "zsh", "fish")},
 }
 ONCE: dict[str, tuple[list[str], str]] = {
+    "config unset": (["config", "unset", "remotes.origin"], "config"),
     "remote rm": (["remote", "rm", "origin"], "remote"),
     "note rm": (["note", "rm", "exp/churn", NOTE], "note"),
     "backup create a file": (["backup", "create", "new.tar", "--since", "foreign/kept.tar"], "backup"),
@@ -352,6 +353,10 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "an unknown place": (["remote", "add", "far", "ftp://host/path"], 2, "unknown_scheme"),
     "no setting": (["config", "get", "registry.model.storage_path"], 4, "not_set"),
     "no setting to take away": (["config", "set", "cache_dir", ""], 4, "not_set"),
+    "no setting to unset": (["config", "unset", "cache_dir"], 4, "not_set"),
+    "no setting of that name to unset": (["config", "unset", "autor"], 2, "unknown_key"),
+    "a pattern to hold": (["hold", "model/*", "--reason", "x"], 2, "bad_ref"),
+    "a pattern to remove": (["rm", "model/net@*"], 2, "bad_ref"),
     "nothing to verify": (["verify", "../nowhere"], 10, "no_repository"),
     "no remote to verify": (["verify", "nowhere"], 4, "no_remote"),
     "nothing to repair": (["repair", "../nowhere"], 10, "no_repository"),

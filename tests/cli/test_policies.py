@@ -114,7 +114,11 @@ def test_policies_that_are_set_are_written_as_yaml_and_read_again(mlreg: Call) -
 def test_what_is_held_is_shown_and_found(mlreg: Call) -> None:
     assert mlreg("hold", "model/net@1.0.0", "--reason", "an audit").out == "held model/net@1.0.0\n"
 
-    assert "held\tan audit" in mlreg("show", "model/net@1.0.0").out
+    assert mlreg("hold", "model/net@1.0.0", "--reason", "an audit").out == "unchanged model/net@1.0.0\n"
+    second = mlreg("hold", "model/net@1.0.0", "--reason", "a lawsuit")
+    assert second.out == "held model/net@1.0.0; before, it was held for: an audit\n"
+
+    assert "held\ta lawsuit" in mlreg("show", "model/net@1.0.0").out
     assert mlreg("ls", "--where", "held is not null", "-q").out == "model/net@1.0.0\n"
     mlreg("tag", "rm", "model/net@production")
     assert mlreg("rm", "model/net@1.0.0").status == 11

@@ -257,6 +257,7 @@ _OF_COMMANDS: Mapping[tuple[str, str], _Give] = {
     ("wait", "WHAT"): _conditions,
     ("config get", "KEY"): lambda typed, word: _keys(typed),
     ("config set", "KEY"): lambda typed, word: _keys(typed),
+    ("config unset", "KEY"): lambda typed, word: _keys(typed),
     ("remote add", "NAME"): lambda typed, word: (),
     ("remote rm", "NAME"): lambda typed, word: _remotes(typed),
     ("remote forget", "NAME"): lambda typed, word: _remotes(typed),

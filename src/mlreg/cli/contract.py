@@ -208,6 +208,7 @@ COMMANDS: dict[str, Contract] = {
     "why": Contract(("why",), READS),
     "config get": Contract(("config",), (NotFoundError,)),
     "config set": Contract(("config",), (NotFoundError, NoRepositoryError)),
+    "config unset": Contract(("config",), (NotFoundError, NoRepositoryError)),
     "config list": Contract(("config-list",)),
     "config check": Contract(("config-list",)),
     "add": Contract(("add",), GUARDED),

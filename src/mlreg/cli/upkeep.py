@@ -21,7 +21,7 @@ from mlreg.registry.weighing import weigh
 
 Origin = Annotated[bool, typer.Option("--origin", help="Show also where it is set.")]
 
-settings = typer.Typer(no_args_is_help=True, help="Read, write and check settings: get, set, list, check.")
+settings = typer.Typer(no_args_is_help=True, help="Read, write and check settings: get, set, unset, list, check.")
 
 
 def init(
@@ -219,11 +219,18 @@ def get_setting(
 def set_setting(
     out: Printer,
     key: Annotated[str, typer.Argument(metavar="KEY")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="Empty to take it away.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="Empty to take it away, as unset does.")],
 ) -> None:
     """Set a value for this repository."""
     result = Config().set(key, value)
     out.show("config", result, views.settings([result], origin=True))
+
+
+@register(settings, "unset")
+def unset_setting(out: Printer, key: Annotated[str, typer.Argument(metavar="KEY")]) -> None:
+    """Take the value away that is set for this repository; those of other files and the environment stay."""
+    result = Config().set(key, "")
+    out.show("config", result, views.unset(result))
 
 
 @register(settings, "list")

@@ -235,7 +235,8 @@ def tagged(result: results.Tagged) -> View:
 
 def annotated(result: results.Annotated, verb: str) -> View:
     """After `meta set`, `label`, `deprecate`, `freeze` and their opposites."""
-    return View((), (), result.refs, f"{verb if result.changed else 'unchanged'} {result.ref}")
+    before = f"; before, it was held for: {result.previous}" if result.changed and result.previous else ""
+    return View((), (), result.refs, f"{verb if result.changed else 'unchanged'} {result.ref}{before}")
 
 
 def statements(items: Sequence[results.StatementInfo]) -> View:
@@ -317,6 +318,11 @@ def setting(item: Setting, *, origin: bool) -> View:
     if origin:
         return View((Column("VALUE"), Column("ORIGIN")), [(item.value, item.origin)], [item.value])
     return View((), (), [item.value], item.value)
+
+
+def unset(item: Setting) -> View:
+    """After `config unset`."""
+    return View((), (), [item.key], f"unset {item.key} in {item.origin}")
 
 
 def settings(items: Sequence[Setting], *, origin: bool) -> View:

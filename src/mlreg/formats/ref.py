@@ -38,6 +38,8 @@ from mlreg.formats.run import is_run_version
 MAX_REF_CHARS = 8192
 """Tensors in graphs within graphs have names of more than a thousand."""
 ELSEWHERE = "::"
+WILDCARDS = "*?["
+"""Marks of patterns, as in a shell, none of which stands in a name."""
 """Stands behind a remote, a path or a URL, before what is meant there."""
 TENSOR = "#"
 """Stands between a file and a tensor in it."""
@@ -122,9 +124,21 @@ def parse_ref(text: str) -> Ref:
         steps, rest = _split_steps(rest)
         return Ref(remote, kind, name, selector, steps, _read_path(rest))
     except (UsageError, RefusedError) as error:
+        named = text.rpartition(ELSEWHERE)[2].partition(":")[0]
+        if any(mark in named for mark in WILDCARDS):
+            raise _is_pattern(text, named.partition("@")[0]) from error
         why = f"{error.message}: {error.why}" if error.why else error.message
         fix = f"write it like {EXAMPLE}"
         raise UsageError("bad_ref", f"{quoted(text)} is not a ref", why=why, fix=fix) from error
+
+
+def _is_pattern(text: str, entry: str) -> UsageError:
+    return UsageError(
+        "bad_ref",
+        f"{quoted(text)} is a pattern, and what is meant here has one name",
+        why="patterns stand for entries, in ls, du and policy plan, and in the settings",
+        fix=f"name each that you mean; this lists them: mlreg ls {quoted(entry)} -q",
+    )
 
 
 def ref_of_version(kind: str, name: str, version: str) -> str:

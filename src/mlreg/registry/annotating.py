@@ -182,7 +182,9 @@ def hold(registry: Registry, text: str, reason: str) -> results.Annotated:
     """
     if not reason.strip():
         raise UsageError("no_reason", f"say why {text} is held", fix=f"mlreg hold {text} --reason 'WHY'")
-    return Subject.to_change(registry, text).state({HELD: reason}, reason)
+    subject = Subject.to_change(registry, text)
+    before = str(subject.facts().get(HELD) or "")
+    return subject.state({HELD: reason}, reason)._replace(previous=before)
 
 
 def release(registry: Registry, text: str, message: str = "") -> results.Annotated:

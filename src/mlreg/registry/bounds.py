@@ -87,7 +87,20 @@ def parse_bounds(name: str, text: str) -> Bounds:
     if len(words) != 2:
         raise _bad(name, text, unit)
     yellow, red = (None if word == NEVER else _number(name, word, unit) for word in words)
+    # Of what is free, less is worse.
+    if yellow is not None and red is not None and (yellow < red if unit == "share" else yellow > red):
+        raise _reversed(name, text)
     return Bounds(unit, yellow, red, text)
+
+
+def _reversed(name: str, text: str) -> UsageError:
+    yellow, red = text.split()
+    return UsageError(
+        "bad_config",
+        f"{PREFIX}{name} would be red before it is yellow: {text!r:.80}",
+        why=f"yellow is the first of the two, and what is worse is {'less' if UNITS[name] == 'share' else 'more'}",
+        fix=f"write it like '{red} {yellow}'",
+    )
 
 
 def _number(name: str, word: str, unit: Unit) -> float:

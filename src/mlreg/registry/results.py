@@ -94,6 +94,8 @@ class Annotated(NamedTuple):
     """False if it was so already, and nothing was written."""
     facts: Mapping[str, Any]
     """What holds now: metadata, labels, deprecated, frozen, held."""
+    previous: str = ""
+    """Of `hold`, why it was held before; empty if it was not."""
 
     @property
     def refs(self) -> tuple[str, ...]:

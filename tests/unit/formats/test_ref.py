@@ -187,6 +187,21 @@ def refuses(text: str) -> UsageError:
     return caught.value
 
 
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [("model/*", "model/*"), ("model/n?t", "model/n?t"), ("model/net@*", "model/net"), ("net@1.[0-9]", "net")],
+)
+def test_a_pattern_is_refused_as_one_with_what_lists_that_which_fits(text: str, listed: str) -> None:
+    error = refuses(text)
+
+    assert error.message.startswith(f"'{text}' is a pattern")
+    assert error.fix[0].endswith(f"mlreg ls '{listed}' -q")
+
+
+def test_a_path_may_have_a_mark_of_a_pattern() -> None:
+    assert parse_ref("model/net:a*[1]?").path == "a*[1]?"
+
+
 @pytest.mark.parametrize(("text", "ref"), READ.items())
 def test_a_ref_in_our_spelling_is_read_and_printed_unchanged(text: str, ref: Ref) -> None:
     assert parse_ref(text) == ref

@@ -314,6 +314,10 @@ def test_a_sample_reads_something_however_small_the_share(project: Project) -> N
         ("unsent", "x never"),
         ("clock_ahead", "1e9d never"),
         ("overdue", ""),
+        ("disk_free", "5% 10%"),
+        ("backup_age", "7d 1d"),
+        ("backup_age", "1w 6d"),
+        ("live_packs", "2 1"),
     ],
 )
 def test_bounds_that_mean_nothing_are_refused(name: str, text: str) -> None:
@@ -326,5 +330,6 @@ def test_bounds_that_mean_nothing_are_refused(name: str, text: str) -> None:
 def test_bounds_are_read_with_their_units() -> None:
     assert parse_bounds("backup_age", "1.5h 2w")[1:3] == (5400, 1_209_600)
     assert parse_bounds("waiting", "50G never")[1:3] == (50e9, None)
+    assert parse_bounds("live_packs", "5 5")[1:3] == (5, 5)
     assert parse_bounds("disk_free", "never 5%").state_of(0.05, less_is_worse=True) == "red"
     assert all(parse_bounds(name, text).text == text for name, text in DEFAULTS.items())

@@ -78,3 +78,12 @@ def test_what_is_frozen_is_called_by_its_present_name(registry: Registry) -> Non
 
     with pytest.raises(MlregError, match=r"model/pupil@1\.0\.0"):
         registry.remove(["model/student@1.0.0"])
+
+
+def test_a_second_hold_says_why_it_was_held_before(registry: Registry) -> None:
+    ref = "model/teacher@1.0.0"
+
+    assert annotating.hold(registry, ref, "an audit").previous == ""
+    assert annotating.hold(registry, ref, "a lawsuit").previous == "an audit"
+    again = annotating.hold(registry, ref, "a lawsuit")
+    assert (again.changed, again.previous, registry.show(ref).held) == (False, "a lawsuit", "a lawsuit")
