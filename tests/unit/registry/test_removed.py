@@ -11,6 +11,7 @@ from mlreg.registry import annotating, collecting
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.registry.removed import RemovedInfo, removed
+from mlreg.registry.repacking import repack
 from mlreg.registry.sync import Sync
 from mlreg.repository.objects import pack_key
 
@@ -94,6 +95,15 @@ def test_what_a_gc_took_comes_back_by_undoing_that_one(registry: Registry) -> No
     ]
     collecting.undo(registry, str(slot))
     registry.restore([OLD])
+
+
+def test_packs_that_a_merge_replaced_are_not_taken_for_what_a_gc_took(registry: Registry) -> None:
+    registry.remove([OLD])
+    repack(registry, delta=False, grace=3600, report=silent)
+    assert registry.repository.log.refresh().dropped_packs()
+    (slot,) = collect(registry, grace=3600)
+
+    assert only(registry).back == (f"mlreg gc --undo {slot} && mlreg restore {OLD}", PULL)
 
 
 def test_what_was_deleted_comes_back_by_a_pull_and_nothing_else_is_named(registry: Registry) -> None:
