@@ -57,6 +57,7 @@ def list_backups(out: Printer, place: Place) -> None:
     """List the backups in a place, the oldest first."""
     result = backups.ls(place)
     out.show("backup-ls", result, backup_views.listed(result))
+    warn("; ".join(backups.damaged(place)))
 
 
 @register(app)
@@ -74,12 +75,7 @@ def verify(
     with out.progress("verify") as report:
         result = backups.verify(place, at, bases or (), views.share_of(sample), report)
     out.show("verify", result, verifying.view(result))
-    result.refuse_problems(
-        [
-            "make another one elsewhere: mlreg backup create PLACE",
-            "an older one may be whole: mlreg backup verify PLACE --at N",
-        ]
-    )
+    result.refuse_problems()
 
 
 @register(app)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mlreg.errors import IntegrityError, MlregError, UnsupportedError
+from mlreg.errors import IntegrityError, MlregError, NotFoundError, UnsupportedError
 from mlreg.formats import canonical
 from mlreg.formats.paths import check_tree_paths
 from mlreg.ids import ContentId, TransactionHash
@@ -166,6 +166,19 @@ def refuse_newer(fields: object, what: str) -> None:
             f"the {what} has format {fields['format']}; this mlreg reads format {FORMAT}",
             fix="pip install --upgrade mlreg",
         )
+
+
+def base_missing(url: str, since: Point) -> NotFoundError:
+    """Return the error for a backup at a place that is read without those that it was made since."""
+    return NotFoundError(
+        "backup_base_missing",
+        f"{url} holds only what came after transaction {since.number}",
+        why="it was made with --since, and needs the backups before it",
+        fix=(
+            f"mlreg backup verify {url} --base FILE, once for each of them",
+            f"to look into it: mlreg backup restore {url} DIR --base FILE",
+        ),
+    )
 
 
 def bad_backup(reason: str) -> IntegrityError:

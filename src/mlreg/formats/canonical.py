@@ -48,7 +48,7 @@ def decode(data: bytes, limit: int) -> Any:
         value = json.loads(data.decode(), parse_int=_integer, parse_constant=_refuse_constant)
         same = encode(value) == data
     except (ValueError, RecursionError, UsageError) as error:
-        reason = getattr(error, "message", "") or type(error).__name__
+        reason = getattr(error, "message", "") or "it is cut, or no JSON at all"
         raise IntegrityError("bad_json", "a stored JSON document cannot be read", why=reason) from error
     if not same:
         raise IntegrityError("bad_json", "a stored JSON document is not in canonical form", why=_WHY_NOT_CANONICAL)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from mlreg.errors import ConflictError, IntegrityError, MlregError, NoSpaceError, NotFoundError, RefusedError
 from mlreg.formats import backup as backups
 from mlreg.formats import identity as identities
-from mlreg.formats.backup import Point, Record, beside_key, record_key
+from mlreg.formats.backup import Point, Record, base_missing, beside_key, record_key
 from mlreg.operations import beside
 from mlreg.operations.check import Checked, Problem, check
 from mlreg.operations.collect import Doomed
@@ -66,32 +66,59 @@ class Maker(NamedTuple):
 
 def backups_in(store: Store) -> list[Backup]:
     """Return the backups in a place, the oldest first; records that are damaged are passed over."""
-    found = []
-    for number, data in _records(store):
+    return [Backup(number, found) for number, found in _records(store) if isinstance(found, Record)]
+
+
+def damaged_in(store: Store) -> list[Problem]:
+    """Return what is wrong with the records in a place that cannot be read."""
+    return [Problem(*_told(store, number, error)) for number, error in _records(store) if not isinstance(error, Record)]
+
+
+def _records(store: Store) -> Iterator[tuple[int, Record | IntegrityError]]:
+    for number in _numbers(store):
         try:
-            found.append(Backup(number, Record.decode(data)))
-        except IntegrityError:
-            continue
-    return found
+            yield number, Record.decode(store.read(record_key(number), 0, backups.MAX_RECORD + 1))
+        except IntegrityError as error:
+            yield number, error
 
 
-def _records(store: Store) -> Iterator[tuple[int, bytes]]:
-    for number in numbers_in(store.list(backups.PREFIX), backups.PREFIX):
-        yield number, store.read(record_key(number), 0, backups.MAX_RECORD + 1)
+def _told(store: Store, number: int, error: IntegrityError) -> tuple[str, str, str]:
+    return error.code, f"{record_key(number)} in {store.url} cannot be read", error.why or error.message
+
+
+def _numbers(store: Store) -> Iterator[int]:
+    return numbers_in(store.list(backups.PREFIX), backups.PREFIX)
 
 
 def chosen(store: Store, number: int) -> Backup:
     """Return a backup by its number, or the newest for 0.
 
     Raises:
-        NotFoundError: `no_backup`.
+        NotFoundError: `no_backup`. IntegrityError: `bad_backup`, `bad_json`: its record is damaged.
     """
-    found = {backup.number: backup for backup in backups_in(store)}
-    if not found or (number and number not in found):
+    records = dict(_records(store))
+    if not records or (number and number not in records):
         what = f"backup {number}" if number else "backup"
-        fix = "mlreg backup ls PLACE" if found else "mlreg backup create PLACE"
+        fix = f"mlreg backup ls {store.url}" if records else f"mlreg backup create {store.url}"
         raise NotFoundError("no_backup", f"there is no {what} in {store.url}", fix=fix)
-    return found[number or max(found)]
+    number = number or max(records)
+    error = records[number]
+    if isinstance(error, Record):
+        return Backup(number, error)
+    _, message, why = _told(store, number, error)
+    others = [f"another one: --at {other}" for other, one in sorted(records.items()) if isinstance(one, Record)]
+    clone = f"log and packs may be whole, and have the versions: mlreg clone {store.url} DIR"
+    raise IntegrityError(error.code, message, why=why, fix=(*others[-1:], clone))
+
+
+def what_helps(url: str) -> tuple[str, ...]:
+    """Return what to do if a backup at a place is damaged, most useful first."""
+    again = f"delete the file that is named, then copy it anew: mlreg backup create {url}"
+    return (
+        "make another one: mlreg backup create FILE" if Path(url).is_file() else again,
+        f"an older one may be whole: mlreg backup verify {url} --at N",
+        f"versions that are not hurt can be had: mlreg get {url}::REF DIR",
+    )
 
 
 def create(maker: Maker, target: Store, base: Base | None, report: Report) -> Made:
@@ -164,7 +191,7 @@ def _is_same(one: Record, other: Record) -> bool:
 
 def _put(target: Store, record: Record) -> Backup:
     """Write a record under the next number that is free."""
-    number = max((number for number, _ in _records(target)), default=0)
+    number = max(_numbers(target), default=0)
     while True:
         number += 1
         try:
@@ -190,7 +217,7 @@ def verify(store: Store, backup: Backup, share: float, report: Report) -> Checke
     found = check(Repository(past), share, report)
     # Packs of other backups are no orphans.
     found.orphans = 0
-    problems = [*_of_log(past, backup), *_of_records(store), *_of_files(store, backup)]
+    problems = [*_of_log(past, backup), *damaged_in(store), *_of_files(store, backup)]
     found.problems.extend(problems)
     return found
 
@@ -203,12 +230,7 @@ def past_of(store: Store, backup: Backup) -> PastStore:
     """
     past, since = PastStore(store, backup.record.point.number), backup.record.since
     if since and last_slot(past) < since.number:
-        raise NotFoundError(
-            "backup_base_missing",
-            f"{store.url} holds only what came after transaction {since.number}",
-            why="it was made with --since, and needs the backups before it",
-            fix="name them: --base FILE, once for each",
-        )
+        raise base_missing(store.url, since)
     return past
 
 
@@ -219,14 +241,6 @@ def _of_log(past: PastStore, backup: Backup) -> Iterator[Problem]:
         yield Problem("bad_log", f"slot {point.number} is not the one that backup {backup.number} ends with")
     if repository.identity.repository != backup.record.repository:
         yield Problem("bad_backup", f"backup {backup.number} is of another repository")
-
-
-def _of_records(store: Store) -> Iterator[Problem]:
-    for number, data in _records(store):
-        try:
-            Record.decode(data)
-        except IntegrityError as error:
-            yield Problem(error.code, f"{record_key(number)} in {store.url} cannot be read", error.why)
 
 
 def _of_files(store: Store, backup: Backup) -> Iterator[Problem]:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import takewhile
+from itertools import count, takewhile
 from typing import NamedTuple
 
 from mlreg.errors import ConflictError, IntegrityError, NotFoundError, RefusedError, UnavailableError
 from mlreg.formats import identity as identities
 from mlreg.formats import snapshot as snapshots
 from mlreg.formats.backup import Point
-from mlreg.formats.transaction import PackEntry, slot_key
+from mlreg.formats.transaction import PREFIX as SLOTS
+from mlreg.formats.transaction import PackEntry, Transaction, slot_key
 from mlreg.ids import TransactionHash
 from mlreg.operations.rewriting import copy_pack
+from mlreg.repository.holes import numbers_in
 from mlreg.repository.objects import pack_key
 from mlreg.repository.past import PastLog
 from mlreg.repository.repository import Repository
@@ -150,10 +152,21 @@ class _Mirroring:
                 f"{self._target.url} is a backup of another repository",
                 fix="name another place",
             )
-        last = last_slot(self._target)
-        if last:
-            _refuse_other_log(self._source, Point(last, TransactionHash.of(self._target.read(slot_key(last)))))
-        return last + 1
+        there = set(numbers_in(self._target.list(SLOTS), SLOTS))
+        if there:
+            _refuse_other_log(self._source, self._slot_there(max(there)))
+        return next(number for number in count(1) if number not in there)
+
+    def _slot_there(self, number: int) -> Point:
+        """Return the last slot of the target; IntegrityError, `backup_damaged`, if it is not as it was written."""
+        data = self._target.read(slot_key(number))
+        try:
+            found, mine = Transaction.decode(data), self._source.log.slot(number)
+        except IntegrityError as error:
+            raise _damaged(self._target, slot_key(number), error.why or error.message) from error
+        if mine and mine.id == found.id and mine != found:
+            raise _damaged(self._target, slot_key(number), "it is not as it was written")
+        return Point(number, TransactionHash.of(data))
 
     def _missing(self) -> list[PackEntry]:
         found = []
@@ -162,11 +175,7 @@ class _Mirroring:
             if size is None and pack.id not in self._known:
                 found.append(pack)
             elif size not in (None, pack.size):
-                raise IntegrityError(
-                    "backup_damaged",
-                    f"{pack_key(pack.id)} in {self._target.url} has {size} bytes, and should have {pack.size}",
-                    fix=("take this file away, and do the same again", "back up to another place"),
-                )
+                raise _damaged(self._target, pack_key(pack.id), f"it has {size} bytes, and should have {pack.size}")
         return found
 
     def _copy(self, pack: PackEntry) -> int:
@@ -236,6 +245,15 @@ def _refuse_other_log(source: Repository, there: Point) -> None:
             "to have what the backup has: mlreg backup restore",
             "to keep what is here: back up to another place",
         ),
+    )
+
+
+def _damaged(target: Store, key: str, why: str) -> IntegrityError:
+    return IntegrityError(
+        "backup_damaged",
+        f"{key} in {target.url} is damaged",
+        why=why,
+        fix=("delete this file, and do the same again: it is copied anew", "back up to another place"),
     )
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import IntegrityError, RefusedError, explain
 from mlreg.operations import beside
-from mlreg.operations.backing_up import Backup, past_of
+from mlreg.operations.backing_up import Backup, backups_in, past_of, verify, what_helps
 from mlreg.operations.check import Checked, check
+from mlreg.operations.looking_again import DAMAGE
 from mlreg.operations.mirroring import Mirrored, Report, alone, mirror, point_of
 from mlreg.repository.repository import Repository
 from mlreg.stores.directory import DirectoryStore, flush_directory, full_path, make_directory
@@ -65,6 +68,34 @@ def restore(store: Store, backup: Backup, directory: Path, report: Report) -> Re
     """
     directory = full_path(directory)
     refuse_taken(directory)
+    with damage_told(store, backup):
+        return _restored(store, backup, directory, report)
+
+
+@contextmanager
+def damage_told(store: Store, backup: Backup) -> Iterator[None]:
+    """Let an error say that it is the backup which is damaged, and what helps."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise IntegrityError(
+            error.code,
+            f"backup {backup.number} in {store.url} is damaged, and was not restored",
+            why=": ".join(filter(None, (error.message, error.why))),
+            fix=(*_older_whole(store, backup), *what_helps(store.url)),
+        ) from error
+
+
+def _older_whole(store: Store, backup: Backup) -> Iterator[str]:
+    """Yield how to restore the newest older backup of which log, indexes and names are whole, if there is one."""
+    for older in reversed(backups_in(store)):
+        with suppress(*DAMAGE):
+            if older.number < backup.number and not verify(store, older, 0.0, lambda size: None).problems:
+                yield f"restore an older one, whose log is whole: --at {older.number}"
+                return
+
+
+def _restored(store: Store, backup: Backup, directory: Path, report: Report) -> Restored:
     source = alone(past_of(store, backup))
     files = beside.read_list(store, backup.record.beside)
     temporary = directory.with_name(f".{directory.name}.restoring-{os.urandom(4).hex()}")
@@ -93,9 +124,9 @@ def _proven(target: DirectoryStore, backup: Backup, report: Report) -> Checked:
         hurt = sorted({ref for problem in found.problems for ref in problem.hurts})
         raise IntegrityError(
             "damaged",
-            f"backup {backup.number} is damaged, and was not restored",
-            why=f"{first}; versions that are hurt: {', '.join(hurt) or 'none'}",
-            fix=("mlreg backup verify PLACE, which says all of it", "restore another one: --at N"),
+            first,
+            why=f"versions that are hurt: {', '.join(hurt) or 'none'}",
+            fix="mlreg backup verify PLACE",
         )
     return found
 

@@ -63,7 +63,7 @@ class BackedUp(NamedTuple):
     backup: BackupInfo | None
     """The newest one now; null in a dry run."""
     changed: bool
-    """False if nothing had changed since the newest one, which stays so."""
+    """False if nothing had changed since the newest one, and all of that was there."""
     packs: int
     """That were copied."""
     transactions: int
@@ -222,7 +222,7 @@ def _told(place: str, made: Made, doomed: Sequence[Doomed]) -> BackedUp:
     return BackedUp(
         place=place,
         backup=_info(made.backup),
-        changed=made.is_new,
+        changed=made.is_new or bool(made.mirrored.packs or made.mirrored.slots),
         packs=made.mirrored.packs,
         transactions=made.mirrored.slots,
         size=made.mirrored.size,
@@ -249,12 +249,21 @@ def _info(backup: Backup) -> BackupInfo:
 
 
 def ls(place: str) -> list[BackupInfo]:
-    """Return the backups in a place, the oldest first; those that are damaged are passed over.
+    """Return the backups in a place, the oldest first; those whose records are damaged are passed over.
 
     Raises:
-        NotFoundError: `no_backup`. IntegrityError: `bad_archive`.
+        NotFoundError: `no_backup`. IntegrityError: `bad_archive`; `bad_backup` or `bad_json`, there is no other record.
     """
-    return [_info(backup) for backup in backing_up.backups_in(_open(place))]
+    store = _open(place)
+    found = backing_up.backups_in(store)
+    if not found and backing_up.damaged_in(store):
+        backing_up.chosen(store, 0)
+    return [_info(backup) for backup in found]
+
+
+def damaged(place: str) -> list[str]:
+    """Return what is wrong with the records of backups in a place, a sentence each. Errors as of `ls`."""
+    return [problem.message for problem in backing_up.damaged_in(_open(place))]
 
 
 def _open(place: str) -> Store:
@@ -284,7 +293,8 @@ def verify(place: str, at: int, bases: Sequence[str], share: float, report: Repo
         NotFoundError: `no_backup`, `backup_base_missing`. IntegrityError: `bad_archive`.
     """
     backup, store = backing_up.chosen(_open(place), at), _joined(place, bases)
-    return told(store.url, share, backing_up.verify(store, backup, share, report))
+    found = backing_up.verify(store, backup, share, report)
+    return told(store.url, share, found, fix=backing_up.what_helps(store.url))
 
 
 def restore(
@@ -321,9 +331,10 @@ def restore(
         return Restored(str(done.path), _info(backup), found.versions, found.tags, found.packs, size, done.files)
     directory = full_path(directory)
     refuse_taken(directory)
-    view = alone(backing_up.past_of(store, backup)).log.view
+    with restoring.damage_told(store, backup):
+        view = alone(backing_up.past_of(store, backup)).log.view
+        files = read_list(store, backup.record.beside)
     tags = sum(1 for ref in view.refs("tag/") if ref.target)
-    files = read_list(store, backup.record.beside)
     inside = DIRECTORY if backup.record.is_project else ""
     record = backup.record
     return Restored(

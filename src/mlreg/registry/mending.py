@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from mlreg.errors import IntegrityError, MlregError
+from mlreg.errors import IntegrityError, MlregError, RefusedError
 from mlreg.operations import mending
+from mlreg.operations.backing_up import what_helps
 from mlreg.operations.good_copies import OtherRepository, PlainFiles, Source
 from mlreg.registry.registry import Registry
 from mlreg.registry.results import ProblemInfo
@@ -98,10 +99,13 @@ def repair(
 
     Raises:
         IntegrityError: the log is damaged, which cannot be mended.
+        RefusedError: `is_a_backup`.
         UnavailableError: `busy_log`.
         NotFoundError: `no_remote`, `file_missing`. NoRepositoryError: `no_repository`.
     """
     target = registry.elsewhere(place) if place else registry
+    if target.repository.is_backup:
+        _refuse_backup(target.repository.url)
     sources, unreachable = _sources(registry, target, others)
     paths = list(files)
     if paths:
@@ -122,6 +126,15 @@ def repair(
         problems=tuple(ProblemInfo.of(problem) for problem in done.problems),
         unreachable=tuple(unreachable),
         dry_run=dry_run,
+    )
+
+
+def _refuse_backup(url: str) -> NoReturn:
+    raise RefusedError(
+        "is_a_backup",
+        f"{url} is a backup, and takes no changes",
+        why="it is mended by who backs up into it",
+        fix=(f"mlreg backup verify {url}, which names what is damaged", *what_helps(url)),
     )
 
 

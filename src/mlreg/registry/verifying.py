@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from mlreg.errors import MlregError, UsageError
+from mlreg.operations.backing_up import what_helps
 from mlreg.operations.check import Checked, check
 from mlreg.operations.found_whole import FoundWhole
 from mlreg.operations.reading_turns import How
@@ -46,7 +47,8 @@ def verify(
     end, now = clock() + limit, time.time()
     how = How(decodes, now, now - older if older else math.inf, lambda: clock() >= end)
     with closing(FoundWhole.of(repository)) as notes:
-        found = told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes)
+        fix = what_helps(repository.url) if repository.is_backup else ()
+        found = told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes, fix=fix)
     return found._replace(problems=(*found.problems, *_other(repository)))
 
 
@@ -58,8 +60,11 @@ def _other(repository: Repository) -> Iterator[results.ProblemInfo]:
         yield results.ProblemInfo(error.code, error.message, error.why, (), error.fix)
 
 
-def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> results.Verified:
-    """Return what a check of a place found."""
+def told(
+    url: str, share: float, found: Checked, *, decodes: bool = True, fix: tuple[str, ...] = ()
+) -> results.Verified:
+    """Return what a check of a place found, with what helps there if that is not what the problems say."""
+    problems = map(results.ProblemInfo.of, found.problems)
     oldest = found.covered.oldest
     return results.Verified(
         url=url,
@@ -72,7 +77,7 @@ def told(url: str, share: float, found: Checked, *, decodes: bool = True) -> res
         objects=found.objects,
         size=found.size,
         orphans=found.orphans,
-        problems=tuple(results.ProblemInfo.of(problem) for problem in found.problems),
+        problems=tuple(one._replace(fix=fix or one.fix) for one in problems),
         total=found.total,
         decoded=decodes,
         complete=found.covered.is_complete,

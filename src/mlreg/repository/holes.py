@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from mlreg.errors import IntegrityError
+from mlreg.formats.backup import MAX_RECORD, Record, base_missing, record_key
 from mlreg.formats.transaction import DIGITS, slot_key
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.stores.store import Store
@@ -16,11 +17,12 @@ def refuse_later_slots(store: Store, last: int) -> None:
     """Refuse a log that seems to end at a slot, and has later ones.
 
     Raises:
-        IntegrityError: `bad_log`.
+        IntegrityError: `bad_log`. NotFoundError: `backup_base_missing`, it is that of a later part of a repository.
     """
     later = [number for number in numbers_in(store.list(SLOTS), SLOTS) if number > last]
     # Asked afterwards: a writer may have gone on in the meantime.
     if later and store.size(slot_key(last + 1)) is None:
+        _refuse_part(store, last)
         raise IntegrityError(
             "bad_log",
             f"slot {last + 1} of the log in {store.url} is gone, and there are slots up to {max(later)}",
@@ -38,6 +40,14 @@ def refuse_gap(store: Store, last: int) -> None:
     lost = set(range(1, last + 1)).difference(numbers_in(store.list(SLOTS), SLOTS))
     if lost:
         raise _gone(store, min(lost))
+
+
+def _refuse_part(store: Store, last: int) -> None:
+    """Refuse a file that was made since another backup, whose slots begin behind those of that one."""
+    key = record_key(1)
+    since = Record.decode(store.read(key, 0, MAX_RECORD + 1)).since if store.size(key) is not None else None
+    if since and last < since.number:
+        raise base_missing(store.url, since)
 
 
 def refuse_hole(store: Store, number: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from mlreg.errors import ConflictError, IntegrityError, NoRepositoryError, NotFoundError
+from mlreg.formats import backup
 from mlreg.formats import identity as identities
 from mlreg.formats.identity import Identity
 from mlreg.repository.heads import NOBODY, Client, Heads
@@ -51,6 +52,11 @@ class Repository:
     def url(self) -> str:
         """Where it is."""
         return self.store.url
+
+    @property
+    def is_backup(self) -> bool:
+        """Whether it is a backup, which takes no changes."""
+        return self.store.size(backup.KEY) is not None
 
     def writer(self) -> PackWriter:
         """Return a writer of new packs for this repository."""

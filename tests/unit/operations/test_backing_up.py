@@ -19,7 +19,7 @@ from mlreg.operations import backing_up, beside, restoring
 from mlreg.operations.backing_up import Backup, Maker, backups_in, chosen, verify
 from mlreg.operations.mirroring import alone, last_slot, mirror
 from mlreg.registry import backups as facade
-from mlreg.registry import collecting
+from mlreg.registry import collecting, mending
 from mlreg.registry.places import init
 from mlreg.registry.registry import Registry, silent
 from mlreg.repository.objects import pack_key
@@ -363,6 +363,125 @@ def test_a_pack_of_another_size_in_a_backup_is_named(project: Project) -> None:
     assert problems(target, project.back_up(target)) == []
 
 
+# Damage.
+
+
+def refused(act: Callable[[], object]) -> MlregError:
+    with pytest.raises(MlregError) as caught:
+        act()
+    return caught.value
+
+
+def test_a_record_that_is_cut_is_damage_and_hides_no_other_one(project: Project) -> None:
+    target = MemoryStore()
+    for _ in range(2):
+        project.add()
+        project.back_up(target)
+    target.contents[backups.record_key(2)] = target.contents[backups.record_key(2)][:20]
+
+    error = refused(lambda: chosen(target, 0))
+    assert (error.exit_status, error.message) == (6, f"{backups.record_key(2)} in {target.url} cannot be read")
+    assert error.fix[0] == "another one: --at 1"
+    assert "mlreg clone" in error.fix[1]
+    assert chosen(target, 1) == backups_in(target)[0]
+    target.contents[backups.record_key(1)] = b""
+    assert refused(lambda: chosen(target, 0)).exit_status == 6
+    # The next one has a number of its own.
+    assert project.back_up(target).number == 3
+
+
+def test_a_list_of_backups_has_those_that_are_whole_and_names_the_others(project: Project) -> None:
+    place = project.root / "kept"
+    for _ in range(2):
+        project.add()
+        facade.create(project.registry, f"{place}/", report=silent)
+    (place / backups.record_key(1)).chmod(0o600)
+    (place / backups.record_key(1)).write_bytes(b"{")
+
+    assert [info.number for info in facade.ls(str(place))] == [2]
+    assert facade.damaged(str(place)) == [f"{backups.record_key(1)} in {place} cannot be read"]
+    (place / backups.record_key(2)).unlink()
+    assert refused(lambda: facade.ls(str(place))).exit_status == 6
+
+
+@pytest.mark.parametrize("cut", [0, 100, -1])
+def test_a_last_slot_that_is_cut_is_damage_and_no_sign_of_an_old_repository(
+    cut: int, project: Project, tmp_path: Path
+) -> None:
+    target = MemoryStore()
+    for _ in range(3):
+        project.add()
+        backup = project.back_up(target)
+    target.contents[slot_key(3)] = target.contents[slot_key(3)][:cut]
+
+    error = refused(lambda: project.back_up(target))
+    assert (error.code, error.message) == ("backup_damaged", f"{slot_key(3)} in {target.url} is damaged")
+    error = refused(lambda: restored(target, backup, tmp_path / "no"))
+    assert error.exit_status == 6
+    assert slot_key(3) in error.why
+    assert "--at 2" in error.fix[0]
+    del target.contents[slot_key(3)]
+    assert problems(target, project.back_up(target)) == []
+
+
+def test_a_last_slot_in_which_a_letter_is_another_is_damage(project: Project) -> None:
+    target = MemoryStore()
+    project.add()
+    project.back_up(target)
+    target.contents[slot_key(1)] = target.contents[slot_key(1)].replace(b'"Ann"', b'"Bob"')
+
+    assert refused(lambda: project.back_up(target)).code == "backup_damaged"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_slot_that_was_taken_away_is_copied_again(number: int, project: Project) -> None:
+    target = MemoryStore()
+    for _ in range(3):
+        project.add()
+        backup = project.back_up(target)
+    del target.contents[slot_key(number)]
+
+    assert project.back_up(target) == backup
+    assert [problems(target, one) for one in backups_in(target)] == [[], [], []]
+
+
+def test_what_was_taken_away_because_it_is_damaged_is_copied_again_and_said_to_be(project: Project) -> None:
+    place = project.root / "kept"
+    project.add()
+    facade.create(project.registry, f"{place}/", report=silent)
+    pack = next(path for path in place.rglob("*.pack") if b"weights 1" in path.read_bytes())
+    pack.chmod(0o600)
+    pack.write_bytes(pack.read_bytes().replace(b"weights", b"Weights"))
+
+    found = facade.verify(str(place), 0, [], 1.0, silent)
+    assert any(pack.name in problem.message for problem in found.problems)
+    again = f"mlreg backup create {place}"
+    assert all(again in problem.fix[0] for problem in found.problems)
+    assert all(again in problem.fix[0] for problem in Registry(place, "Eve").verify().problems)
+    error = refused(lambda: facade.restore(str(place), project.root / "no", report=silent))
+    assert pack.name in error.why
+    assert str(place) in error.message
+    assert any(f"mlreg get {place}::REF DIR" in fix for fix in error.fix)
+
+    pack.unlink()
+    done = facade.create(project.registry, str(place), report=silent)
+    assert (done.changed, done.packs, done.backup and done.backup.number) == (True, 1, 1)
+    assert facade.verify(str(place), 0, [], 1.0, silent).problems == ()
+    assert not facade.create(project.registry, str(place), report=silent).changed
+
+
+def test_a_backup_is_not_repaired_but_made_anew(project: Project) -> None:
+    place = project.root / "kept"
+    project.add()
+    facade.create(project.registry, f"{place}/", report=silent)
+    before = sorted(place.rglob("*"))
+
+    error = refused(lambda: mending.repair(Registry(place, "Eve"), report=silent))
+    assert error.code == "is_a_backup"
+    assert any(f"mlreg backup create {place}" in fix for fix in error.fix)
+    assert sorted(place.rglob("*")) == before
+
+
 # Files beside the repository.
 
 
@@ -630,6 +749,9 @@ def test_files_follow_each_other_and_are_restored_together(project: Project, tmp
         with pytest.raises(NotFoundError) as caught:
             facade.restore(third, tmp_path / "no", bases=bases, report=silent)
         assert caught.value.code == "backup_base_missing"
+    part = Registry(third, "Eve")
+    for look in (part.entries, part.verify, lambda: mending.repair(project.registry, others=[third], report=silent)):
+        assert refused(look).code == "backup_base_missing"
     # A base is a directory as well.
     facade.create(project.registry, f"{tmp_path}/kept/", report=silent)
     facade.restore(third, tmp_path / "yes", bases=[f"{tmp_path}/kept"], report=silent)
@@ -727,11 +849,10 @@ def test_the_newest_is_chosen_or_the_one_that_is_named(project: Project) -> None
         project.back_up(target)
 
     assert [chosen(target, number).number for number in (0, 1, 2)] == [2, 1, 2]
-    target.contents[backups.record_key(2)] = b"{}"
-    assert chosen(target, 0).number == 1
-    assert problems(target, chosen(target, 0)) == [f"{backups.record_key(2)} in {target.url} cannot be read"]
     with pytest.raises(NotFoundError):
-        chosen(target, 2)
+        chosen(target, 3)
+    target.contents[backups.record_key(2)] = b"{}"
+    assert problems(target, chosen(target, 1)) == [f"{backups.record_key(2)} in {target.url} cannot be read"]
     # The number of the damaged one is not given away again.
     project.add()
     assert project.back_up(target).number == 3
