@@ -28,6 +28,14 @@ def test_the_trail_is_printed_in_every_form_and_says_the_same(mlreg: Call) -> No
     assert mlreg("audit", "log", "-q").out.split() == list(dict.fromkeys(item["ref"] for item in items if item["ref"]))
 
 
+@pytest.mark.parametrize("other", [["--json"], ["-q"], ["--format", "{ref}"]])
+def test_a_form_beside_another_way_to_print_is_refused(other: list[str], mlreg: Call) -> None:
+    run = mlreg("audit", "log", "--output", "csv", *other)
+
+    assert (run.status, run.out) == (2, "")
+    assert "one_output" in run.err
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "\u00a0@x"])
 def test_text_that_a_spreadsheet_would_calculate_gets_a_mark_before_it(text: str) -> None:
     assert harmless(text) == f"'{text}"

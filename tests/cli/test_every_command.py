@@ -230,13 +230,17 @@ def test_json_is_one_document_with_its_schema(name: str, mlreg: Call) -> None:
     assert run.out.count("\n") == 1
 
 
+LEAVES_OUT = ("import-store dvc", "import-store tree", "import-store tried")
+"""What works, and warns of what it cannot do."""
+
+
 @pytest.mark.parametrize("name", WORKS)
 def test_quiet_prints_one_name_a_line_and_text_no_more_than_it_says(name: str, mlreg: Call) -> None:
     words, _ = WORKS[name]
 
     quiet = mlreg(*with_options(words, "-q"))
 
-    assert (quiet.status, quiet.err) == (0, "")
+    assert (quiet.status, quiet.err.startswith("warning: "), bool(quiet.err)) == (0, *[name in LEAVES_OUT] * 2)
     assert not [line for line in quiet.out.splitlines() if "\t" in line or not line]
     assert mlreg(*words).status == 0
 
@@ -364,6 +368,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no files to repair from": (["repair", "--files", "nothing"], 4, "file_missing"),
     "no file to copy from": (["copy", "model/nothing", "--version", "2.0.0"], 4, "ref_not_found"),
     "a copy over another": (["copy", "data/rows", "model/net", "--version", "1.0.0"], 5, "version_exists"),
+    "no cache of dvc": (["import-store", "dvc", "foreign/stores/dvc", "--cache", "nowhere"], 4, "file_missing"),
     "no dvc to import from": (["import-store", "dvc", "nowhere"], 4, "file_missing"),
     "no tree to import from": (["import-store", "tree", "nowhere"], 4, "file_missing"),
     "no kind to import as": (["import-store", "tree", "foreign/stores/tree", "--kind", "exp"], 2, "bad_name"),
@@ -429,6 +434,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no bundle": (["bundle", "ls", "nothing"], 4, "no_bundle"),
     "no archive for a bundle": (["bundle", "ls", "weights"], 6, "bad_archive"),
     "no bundle to verify": (["bundle", "verify", "nothing"], 4, "no_bundle"),
+    "tags both ways": (["bundle", "apply", "foreign/far.bundle", "--keep-tags", "--force-tags"], 2, "keep_or_force"),
     "a backup for a bundle": (["bundle", "verify", "foreign/kept.tar"], 6, "bad_bundle"),
     "no bundle to apply": (["bundle", "apply", "nothing"], 4, "no_bundle"),
     "a bundle with other content": (["bundle", "apply", "foreign/other.bundle"], 5, "version_conflict"),
@@ -492,6 +498,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no rules": (["data", "check", "data/rows"], 2, "no_rules"),
     "rules of no table": (["data", "check", "data/rows", "--rules", "foreign/rules.yaml"], 2, "bad_rule"),
     "rules that are not there": (["data", "check", "data/rows", "--rules", "nowhere.yaml"], 4, "file_missing"),
+    "no place for a state": (["health", "--report", "openmetrics=nowhere/m.prom"], 2, "bad_place"),
     "a bad report on rules": (["data", "check", "./a", "--report", "html=x"], 2, "bad_report"),
     "nothing to overlap": (["data", "overlap", "data/rows", "data/nothing"], 4, "ref_not_found"),
     "data beside themselves": (["data", "overlap", "data/rows", "data/rows@latest"], 2, "same_data"),
@@ -535,6 +542,13 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "no such shell": (["completion", "csh"], 2, "usage"),
     "no schema": (["schema", "nothing"], 4, "no_schema"),
 }
+
+
+def test_an_import_of_nothing_lists_what_was_left_out_and_fails(mlreg: Call) -> None:
+    run = mlreg("import-store", "dvc", "foreign/stores/dvc", "--cache", "foreign", "--json")
+
+    assert (run.status, json.loads(run.err)["code"]) == (12, "nothing_imported")
+    assert len(run.document["left_out"]) == 3
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -87,6 +87,16 @@ def test_a_report_that_cannot_be_written_is_refused(report: str, mlreg: Call) ->
     assert mlreg("health", "--offline", "--report", report).status == 2
 
 
+def test_a_report_makes_no_directory_and_what_it_said_is_printed_though_it_cannot_be_written(mlreg: Call) -> None:
+    run = mlreg("health", "--offline", "--report", "openmetrics=typo/m.prom")
+    assert (run.status, run.out, Path("typo").exists()) == (2, "", False)
+
+    Path("m.prom").mkdir()
+    run = mlreg("health", "--offline", "--report", "openmetrics=m.prom", "--json")
+    assert (run.status, run.document["state"] in ("green", "yellow", "red")) == (2, True)
+    assert "bad_stamp" in run.err
+
+
 def test_a_check_that_is_red_is_exit_code_3_and_all_is_printed(mlreg: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLREG_HEALTH_DISK_FREE", "never 100%")
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mlreg.cli import audit_views, output, views
-from mlreg.cli.options import Limit, Place, open_place, open_registry, register
-from mlreg.cli.output import Mode, Printer
+from mlreg.cli.options import Limit, Place, open_place, open_registry, refuse_other, register
+from mlreg.cli.output import Printer
 from mlreg.registry import auditing, proving
 
 app = typer.Typer(no_args_is_help=True, help="The audit trail: log, verify, head, forget.")
@@ -29,7 +29,7 @@ def log(
         str, typer.Argument(metavar="[REF]", help="A kind, a pattern, an entry, tag or version; a URL.")
     ] = "",
     by: Annotated[str, typer.Option("--by", metavar="WHO", help="A part of the author, or of user@host.")] = "",
-    since: Annotated[str, typer.Option("--since", metavar="TIME", help="90d, 12w, a day or a time.")] = "",
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="90d, 2h, a day or a time.")] = "",
     until: Annotated[str, typer.Option("--until", metavar="TIME", help="A day, to its end, or a time.")] = "",
     actions: Annotated[
         list[str] | None, typer.Option("--action", metavar="WORD", help="add, tag, meta, gc, ...; repeatable.")
@@ -50,10 +50,11 @@ def log(
 
       mlreg audit log 'model/*' --action tag --output csv >promotions.csv
     """
+    refuse_other(form and form.value, out)
     registry, what = open_place(what)
     what = what and views.pattern_of(what)
     found = auditing.audit(registry, what, by=by, since=since, until=until, actions=actions or (), limit=limit)
-    if form and out.mode is Mode.TEXT:
+    if form:
         output.write_lines(audit_views.LINES[form.value](found))
     else:
         audit_views.show(out, found)

@@ -62,8 +62,8 @@ def health(
     asked = Asked(config.health_bounds, config.retention, config.runs, views.share_of(sample), seconds)
     with out.progress("health") as report:
         result = look(open_registry(), asked, report)
-    write_reports(result, files, health_views.REPORTS, write_whole)
     out.show("health", result, health_views.checked(result))
+    write_reports(result, files, health_views.REPORTS, write_whole)
     return answer(health_views.is_well(result, fail_on.value))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlreg.cli.options import DryRun, open_registry, register
-from mlreg.cli.output import Column, Printer, Style, View
+from mlreg.cli.output import Column, Mode, Printer, Style, View, warn
 from mlreg.registry import importing_stores
 from mlreg.registry.importing_stores import ImportedStore
 
@@ -74,6 +74,8 @@ def _bring(out: Printer, origin: importing_stores.Origin, dry_run: bool) -> None
     with out.progress("import") as report:
         result = importing_stores.bring(open_registry(), origin, report, dry_run=dry_run)
     out.show("import-store", result, view(result))
+    result.refuse_nothing()
+    warn(result.left_out_in_words if out.mode is Mode.QUIET else "")
 
 
 def view(result: ImportedStore) -> View:

@@ -152,10 +152,19 @@ def printer_of(form: Output | None, out: Printer) -> Printer:
     """Return what prints a result that also has forms of its own; `one_output` if two ways were asked for."""
     if form is None or (form is Output.JSON and out.mode is Mode.JSON):
         return out
-    if out.mode is not Mode.TEXT:
-        word = f"--output {form.value}"
-        raise UsageError("one_output", f"{word} and {out.mode.value} exclude each other", fix=f"leave {word} out")
+    refuse_other(form.value, out)
     return Printer(Mode.JSON) if form is Output.JSON else out
+
+
+def refuse_other(form: str | None, out: Printer) -> None:
+    """Refuse a form of its own beside another way to print.
+
+    Raises:
+        UsageError: `one_output`.
+    """
+    if form and out.mode is not Mode.TEXT:
+        word = f"--output {form}"
+        raise UsageError("one_output", f"{word} and {out.mode.value} exclude each other", fix=f"leave {word} out")
 
 
 def enter(directory: Path | None) -> None:

@@ -229,13 +229,16 @@ def save(text: str, path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         if path.is_dir():
             raise UsageError("bad_place", f"{path} is a directory", fix="name a file in it") from error
-        fix = f"mkdir -p {shlex.quote(str(path.parent))}"
-        raise UsageError(
-            "bad_place", f"there is no directory {path.parent} to write {path.name} into", fix=fix
-        ) from error
+        raise no_directory(path) from error
     except OSError as error:
         raise explain(error, str(path)) from error
     return len(data)
+
+
+def no_directory(path: Path) -> UsageError:
+    """Return the error for a file that lies in no directory."""
+    fix = f"mkdir -p {shlex.quote(str(path.parent))}"
+    return UsageError("bad_place", f"there is no directory {path.parent} to write {path.name} into", fix=fix)
 
 
 def note(text: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from mlreg.cli.output import safe, save
+from mlreg.cli.output import no_directory, safe, save
 from mlreg.errors import UsageError
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ def read_reports(reports: Sequence[str] | None, forms: Forms[Result]) -> list[tu
     """Return form and file of each report that is asked for.
 
     Raises:
-        UsageError: `bad_report`.
+        UsageError: `bad_report`; `bad_place`, its directory is not there.
     """
     return [_read(report, forms) for report in reports or ()]
 
@@ -35,6 +35,8 @@ def _read(report: str, forms: Forms[Result]) -> tuple[str, Path]:
     if form not in forms or not equals or not path:
         fix = tuple(f"--report {one}=FILE" for one in forms)
         raise UsageError("bad_report", f"{report!r:.80} is no report", fix=fix)
+    if not Path(path).parent.is_dir():
+        raise no_directory(Path(path))
     return form, Path(path)
 
 

@@ -91,8 +91,10 @@ class DvcStore:
             kind: of all entries; by default it is told by their paths.
 
         Raises:
-            NotFoundError: `file_missing`, it is not one of dvc.
+            NotFoundError: `file_missing`, it is not one of dvc, or there is no such cache.
         """
+        if cache and not cache.is_dir():
+            raise NotFoundError("file_missing", f"{cache} is no directory", fix="name the cache: --cache DIR")
         if not (directory / ".dvc").is_dir():
             raise NotFoundError(
                 "file_missing", f"there is no .dvc in {directory}", fix="name the directory that has it"

@@ -71,8 +71,11 @@ class TreeStore:
         for one in found:
             if version := self._kept(one):
                 yield version
-        for links in self._links.values():
-            self.left_out += [LeftOut(self._shown(link), "a link that leads to no version") for link in links]
+        left = {one.what for one in self.left_out}
+        for target, links in self._links.items():
+            is_left = self._is_inside(target) and self._shown(target) in left
+            why = "a link to what was left out itself" if is_left else "a link that leads to no version"
+            self.left_out += [LeftOut(self._shown(link), why) for link in links]
 
     def sources(self, version: KeptVersion) -> list[Source]:
         """As `KeptFiles`."""

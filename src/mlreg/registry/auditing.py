@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase, translate
 from functools import lru_cache
 from itertools import islice
@@ -21,6 +21,7 @@ from mlreg.registry.moves import logged_name
 from mlreg.registry.registry import Registry
 from mlreg.registry.resolve import moment_of
 from mlreg.registry.usage import day_of
+from mlreg.registry.waiting import seconds_of
 from mlreg.repository.log import now
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import Change, Slot
@@ -103,7 +104,7 @@ def audit(
         registry: where.
         what: an entry, a tag, a version, or a pattern of `kind/name`; everything if empty.
         by: a part of the author, of who was logged in where, `ann@host`, or of who stated it; or a pattern of it all.
-        since: `90d`, `12w`, a day or a time.
+        since: `90d`, `12w`, `2h`, `30m`, a day or a time.
         until: a day, which means its end, or a time.
         actions: of `ACTIONS`; all if empty.
         limit: how many at most; 0 for all.
@@ -137,6 +138,8 @@ def _since(text: str) -> str:
     """Return a time, or the beginning of a day."""
     if "T" in text:
         return moment_of(text)
+    if re.fullmatch(r"[0-9]{1,5}[hm]", text):
+        return f"{datetime.fromisoformat(now()) - timedelta(seconds=seconds_of(text)):%Y-%m-%dT%H:%M:%SZ}"
     day = date.fromisoformat(day_of(text, now()[:10]))
     return f"{day}T00:00:00Z"
 

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mlreg.errors import NotFoundError
+from mlreg.errors import NotFoundError, UsageError
 from mlreg.formats.bundle import Bundle
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import known_ref_name, parse_ref_name
@@ -180,7 +180,7 @@ def apply(
         report: told about bytes that were copied.
 
     Raises:
-        NotFoundError: `no_bundle`; `bundle_needs`, and nothing was written.
+        UsageError: `keep_or_force`. NotFoundError: `no_bundle`; `bundle_needs`, and nothing was written.
         ConflictError: `version_conflict`, `tag_conflict`. IntegrityError: `bad_archive`, `bad_bundle`, damage.
     """
     applying = _Applying(registry, path, force_tags=force_tags, keep_tags=keep_tags)
@@ -202,6 +202,8 @@ class _Applying:
     """A bundle, and the repository that it is applied to."""
 
     def __init__(self, registry: Registry, path: str, *, force_tags: bool, keep_tags: bool) -> None:
+        if force_tags and keep_tags:
+            raise UsageError("keep_or_force", "--keep-tags and --force-tags exclude each other", fix="leave one out")
         self.bundle, self.said = _open(path)
         self._registry, self._here = registry, registry.repository
         self._here.log.refresh()

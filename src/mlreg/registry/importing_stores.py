@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from mlreg.errors import MlregError, NoSpaceError, UnavailableError, UsageError
+from mlreg.errors import MlregError, NoSpaceError, PartialError, UnavailableError, UsageError
 from mlreg.formats.commit import Commit, Input
 from mlreg.formats.names import Entry, check_tag
 from mlreg.formats.versions import AUTO, VersionFormat, order
@@ -22,6 +22,8 @@ from mlreg.operations.naming import called, meant
 from mlreg.operations.register import NewVersion, add
 from mlreg.registry.registry import Registry
 
+NAMED = 3
+"""Things that are left out which a sentence names."""
 Origin = KeptFiles
 """A place that keeps versions of files, opened."""
 
@@ -59,6 +61,26 @@ class ImportedStore(NamedTuple):
     size: int
     """Bytes of the files of the versions that were added."""
     dry_run: bool
+
+    def refuse_nothing(self) -> None:
+        """Raise `nothing_imported` if there was something, and none of it could be brought along.
+
+        Raises:
+            PartialError: `nothing_imported`.
+        """
+        if self.left_out and not self.versions:
+            raise PartialError(
+                "nothing_imported",
+                f"nothing was imported: {self.left_out_in_words}",
+                fix="what each line says, then the same again",
+            )
+
+    @property
+    def left_out_in_words(self) -> str:
+        """How much was left out, with the first of it; empty for nothing."""
+        some = "; ".join(f"{one.what}: {one.why}" for one in self.left_out[:NAMED])
+        more = f"; and {len(self.left_out) - NAMED} more" if len(self.left_out) > NAMED else ""
+        return f"{len(self.left_out)} left out: {some}{more}" if some else ""
 
 
 class _Planned(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlreg.errors import NotFoundError, UsageError
+from mlreg.errors import NotFoundError, PartialError, UsageError
 from mlreg.formats.tree import Mode
 from mlreg.importers.git_history import GitHistory
 from mlreg.registry import importing_stores
@@ -439,3 +439,25 @@ def test_a_link_to_a_directory_in_a_version_leaves_that_version_out(registry: Re
 
     assert refs(result) == ["model/net@2.0.0"]
     assert "models/net/v1" in left(result)
+
+
+def test_a_link_to_a_version_that_is_left_out_says_so(registry: Registry, tmp_path: Path) -> None:
+    root = write_tree(tmp_path / "tree", "models/net/v1/w.pt", "models/net/v1/etc -> /etc", "models/net/v2/w.pt")
+    write_tree(root, "models/net/stable -> v1", "models/net/away -> /etc")
+
+    found = left(bring_tree(registry, root))
+
+    assert found["models/net/stable"] == "a link to what was left out itself"
+    assert found["models/net/away"] == "a link that leads to no version"
+
+
+def test_an_import_of_which_all_was_left_out_is_no_success(registry: Registry, dvc: Dvc, tmp_path: Path) -> None:
+    dvc.track("data/rows", "1" * 32)
+    with pytest.raises(PartialError) as caught:
+        bring(registry, dvc).refuse_nothing()
+    assert (caught.value.code, caught.value.exit_status) == ("nothing_imported", 12)
+    assert "data/rows" in caught.value.message
+    dvc.track("data/other", dvc.put(b"one"))
+    bring(registry, dvc).refuse_nothing()
+    with pytest.raises(NotFoundError):
+        importing_stores.dvc(dvc.root, tmp_path / "nowhere")

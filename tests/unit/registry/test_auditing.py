@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -188,9 +189,23 @@ def test_times_and_actions_choose(registry: Registry, monkeypatch: pytest.Monkey
     assert [one.ref for one in audit(registry, limit=1)] == ["model/net@tag5"]
 
 
+def test_since_takes_hours_and_minutes(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    for hours in (30, 3, 0):
+        then = f"{datetime.now(UTC) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+        monkeypatch.setattr(log, "now", lambda then=then: then)
+        registry.tag("model/net@1.0.0", f"tag{hours}")
+
+    tags = {since: [one.ref for one in audit(registry, since=since, actions=["tag"])] for since in ("90m", "2h", "4h")}
+    assert tags["90m"][0] == "model/net@tag0"
+    assert "model/net@tag3" not in tags["90m"] + tags["2h"]
+    assert "model/net@tag3" in tags["4h"]
+    assert "model/net@tag30" not in tags["4h"]
+
+
 @pytest.mark.parametrize(
     ("chosen", "code"),
     [
+        ({"since": "2x"}, "bad_since"),
         ({"since": "yesterday"}, "bad_since"),
         ({"until": "2026-13-01"}, "bad_ref"),
         ({"actions": ["promote"]}, "bad_action"),
