@@ -495,7 +495,12 @@ def read_settings(path: Path) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError("bad_config", f"{path} cannot be read", why=str(error)) from error
+        raise UsageError(
+            "bad_config",
+            f"{path} cannot be read",
+            why=str(error),
+            fix="let it be a text in UTF-8 that you may read, or take it away",
+        ) from error
     document = parse_yaml(text, str(path))
     found = dict(_flattened(document, "", path)) if document is not None else {}
     for key, value in found.items():
@@ -528,11 +533,13 @@ def _check_value(key: str, value: str) -> None:
 
         version_format(value)
     if word in _COUNTS and not (value.isascii() and value.isdigit() and 1 <= int(value[:12]) <= MOST):
-        raise UsageError("bad_config", f"{key} is a whole number from 1 on, not {value!r:.80}")
+        raise UsageError(
+            "bad_config", f"{key} is a whole number from 1 on, not {value!r:.80}", fix=f"mlreg config set {key} 1"
+        )
     if key == "usage.tracking" and value not in (*_ON, *_OFF):
-        raise UsageError("bad_config", f"{key} is on or off, not {value!r:.80}")
+        raise UsageError("bad_config", f"{key} is on or off, not {value!r:.80}", fix=f"mlreg config set {key} on")
     if word in _SWITCHES and value not in ("true", "false"):
-        raise UsageError("bad_config", f"{key} is true or false, not {value!r:.80}")
+        raise UsageError("bad_config", f"{key} is true or false, not {value!r:.80}", fix=f"mlreg config set {key} true")
     if key.startswith(bounds.PREFIX):
         bounds.parse_bounds(word, value)
     if key == POLICIES:
@@ -597,7 +604,11 @@ def _flattened(document: object, prefix: str, path: Path) -> list[tuple[str, str
     if isinstance(document, dict):
         return [pair for key, value in document.items() for pair in _flattened(value, f"{prefix}{key}.", path)]
     if isinstance(document, list) or not prefix or document is None:
-        raise UsageError("bad_config", f"{path}: a value is needed at {prefix.rstrip('.') or 'the top'}")
+        raise UsageError(
+            "bad_config",
+            f"{path}: a value is needed at {prefix.rstrip('.') or 'the top'}",
+            fix="write KEY: VALUE; lines as in .mlreg.example.yaml",
+        )
     return [(prefix[:-1], str(document).lower() if isinstance(document, bool) else str(document))]
 
 
@@ -618,7 +629,12 @@ def _expanded(path: str | Path) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise UsageError("bad_config", f"{path} names a home directory that is not there", why=str(error)) from error
+        raise UsageError(
+            "bad_config",
+            f"{path} names a home directory that is not there",
+            why=str(error),
+            fix="write the path in full",
+        ) from error
 
 
 def _write_settings(path: Path, settings: Mapping[str, str]) -> None:

@@ -151,9 +151,25 @@ def explain(error: OSError, what: str) -> MlregError:
     """Return the mlreg error for an OSError that befell `what`, by what the reader can do about it."""
     reason = error.strerror or str(error)
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return NotFoundError("key_missing", f"{what} does not exist", why=reason)
+        return NotFoundError("key_missing", f"{what} does not exist", why=reason, fix="check the path")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP):
-        return AccessError("access_denied", f"{what} cannot be read or written", why=reason)
+        return AccessError("access_denied", f"{what} cannot be read or written", why=reason, fix=_right_to(error))
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoSpaceError("no_space", f"there is no room for {what}", why=reason, fix="make room, then do it again")
     return UnavailableError("store_unavailable", f"{what} did not answer", why=reason, fix="try again")
+
+
+def unreadable(error: OSError, what: str) -> AccessError:
+    """Return the error for a file or directory of the user's that cannot be read, whatever the reason."""
+    return AccessError("access_denied", f"{what} cannot be read", why=error.strerror or "", fix=_right_to(error))
+
+
+def _right_to(error: OSError) -> str:
+    """Return what helps who may not read or write."""
+    if error.errno == errno.EROFS:
+        return "the disk is mounted read-only: mount it for writing, or use another place"
+    if error.errno == errno.ELOOP:
+        return "a link stands there, which is not followed: take it away"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "who runs this (id) may not: have the right given by who owns it (ls -ld), or use another place"
+    return "look at the disk, or use another place"

@@ -30,7 +30,7 @@ class ObjectId(bytes):
     def __new__(cls, digest: bytes) -> Self:
         """Wrap a digest of exactly 32 bytes."""
         if len(digest) != DIGEST_SIZE:
-            raise UsageError("bad_id", f"an id has {DIGEST_SIZE} bytes, not {len(digest)}")
+            raise UsageError("bad_id", f"an id has {DIGEST_SIZE} bytes, not {len(digest)}", fix="give all 64 digits")
         return super().__new__(cls, digest)
 
     @classmethod
@@ -44,7 +44,12 @@ class ObjectId(bytes):
     def parse(cls, text: str) -> Self:
         """Read 64 lower-case hexadecimal digits; anything else is `bad_id`."""
         if len(text) != 2 * DIGEST_SIZE or not _HEX.issuperset(text):
-            raise UsageError("bad_id", f"not an id: {text[:80]!r}", why="an id is 64 lower-case hexadecimal digits")
+            raise UsageError(
+                "bad_id",
+                f"not an id: {text[:80]!r}",
+                why="an id is 64 lower-case hexadecimal digits",
+                fix="give all 64 digits",
+            )
         return cls(bytes.fromhex(text))
 
     def __str__(self) -> str:

@@ -99,6 +99,7 @@ def test_a_file_that_is_no_archive_is_refused(name: str, tmp_path: Path) -> None
         with pytest.raises(IntegrityError) as caught:
             use(str(file))
         assert caught.value.code == "bad_archive"
+        assert str(file) in caught.value.message
     assert list(tmp_path.iterdir()) == [file]
 
 

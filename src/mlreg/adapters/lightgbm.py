@@ -51,7 +51,11 @@ class LightgbmAdapter(Adapter):
             return load_skops(self, stored, KNOWN, trust=trust)
         text = stored.read(NAME).decode()
         if not text.startswith("tree\n"):
-            raise IntegrityError("bad_model", f"{stored.ref} has no text of lightgbm in {NAME}")
+            raise IntegrityError(
+                "bad_model",
+                f"{stored.ref} has no text of lightgbm in {NAME}",
+                fix="mlreg verify; ask who registered it",
+            )
         model = lightgbm.Booster(model_str=text)
         model.best_iteration = int(fields.get("best_iteration", -1))
         return model

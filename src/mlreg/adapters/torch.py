@@ -53,7 +53,11 @@ class TorchAdapter(Adapter):
 
     def fill(self, stored: Stored, into: Any, *, trust: bool) -> Any:
         if not is_a(into, "torch", "Module"):
-            raise UsageError("no_into", f"{stored.ref} is loaded into a torch.nn.Module, and this is {word(into)}")
+            raise UsageError(
+                "no_into",
+                f"{stored.ref} is loaded into a torch.nn.Module, and this is {word(into)}",
+                fix="build the module that was registered",
+            )
         state = self.load(stored, trust=trust)
         _check_fit(stored.ref, state, into.state_dict())
         into.load_state_dict(state)

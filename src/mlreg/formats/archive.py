@@ -76,11 +76,11 @@ def decode_header(header: bytes) -> tuple[str, int]:
     return key, size
 
 
-def bad_archive(reason: str) -> IntegrityError:
+def bad_archive(reason: str, name: str = "a file") -> IntegrityError:
     """Return the error for a file that is no archive."""
     return IntegrityError(
         "bad_archive",
-        "a file is no archive of mlreg, or not all of it",
+        f"{name} is no archive of mlreg, or not all of it",
         why=reason,
-        fix="copy it again from where it was made, or use another backup",
+        fix=("check the path", "copy it again from where it was made, or have another one made"),
     )

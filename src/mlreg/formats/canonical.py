@@ -159,4 +159,4 @@ def _refuse_constant(token: str) -> NoReturn:
 
 
 def _refuse(path: str, reason: str) -> NoReturn:
-    raise UsageError("bad_json", f"{path!r}: {reason}")
+    raise UsageError("bad_json", f"{path!r}: {reason}", fix="leave it out, or keep it as text or as a file")

@@ -140,7 +140,7 @@ def _check(code: str, what: str, text: str, fault_of: Callable[[str], str]) -> N
     if not (reason := fault_of(text)):
         return
     near = _cleaned(text) if text.isascii() and len(text) <= MAX_NAME_CHARS else ""
-    fix = f"use {near}" if near and not fault_of(near) else ()
+    fix = f"use {near}" if near and not fault_of(near) else "mlreg help refs"
     raise UsageError(code, f"{quoted(text)} cannot be the name of {what}", why=reason, fix=fix)
 
 
@@ -195,7 +195,12 @@ def check_version_text(version: str) -> None:
     """
     if not is_version_text(version):
         reason = f"a version has 1 to {MAX_VERSION_CHARS} of the characters A-Z, a-z, 0-9, '+', '.' and '-'"
-        raise UsageError("bad_version", f"{quoted(version)} is not a version", why=reason)
+        raise UsageError(
+            "bad_version",
+            f"{quoted(version)} is not a version",
+            why=reason,
+            fix="write it like 1.2.0, or 2026.11.23 for data",
+        )
 
 
 class Entry(NamedTuple):

@@ -180,7 +180,7 @@ def split_place(text: str) -> tuple[str, str]:
 
 
 def _wrong(reason: str) -> UsageError:
-    return UsageError("bad_ref", reason)
+    return UsageError("bad_ref", reason, fix="mlreg help refs")
 
 
 def _split_remote(text: str) -> tuple[str | None, str]:

@@ -102,6 +102,7 @@ def check_name(name: object, what: str) -> None:
             "bad_run_name",
             f"{quoted(str(name))} cannot be the name of a {what}",
             why=f"a name is text of 1 to {MAX_NAME_CHARS} characters that can be printed",
+            fix="use a shorter name, without control characters",
         )
 
 

@@ -112,7 +112,11 @@ class Snapshot(NamedTuple):
             }
         )
         if len(plain) > MAX_BYTES:
-            raise RefusedError("snapshot_too_large", f"a snapshot of {len(plain)} bytes is too large")
+            raise RefusedError(
+                "snapshot_too_large",
+                f"a snapshot of {len(plain)} bytes is too large",
+                fix="nothing need be done: the log is read without it",
+            )
         codec, stored = encode_best(plain)
         header = _HEADER.pack(MAGIC, VERSION, codec.number, 0, len(plain))
         return b"".join((header, blake3(plain).digest(), stored))
@@ -137,7 +141,11 @@ class Snapshot(NamedTuple):
         if magic != MAGIC or size > MAX_BYTES:
             raise _bad("it has another signature, or claims too much")
         if version != VERSION or flags:
-            raise UnsupportedError("unknown_snapshot_version", f"a snapshot has version {version}, flags {flags}")
+            raise UnsupportedError(
+                "unknown_snapshot_version",
+                f"a snapshot has version {version}, flags {flags}",
+                fix="pip install --upgrade mlreg",
+            )
         plain = bytes(codec_of(codec).decode(data[_HEADER.size + DIGEST_SIZE :], size))
         if blake3(plain).digest() != data[_HEADER.size : _HEADER.size + DIGEST_SIZE]:
             raise _bad("its bytes are not those that were written")

@@ -151,7 +151,7 @@ def _modes(numbers: bytes) -> list[Mode]:
         return [_MODES[number] for number in numbers]
     except IndexError as error:
         unknown = f"a tree holds a file of mode {max(numbers)}, which this mlreg does not know"
-        raise UnsupportedError("unknown_mode", unknown) from error
+        raise UnsupportedError("unknown_mode", unknown, fix="pip install --upgrade mlreg") from error
 
 
 _MODES = tuple(Mode)

@@ -249,7 +249,12 @@ class DvcStore:
         try:
             items = [_Item(_text(one, "relpath"), _text(one, "md5"), _mode(one)) for one in json.loads(data)]
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise IntegrityError("other_checksum", f"the list of files {out.md5} is none", why=str(error)) from error
+            raise IntegrityError(
+                "other_checksum",
+                f"the list of files {out.md5} is none",
+                why=str(error),
+                fix="dvc fetch, from its remote",
+            ) from error
         for item in items:
             check_path(item.path)
         return items

@@ -115,7 +115,12 @@ class GitHistory:
             end = answer.index(b"\n", at)
             words = answer[at:end].split(b" ")
             if len(words) != len((b"id", b"blob", b"size")):
-                raise UnsupportedError("not_readable", f"git has no file {one}", why=words[-1].decode(errors="replace"))
+                raise UnsupportedError(
+                    "not_readable",
+                    f"git has no file {one}",
+                    why=words[-1].decode(errors="replace"),
+                    fix="git fsck; git fetch --refetch gets what is missing",
+                )
             start, size = end + 1, int(words[2])
             found[one] = answer[start : start + size]
             at = start + size + 1
@@ -135,5 +140,7 @@ class GitHistory:
         )
         if done.returncode:
             why = done.stderr.decode(errors="replace").strip()
-            raise UnsupportedError("not_readable", f"git does not answer in {self._directory}", why=why)
+            raise UnsupportedError(
+                "not_readable", f"git does not answer in {self._directory}", why=why, fix="git fsck, in that directory"
+            )
         return done.stdout

@@ -85,7 +85,9 @@ class _Newcomers:
         seen: set[ContentId] = set()
         for place, content in self._recipes():
             if content in seen:
-                yield IntegrityError("bad_recipe", f"there are two recipes of {content}")
+                yield IntegrityError(
+                    "bad_recipe", f"there are two recipes of {content}", fix="mlreg verify, where it came from"
+                )
             seen.add(content)
             recipe = Recipe.decode(bytes(self.repository.objects.read_at(place, content)))
             self._bring_parts(recipe)

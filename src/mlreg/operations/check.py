@@ -38,6 +38,7 @@ from mlreg.operations.reading_all import LOOKED_UP, Reader
 from mlreg.operations.reading_turns import Covered, How, Turns
 from mlreg.operations.stated_sizes import misstated
 from mlreg.repository.holes import numbers_in, refuse_later_slots
+from mlreg.repository.objects import REPAIR
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import DROPPED, REAPED, Place
 
@@ -255,7 +256,7 @@ class _Check:
         self.result.slots = log.view.number
         for key in sorted(pending):
             self.result.bad_snapshots.append(key)
-            self._note(LOG, IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist"))
+            self._note(LOG, IntegrityError("bad_snapshot", f"{key} stands for a slot that does not exist", fix=REPAIR))
 
     def _statements(self, slot: Transaction) -> None:
         """Note what a slot states and no reader takes notice of, since a writer broke a rule."""
@@ -264,13 +265,21 @@ class _Check:
             faults.append(f"it does not require {FEATURE!r}")
         for fault in faults:
             what = f"{slot_key(slot.number)} states something that is passed over"
-            self._note(LOG, IntegrityError("bad_annotation", what, why=fault))
+            self._note(
+                LOG,
+                IntegrityError(
+                    "bad_annotation",
+                    what,
+                    why=fault,
+                    fix="nothing need be done: it is passed over; mlreg log says who wrote it",
+                ),
+            )
 
     def _snapshot(self, key: str) -> None:
         self.result.snapshots += 1
         try:
             if not self._repository.log.snapshot_at(key).agrees_with(self._repository.log.view.snapshot()):
-                raise IntegrityError("bad_snapshot", f"{key} is not what the log adds up to")
+                raise IntegrityError("bad_snapshot", f"{key} is not what the log adds up to", fix=REPAIR)
         except IntegrityError as error:
             self.result.bad_snapshots.append(key)
             self._note(LOG, error)
@@ -370,7 +379,9 @@ class _Check:
                     self.result.tags += 1
                     if not any(found.target == ref.target for found in versions_of(view, name.entry).values()):
                         raise IntegrityError(
-                            "stray_tag", f"{name.entry}@{name.leaf} is a tag that points to no version"
+                            "stray_tag",
+                            f"{name.entry}@{name.leaf} is a tag that points to no version",
+                            fix=f"mlreg tag rm {name.entry}@{name.leaf}, then tag the right version",
                         )
             except IntegrityError as error:
                 self._note(NAMES, error)
@@ -379,11 +390,19 @@ class _Check:
         try:
             commit = read_commit(self._repository, commit_id)
             if f"{commit.entry}@{commit.version}" != shown:
-                raise IntegrityError("wrong_commit", f"{shown} points to {commit.entry}@{commit.version}")
+                raise IntegrityError(
+                    "wrong_commit",
+                    f"{shown} points to {commit.entry}@{commit.version}",
+                    fix="ask who wrote it, with which program",
+                )
             files = list(files_of(self._repository, commit))
             check_tree_paths(file.path for file in files)
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
-                raise IntegrityError("wrong_commit", f"the commit of {shown} says other sizes than its tree")
+                raise IntegrityError(
+                    "wrong_commit",
+                    f"the commit of {shown} says other sizes than its tree",
+                    fix="ask who wrote it, with which program",
+                )
             self._past(shown, commit_id)
             self._expect_all(shown, needs_of(self._repository, commit))
         except MlregError as error:
@@ -429,7 +448,9 @@ class _Check:
         covered = self._turns.covered
         error = covered.wrong.get(file.id)
         if error is None and covered.sizes.get(file.id, file.size) != file.size:
-            error = IntegrityError("bad_recipe", f"the recipe of {file.id} makes other bytes than {file.size}")
+            error = IntegrityError(
+                "bad_recipe", f"the recipe of {file.id} makes other bytes than {file.size}", fix=REPAIR
+            )
         if error:
             self.result.wrong_recipes.add(file.id)
             self._note(NAMES, error, shown)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from mlreg.errors import AccessError, MlregError, NotFoundError, RefusedError, UnsupportedError, explain
+from mlreg.errors import MlregError, NotFoundError, RefusedError, UnsupportedError, explain, unreadable
 from mlreg.formats.identity import KEY
 from mlreg.formats.pack import Sort
 from mlreg.formats.paths import RESERVED, check_tree_paths
@@ -381,4 +381,4 @@ def _explained(target: Path) -> Iterator[None]:
         raise RefusedError("target_not_a_directory", f"{target} is not a directory", fix="name another one") from error
     except OSError as error:
         problem = explain(error, str(target))
-        raise problem if problem.exit_status != 4 else AccessError("access_denied", str(target)) from error
+        raise problem if problem.exit_status != 4 else unreadable(error, str(target)) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from mlreg.codecs.codec import Buffer
-from mlreg.errors import AccessError, ConflictError, IntegrityError, NotFoundError
+from mlreg.errors import AccessError, ConflictError, IntegrityError, NotFoundError, unreadable
 from mlreg.formats import chunking
 from mlreg.tensors import HEAD, format_of
 from mlreg.tensors.layout import BLOCK, Stretch, stretches
@@ -198,5 +198,10 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int]:
 
 def _unreadable(path: str | Path, error: OSError) -> NotFoundError | AccessError:
     if isinstance(error, FileNotFoundError):
-        return NotFoundError("file_missing", f"{path} does not exist any more", why="it vanished while it was added")
-    return AccessError("access_denied", f"{path} cannot be read", why=error.strerror or "")
+        return NotFoundError(
+            "file_missing",
+            f"{path} does not exist any more",
+            why="it vanished while it was added",
+            fix="add it again when no one changes it",
+        )
+    return unreadable(error, str(path))

@@ -72,7 +72,12 @@ def migrate(root: Path, report: Callable[[int], None]) -> Migration:
             raise UnavailableError("changed_meanwhile", f"someone wrote to {root}, which stayed as it is", fix=fix)
         if checked.problems or found != facts:
             why = checked.problems[0].message if checked.problems else "names, statements or packs are not the same"
-            raise IntegrityError("migration_differs", f"{made} is not what {root} is, which stayed so", why=why)
+            raise IntegrityError(
+                "migration_differs",
+                f"{made} is not what {root} is, which stayed so",
+                why=why,
+                fix=f"take {made} away, and migrate again; mlreg verify says whether the old one is whole",
+            )
     os.sync()
     root.rename(kept)
     made.rename(root)

@@ -198,7 +198,9 @@ class _Mirroring:
         """Copy the slots from the first that is missing to the last; return how many, and their bytes."""
         previous = self._source.identity.origin if first == 1 else self._source.log.hash_of(first - 1)
         if previous is None:
-            raise IntegrityError("bad_log", f"slot {first - 1} of the log in {self._source.url} is gone")
+            raise IntegrityError(
+                "bad_log", f"slot {first - 1} of the log in {self._source.url} is gone", fix="mlreg verify"
+            )
         size = count = 0
         last = self._point.number
         for slot, _ in takewhile(lambda found: found[0].number <= last, self._source.log.slots(first, previous)):
@@ -206,7 +208,9 @@ class _Mirroring:
             self._target.create(slot_key(slot.number), data)
             size, count = size + len(data), count + 1
         if first + count - 1 != last:
-            raise IntegrityError("bad_log", f"slot {first + count} of the log in {self._source.url} is gone")
+            raise IntegrityError(
+                "bad_log", f"slot {first + count} of the log in {self._source.url} is gone", fix="mlreg verify"
+            )
         return count, size
 
     def _copy_snapshot(self) -> None:

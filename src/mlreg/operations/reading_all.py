@@ -320,7 +320,7 @@ def _is_right(item: Item, plain: Buffer, digest: bytes) -> bool:
 
 
 def _other_bytes(pack: str, item: Item) -> IntegrityError:
-    return IntegrityError("object_damaged", f"{pack_key(pack)} holds other bytes than {item.id}")
+    return IntegrityError("object_damaged", f"{pack_key(pack)} holds other bytes than {item.id}", fix=REPAIR)
 
 
 def _runs(index: PackIndex, numbers: list[int]) -> Iterator[range]:

@@ -65,7 +65,9 @@ def tag(
 
     def build(view: View) -> Draft:
         if not _has_version(view, entry, commit_id):
-            raise NotFoundError("version_missing", f"{entry} has no version with the id {commit_id}")
+            raise NotFoundError(
+                "version_missing", f"{entry} has no version with the id {commit_id}", fix=f"mlreg ls {entry}"
+            )
         change = _move(view, tag_ref(entry, name), commit_id)
         if change.old == change.new:
             raise Settled

@@ -300,5 +300,9 @@ class _Rewriting:
         plain, other = (self._objects.read(Sort.PIECE, piece) for piece in (stored.id, base))
         made = DIFFERENCE.encode(plain, base, other, shape)
         if DIFFERENCE.decode(made, other, stored.size) != plain:
-            raise IntegrityError("object_damaged", f"a difference of piece {stored.id} does not give it back")
+            raise IntegrityError(
+                "object_damaged",
+                f"a difference of piece {stored.id} does not give it back",
+                fix="mlreg verify; nothing was replaced",
+            )
         return made

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.codecs.codec import Buffer
-from mlreg.errors import AccessError, NotFoundError, RefusedError, UsageError
+from mlreg.errors import NotFoundError, RefusedError, UsageError, unreadable
 from mlreg.formats.paths import check_path
 from mlreg.formats.tree import Mode
 from mlreg.ids import ContentId
@@ -93,7 +93,12 @@ def sources_below(paths: Iterable[Path], patterns: Patterns = NO_PATTERNS) -> li
 
 def _nothing(named: Sequence[Path], choosing: Sequence[str]) -> UsageError:
     why = f"{' and '.join(choosing)} leave{'s' * (choosing[0] != 'the patterns')} nothing" if choosing else ""
-    return UsageError("nothing_to_add", f"there is no file in {', '.join(map(str, named)) or 'nothing'}", why=why)
+    return UsageError(
+        "nothing_to_add",
+        f"there is no file in {', '.join(map(str, named)) or 'nothing'}",
+        why=why,
+        fix="check the path, and the patterns",
+    )
 
 
 def _ignored(directory: Path) -> Selection | None:
@@ -135,7 +140,7 @@ def _entries(directory: str) -> list[os.DirEntry[str]]:
         with os.scandir(directory) as entries:
             return sorted((entry for entry in entries if entry.name not in OWN), key=_order)
     except OSError as error:
-        raise AccessError("access_denied", f"{directory} cannot be read", why=error.strerror or "") from error
+        raise unreadable(error, directory) from error
 
 
 def _order(entry: os.DirEntry[str]) -> str:
@@ -152,7 +157,7 @@ def _status(file: Path | os.DirEntry[str]) -> os.stat_result:
             raise NotFoundError("file_missing", f"{path} cannot be read", why=why, fix="mend or remove it") from error
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except OSError as error:
-        raise AccessError("access_denied", f"{os.fspath(file)} cannot be read", why=error.strerror or "") from error
+        raise unreadable(error, os.fspath(file)) from error
 
 
 def _source(path: str, place: str, status: os.stat_result) -> Source:

@@ -70,7 +70,11 @@ def _spec(patterns: Sequence[str]) -> GitIgnoreSpec | None:
     try:
         for pattern in patterns:
             if len(pattern) > MAX_PATTERN:
-                raise UsageError("bad_pattern", f"a pattern has more than {MAX_PATTERN} characters")
+                raise UsageError(
+                    "bad_pattern",
+                    f"a pattern has more than {MAX_PATTERN} characters",
+                    fix="use a shorter one, or several",
+                )
         return GitIgnoreSpec.from_lines(patterns)
     except ValueError as error:
         raise UsageError(

@@ -244,5 +244,7 @@ def _about(about: str) -> tuple[Entry, str]:
         return entry_of(about), ""
     name = known_ref_name(version_in(about))
     if name is None:  # it was read as a statement, so its name is one
-        raise IntegrityError("bad_annotation", "a note of the log is about nothing", why=about)
+        raise IntegrityError(
+            "bad_annotation", "a note of the log is about nothing", why=about, fix="mlreg audit verify"
+        )
     return name.entry, name.leaf

@@ -146,7 +146,8 @@ def _create_in_directory(
     maker: Maker, place: str, since: Sequence[str], keep: int, dry_run: bool, report: Report
 ) -> BackedUp:
     if since:
-        raise UsageError("since_for_a_directory", "--since is for files", why="a directory gets only what it lacks")
+        why = "a directory gets only what it lacks"
+        raise UsageError("since_for_a_directory", "--since is for files", why=why, fix="leave --since out")
     root = _free_directory(path_of(place))
     target = DirectoryStore(root)
     if dry_run:

@@ -75,7 +75,12 @@ def compare(place: Place, question: Question) -> Comparison:
     facts = comparable_facts(runs)
     warnings = _warnings(runs)
     if warnings and question.is_strict:
-        raise RefusedError("not_comparable", "the metrics cannot be compared", why="; ".join(warnings))
+        raise RefusedError(
+            "not_comparable",
+            "the metrics cannot be compared",
+            why="; ".join(warnings),
+            fix="compare runs of the same data, or leave --strict out",
+        )
     shown = _patterns(question.metrics, METRICS, facts)
     metrics = _metrics(goals_of(place, runs), facts, baseline, shown)
     failed = gating.failing(question.gate, facts, baseline) if question.gate else {}

@@ -23,7 +23,9 @@ def text_of(path: Path) -> str:
     except FileNotFoundError as error:
         raise NotFoundError("file_missing", f"{path} does not exist", fix="check the spelling") from error
     except (OSError, ValueError) as error:
-        raise UsageError("bad_meta", f"{path} cannot be read", why=str(error)) from error
+        raise UsageError(
+            "bad_meta", f"{path} cannot be read", why=str(error), fix="let it be a text in UTF-8 that you may read"
+        ) from error
 
 
 def read_rules(files: Iterable[Path]) -> dict[str, object]:

@@ -209,7 +209,12 @@ def _finished(registry: ExperimentRegistry, run: Run, outputs: Sequence[Output])
     except MlregError as error:
         run.finish("failed", error.message)
         why = f"{error.message}; the run is sealed as failed"
-        raise NotFoundError("output_missing", "the command did not make what it was to make", why=why) from error
+        raise NotFoundError(
+            "output_missing",
+            "the command did not make what it was to make",
+            why=why,
+            fix="look at its output: mlreg run show; --out names what it makes",
+        ) from error
     refs: list[str] = []
 
     def register(batch: Batch, sealed: Recorded) -> None:

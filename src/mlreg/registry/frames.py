@@ -46,7 +46,7 @@ def sources_of(data: object) -> Handed:
     """
     if isinstance(data, Mapping):
         if not data:
-            raise UsageError("nothing_to_add", "there is no file in an empty mapping")
+            raise UsageError("nothing_to_add", "there is no file in an empty mapping", fix="give one file at least")
         return Handed([source for name, one in data.items() for source in _under(str(name), one)], "directory")
     if isinstance(data, list | tuple):
         return Handed(sources_below([Path(one) for one in data]), "directory")

@@ -195,7 +195,7 @@ def _put_run(registry: Registry, batch: Batch, run: ForeignRun) -> Recorded:
     if present:
         known = version_of(view, entry, present[-1])
         if known is None or known.target is None:
-            raise ConflictError("version_removed", "it was removed here")
+            raise ConflictError("version_removed", "it was removed here", fix="mlreg restore REF")
         try:
             return batch.put(replace(new, version=present[-1]), SILENT)
         except ConflictError as error:
@@ -265,7 +265,11 @@ def _called(versions: VersionFormat, number: int) -> str:
         with suppress(UsageError):
             versions.check(name)
             return name
-    raise UsageError("bad_version", f"the format {versions.name} has no version for the number {number}")
+    raise UsageError(
+        "bad_version",
+        f"the format {versions.name} has no version for the number {number}",
+        fix="mlreg config set KIND.version_format semver",
+    )
 
 
 def _label(registry: Registry, entry: Entry, labels: Mapping[str, str]) -> None:

@@ -39,7 +39,12 @@ def step_of(step: object) -> int:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         found = None
     if found is None or found != step or abs(found) > MAX_INTEGER:
-        raise UsageError("bad_step", f"{step!r:.80} is no step", why="a step is a whole number of 64 bits")
+        raise UsageError(
+            "bad_step",
+            f"{step!r:.80} is no step",
+            why="a step is a whole number of 64 bits",
+            fix="count steps by whole numbers",
+        )
     return int(found)
 
 

@@ -107,7 +107,9 @@ def curves(place: Place, chosen: Chosen, metric: str, axis: str = STEP, smoothin
         UsageError: `bad_smoothing`; and as `chosen_runs`.
     """
     if not 0 <= smoothing < 1:
-        raise UsageError("bad_smoothing", f"{smoothing} is no weight", why="it is 0 or more, and less than 1")
+        raise UsageError(
+            "bad_smoothing", f"{smoothing} is no weight", why="it is 0 or more, and less than 1", fix="--smooth 0.9"
+        )
     runs = chosen_runs(place, chosen)
     # A metric that was stated afterwards has a value and no points.
     found = [

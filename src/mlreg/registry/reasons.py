@@ -66,7 +66,11 @@ def _of_object(registry: Registry, digits: str) -> Kept:
     found = reasons.why(registry.repository, digits[: len(digits) // 2 * 2])
     objects = [one for one in found.objects if str(one[1]).startswith(digits)]
     if not objects:
-        raise NotFoundError("no_object", f"nothing that is stored has an id that begins with {digits}")
+        raise NotFoundError(
+            "no_object",
+            f"nothing that is stored has an id that begins with {digits}",
+            fix="mlreg ls REF, which has the ids of files; or name a version",
+        )
     more, links = found.reason.more if found.reason else 0, _links(registry, found.reason)
     kept = Kept(digits, found.reason is not None, links, found.size, more)
     version = next((link.name for link in links if link.what == "version"), "")

@@ -213,7 +213,11 @@ def _version_with(view: View, entry: Entry, commit_id: CommitId) -> Target:
         if name.startswith(prefix) and "/" not in (leaf := name.removeprefix(prefix)):
             parse_ref_name(name)
             return Target(entry, leaf, commit_id, called(view, entry))
-    raise NotFoundError("version_removed", f"the version of {entry} with the id {commit_id} was removed")
+    raise NotFoundError(
+        "version_removed",
+        f"the version of {entry} with the id {commit_id} was removed",
+        fix=f"mlreg restore {entry}@VERSION; mlreg log {entry} names it",
+    )
 
 
 def _by_id(view: View, prefix: str, entry: Entry | None) -> Target:
@@ -286,7 +290,11 @@ def _of_commit(repository: Repository, commit_id: CommitId) -> Target:
     for name in view.names_of(commit_id):
         if name.startswith("version/") and (parsed := known_ref_name(name)):
             return Target(parsed.entry, parsed.leaf, commit_id, called(view, parsed.entry))
-    raise NotFoundError("ref_not_found", f"the version with the id {commit_id} is not in this repository")
+    raise NotFoundError(
+        "ref_not_found",
+        f"the version with the id {commit_id} is not in this repository",
+        fix=("mlreg pull, if a remote has it", "mlreg ls"),
+    )
 
 
 def _tag_at(repository: Repository, entry: Entry, tag: str, step: Step) -> Target:

@@ -50,7 +50,12 @@ def _records(place: Place, run: str, points: Iterable[Point]) -> Iterator[dict[s
             next_steps = _next_steps(place, run)
         step = max((next_steps.get(name, 0) for name in metrics), default=0) if given is None else given
         if abs(step) > MAX_INTEGER:
-            raise UsageError("bad_step", f"{step} is no step", why="a step is a whole number of 64 bits")
+            raise UsageError(
+                "bad_step",
+                f"{step} is no step",
+                why="a step is a whole number of 64 bits",
+                fix="count steps by whole numbers",
+            )
         next_steps.update(dict.fromkeys(metrics, step + 1))
         values = {name: spelled(value) for name, value in metrics.items()}
         yield {"metrics": values, "step": step, "time": int(time.time() * 1000)}

@@ -81,7 +81,11 @@ def commit_area(
     """
     area = area_of(registry, entry)
     if not any(files for _, _, files in os.walk(area)):
-        raise NotFoundError("nothing_staged", f"no file waits to become a version of {entry}")
+        raise NotFoundError(
+            "nothing_staged",
+            f"no file waits to become a version of {entry}",
+            fix=f"write one below mlreg:///{entry}@staging/ first",
+        )
     sources = sources_below([area])
     added = registry.register(
         entry,

@@ -188,7 +188,9 @@ class Log:
             why = error.why or error.message
             raise IntegrityError("bad_snapshot", f"{key} cannot be read", why=why, fix="delete it") from error
         if snapshot_key(found.number) != key or self.hash_of(found.number) != found.head:
-            raise IntegrityError("bad_snapshot", f"{key} does not belong to this log")
+            raise IntegrityError(
+                "bad_snapshot", f"{key} does not belong to this log", fix="mlreg repair, which writes it anew"
+            )
         return found
 
     def hash_of(self, number: int) -> TransactionHash | None:

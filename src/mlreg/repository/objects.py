@@ -127,7 +127,9 @@ class Objects:
         plain = self._block(place.pack, item.block)
         data = memoryview(plain)[item.start : item.start + item.size] if len(plain) != item.size else plain
         if item.id != object_id or (item.sort in ID_OF and ID_OF[item.sort].of(data) != object_id):
-            raise IntegrityError("object_damaged", f"{pack_key(place.pack)} holds other bytes than {object_id}")
+            raise IntegrityError(
+                "object_damaged", f"{pack_key(place.pack)} holds other bytes than {object_id}", fix=REPAIR
+            )
         return data
 
     def read_commit(self, commit: CommitId) -> bytes:
@@ -166,7 +168,9 @@ class Objects:
             return
         recipe = Recipe.decode(bytes(self.read(Sort.RECIPE, content)))
         if recipe.size != size:
-            raise IntegrityError("bad_recipe", f"the recipe of {content} makes {recipe.size} bytes, not {size}")
+            raise IntegrityError(
+                "bad_recipe", f"the recipe of {content} makes {recipe.size} bytes, not {size}", fix=REPAIR
+            )
         yield from self.parts_in(recipe)
 
     def parts_in(self, recipe: Recipe) -> Iterator[Part]:
@@ -185,7 +189,7 @@ class Objects:
         """
         data = self.read(Sort.PIECE, part.id)
         if len(data) != part.end - part.start:
-            raise IntegrityError("bad_recipe", f"piece {part.id} has another size than the recipe says")
+            raise IntegrityError("bad_recipe", f"piece {part.id} has another size than the recipe says", fix=REPAIR)
         return data
 
     def _read_ahead(self, parts: Iterable[Part]) -> Iterator[Buffer]:
@@ -368,7 +372,7 @@ class Objects:
             stated, digest = decode_trailer(tail[-TRAILER_SIZE:])
             index = PackIndex(tail[:-TRAILER_SIZE], digest)
             if stated != index_size or len(tail) != index_size + TRAILER_SIZE:
-                raise IntegrityError("bad_pack", "its index has another size")
+                raise IntegrityError("bad_pack", "its index has another size", fix=REPAIR)
             index.check()
         except IntegrityError as error:
             why = error.why or error.message

@@ -85,6 +85,13 @@ def read_identity(store: Store) -> Identity:
             why=f"it has no {identities.KEY}",
             fix=("check the path, and that the disk is mounted", f"to make one there: mlreg init --shared {store.url}"),
         ) from error
+    except IntegrityError as error:
+        raise IntegrityError(
+            error.code,
+            f"{identities.KEY} in {store.url} cannot be read",
+            why=error.why or error.message,
+            fix=error.fix or f"copy {identities.KEY} from a backup or a clone of the same repository",
+        ) from error
 
 
 def create_repository(store: Store) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from mlreg.errors import ConflictError, MlregError, NotFoundError, RefusedError, explain
+from mlreg.errors import ConflictError, IntegrityError, MlregError, NotFoundError, RefusedError, explain
 from mlreg.formats.archive import BLOCK, END, MAX_KEYS, bad_archive, decode_header, encode_header, is_key, padded
 from mlreg.stores.directory import TEMPORARY, flush_directory, full_path
 from mlreg.stores.read_only import ReadOnlyStore
@@ -47,7 +47,7 @@ class _Members:
         wanted = wanted if size is None else min(size, wanted)
         data = _read_at(self._fd, place.start + start, wanted, self.url)
         if len(data) != wanted:
-            raise bad_archive(f"{self.url} became shorter while it was read")
+            raise bad_archive("it became shorter while it was read", self.url)
         return data
 
     def size(self, key: str) -> int | None:
@@ -77,7 +77,10 @@ class ArchiveStore(_Members, ReadOnlyStore):
         except OSError as error:
             raise explain(error, str(path)) from error
         super().__init__(path, fd)
-        self._find_keys(os.fstat(fd).st_size)
+        try:
+            self._find_keys(os.fstat(fd).st_size)
+        except IntegrityError as error:
+            raise bad_archive(error.why, self.url) from error
 
     def __del__(self) -> None:
         """Close the file."""

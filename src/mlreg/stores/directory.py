@@ -56,7 +56,11 @@ class DirectoryStore:
             try:
                 status = os.fstat(fd)
                 if not stat.S_ISREG(status.st_mode):
-                    raise IntegrityError("not_a_file", f"{key} in {self.url} is not a regular file")
+                    raise IntegrityError(
+                        "not_a_file",
+                        f"{key} in {self.url} is not a regular file",
+                        fix="find out who put it there, and take it away",
+                    )
                 wanted = max(0, status.st_size - start)
                 return _read_all(fd, start, wanted if size is None else min(size, wanted))
             finally:

@@ -46,10 +46,12 @@ class FaultyStore:
         self.calls.append((verb, key))
         fault = self.plan(len(self.calls), verb, key)
         if fault is Fault.BEFORE:
-            raise UnavailableError("store_unavailable", f"{verb} {key} was made to fail")
+            raise UnavailableError("store_unavailable", f"{verb} {key} was made to fail", fix="try again")
         yield
         if fault is Fault.AFTER:
-            raise UnavailableError("store_unavailable", f"the reply to {verb} {key} was made to be lost")
+            raise UnavailableError(
+                "store_unavailable", f"the reply to {verb} {key} was made to be lost", fix="try again"
+            )
 
     def read(self, key: str, start: int = 0, size: int | None = None) -> bytes:
         with self._call("read", key):

@@ -315,7 +315,11 @@ def encode_arrays(arrays: Mapping[str, NDArray[Any]]) -> Iterator[bytes | memory
 
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or name == METADATA or not _has_utf8(name):
-        raise UsageError("bad_array", f"{str(name)[:80]!a} cannot be the name of an array in safetensors")
+        raise UsageError(
+            "bad_array",
+            f"{str(name)[:80]!a} cannot be the name of an array in safetensors",
+            fix="give the array another name",
+        )
 
 
 def _dtype_of(name: object, array: object) -> Dtype:
