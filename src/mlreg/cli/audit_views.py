@@ -18,9 +18,9 @@ _COLUMNS = (
     Column("BY"),
     Column("FROM", may_go=True),
     Column("ACTION"),
-    Column("REF"),
-    Column("WAS"),
-    Column("IS"),
+    Column("REF", Style.NAME),
+    Column("WAS", Style.NAME),
+    Column("IS", Style.WORDS),
     Column("MESSAGE"),
 )
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")

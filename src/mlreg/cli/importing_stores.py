@@ -15,10 +15,10 @@ from mlreg.registry.importing_stores import ImportedStore
 Kind = Annotated[str, typer.Option("--kind", metavar="KIND", help="All is model, or data; by default paths tell it.")]
 COLUMNS = (
     Column("STATE"),
-    Column("REF"),
+    Column("REF", Style.WORDS),
     Column("FILES", Style.COUNT),
     Column("SIZE", Style.SIZE),
-    Column("TAGS"),
+    Column("TAGS", Style.LIST),
     Column("FROM"),
 )
 

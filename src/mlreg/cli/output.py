@@ -47,9 +47,13 @@ class Style(Enum):
     LONG = "long"
     """Text of any length: a terminal shows its two ends."""
     NAME = "name"
-    """What is copied from there: other columns are made narrow before it is broken."""
+    """What is copied from there: never broken, however narrow the terminal is."""
     TIME = "time"
-    """A time: a terminal shows day, hour and minute."""
+    """A time: a terminal shows day, hour and minute, and never breaks it."""
+    WORDS = "words"
+    """Text in which names may stand: broken between its words."""
+    LIST = "list"
+    """Names with commas between: broken between them."""
 
 
 class Column(NamedTuple):
@@ -63,8 +67,12 @@ class Column(NamedTuple):
 
 MINUTES = len("2026-11-23T12:00")
 """Characters of a time that a terminal shows."""
-WHOLE = (Style.NAME, Style.TIME)
-"""What a terminal does not break, as long as it is wide enough."""
+WHOLE = (Style.NAME, Style.TIME, Style.SIZE, Style.COUNT)
+"""What a terminal does not break: if it is too wide though all else is narrow, lines are longer than the terminal."""
+NARROW = 12
+"""Columns of a terminal to which text is made narrow."""
+LONGEST_WORD = 80
+"""Characters of a word that is not broken where text is broken between words."""
 GAP = 2
 """Columns of a terminal between those of a table."""
 END = 16
@@ -306,6 +314,7 @@ def _write(line: str) -> None:
 
 
 def _table(view: View) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -315,28 +324,55 @@ def _table(view: View) -> None:
         for row in view.terminal_rows or view.rows
     ]
     shown = [at for at, column in enumerate(view.columns) if not column.may_go or any(row[at] for row in rows)]
-    whole = {at for at in shown if view.columns[at].style in WHOLE}
+    cells = [[_encodable(safe(view.columns[at].heading)), *(row[at] for row in rows)] for at in shown]
+    styles = [view.columns[at].style for at in shown]
     console = Console(no_color=bool(os.environ.get("NO_COLOR")))
-    # What is too wide for the terminal is broken before it is cut.
-    fits = sum(max(len(row[at]) for row in rows) + GAP for at in whole if rows) <= console.width
+    least = list(map(_least, styles, cells))
+    widths = _widths(least, [max(map(cell_len, some)) for some in cells], console.width - GAP * (len(shown) - 1))
+    console.width = max(console.width, sum(widths) + GAP * (len(shown) - 1))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for at in shown:
-        heading, style, _ = view.columns[at]
+    for style, (heading, *_), width in zip(styles, cells, widths, strict=True):
         is_right = style in (Style.SIZE, Style.COUNT)
         # A heading may be what someone called a run.
-        words = Text(_encodable(safe(heading)))
-        is_whole = fits and at in whole
-        table.add_column(words, justify="right" if is_right else "left", overflow="fold", no_wrap=is_whole)
+        table.add_column(Text(heading), justify="right" if is_right else "left", overflow="fold", width=width)
     for row in rows:
         # Text, not markup: a name in brackets is a name.
         table.add_row(*(Text(row[at]) for at in shown))
     console.print(table)
 
 
+def _least(style: Style, cells: Sequence[str]) -> int:
+    """Return how wide a column must be so that nothing is broken in it that may not be."""
+    from rich.cells import cell_len
+
+    heading, most = cell_len(cells[0]), max(map(cell_len, cells))
+    if style in WHOLE:
+        return most
+    if style in (Style.WORDS, Style.LIST):
+        return max(heading, min(LONGEST_WORD, max(cell_len(word) for cell in cells for word in cell.split() or [""])))
+    return max(heading, min(NARROW, most))
+
+
+def _widths(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
+    """Return the widths of columns, from the least to the most that each can use; the narrow get what they need first.
+
+    >>> _widths([4, 5, 5], [4, 9, 90], 40), _widths([30, 30], [30, 80], 40)
+    ([4, 9, 27], [30, 30])
+    """
+    found, room = list(least), max(0, width - sum(least))
+    wanting = sorted(range(len(least)), key=lambda at: most[at] - least[at])
+    for done, at in enumerate(wanting):
+        more = min(most[at] - least[at], room // (len(wanting) - done))
+        found[at], room = found[at] + more, room - more
+    return found
+
+
 def readable(style: Style, cell: object) -> str:
     """Return a cell as a person reads it."""
     if style is Style.LONG and len(str(cell)) > 2 * END + 1:
         return f"{str(cell)[:END]}…{str(cell)[-END:]}"
+    if style is Style.LIST:
+        return str(cell).replace(",", ", ")
     if style is Style.TIME:
         return str(cell)[:MINUTES].replace("T", " ")
     return size_of(cell) if style is Style.SIZE and isinstance(cell, int) else str(cell)

@@ -18,7 +18,7 @@ from mlreg.ids import ContentId
 from mlreg.registry import reading, results
 from mlreg.registry.registry import Registry
 
-SIZE, COUNT = Style.SIZE, Style.COUNT
+SIZE, COUNT, NAME, TIME = Style.SIZE, Style.COUNT, Style.NAME, Style.TIME
 
 
 def added(result: results.Added) -> View:
@@ -41,7 +41,7 @@ def noted(note: results.NoteInfo) -> View:
 
 def notes(items: Sequence[results.NoteInfo]) -> View:
     """Notes."""
-    columns = [Column(word) for word in ("ID", "REF", "TIME", "BY", "NOTE")]
+    columns = (Column("ID", NAME), Column("REF", NAME), Column("TIME", TIME), Column("BY"), Column("NOTE"))
     return View(columns, [(i.id, i.ref, i.time, i.author, i.text) for i in items], [item.id for item in items])
 
 
@@ -54,12 +54,12 @@ def renamed(result: results.Renamed) -> View:
 def entries(items: Sequence[results.EntryInfo]) -> View:
     """The entries of a repository."""
     columns = (
-        Column("ENTRY"),
-        Column("LATEST"),
+        Column("ENTRY", NAME),
+        Column("LATEST", NAME),
         Column("VERSIONS", COUNT),
         Column("SIZE", SIZE),
-        Column("TAGS"),
-        Column("ADDED"),
+        Column("TAGS", Style.LIST),
+        Column("ADDED", TIME),
     )
     rows = [(i.ref, _marked(i.latest, i.tainted), i.versions, i.size, _pairs(i.tags, i.tainted), i.time) for i in items]
     return View(columns, rows, [item.ref for item in items])
@@ -73,11 +73,11 @@ def versions(items: Sequence[results.VersionInfo], sort: str = "") -> View:
     """Versions, with the metadata and labels that they were sorted by."""
     fields = re.findall(r"\b((?:meta|labels)\.[\w.]+)", sort)
     columns = (
-        Column("VERSION"),
+        Column("VERSION", NAME),
         Column("FILES", COUNT),
         Column("SIZE", SIZE),
-        Column("TAGS"),
-        Column("ADDED"),
+        Column("TAGS", Style.LIST),
+        Column("ADDED", TIME),
         Column("BY"),
         Column("MESSAGE"),
         *(Column(field.upper()) for field in fields),
@@ -101,7 +101,7 @@ def _fact(info: results.VersionInfo, field: str) -> str:
 
 def files(items: Sequence[results.FileInfo]) -> View:
     """The files of a version."""
-    columns = (Column("ID"), Column("SIZE", SIZE), Column("PATH"))
+    columns = (Column("ID", NAME), Column("SIZE", SIZE), Column("PATH", Style.WORDS))
     return View(columns, [(item.id, item.size, item.path) for item in items], [item.ref for item in items])
 
 
@@ -135,7 +135,7 @@ def version(info: results.VersionInfo) -> View:
             for path in info.disputed
         ),
     ]
-    return View((Column("FACT"), Column("VALUE")), facts, [info.ref])
+    return View((Column("FACT"), Column("VALUE", Style.WORDS)), facts, [info.ref])
 
 
 def card_of(info: results.VersionInfo) -> str:
@@ -163,13 +163,13 @@ def _pairs(tags: Mapping[str, str], tainted: Sequence[str]) -> str:
 def usage(items: Sequence[results.UsageInfo]) -> View:
     """How often versions were read."""
     columns = (
-        Column("VERSION"),
+        Column("VERSION", NAME),
         Column("TIMES", COUNT),
-        Column("LAST"),
-        Column("WAYS"),
+        Column("LAST", TIME),
+        Column("WAYS", Style.LIST),
         Column("BY"),
         Column("SIZE", SIZE),
-        Column("ADDED"),
+        Column("ADDED", TIME),
     )
     rows = [
         (i.ref, i.times, i.last, ",".join(f"{way}={n}" for way, n in i.ways.items()), ",".join(i.by), i.size, i.time)
@@ -182,12 +182,12 @@ def events(items: Sequence[results.Event]) -> View:
     """What happened."""
     columns = (
         Column("NO", COUNT),
-        Column("TIME"),
+        Column("TIME", TIME),
         Column("BY"),
         Column("CHANGE"),
-        Column("REF"),
-        Column("FROM"),
-        Column("TO"),
+        Column("REF", NAME),
+        Column("FROM", NAME),
+        Column("TO", NAME),
         Column("MESSAGE"),
     )
     rows = [(i.number, i.time, i.author, i.change, i.ref, i.previous, i.target, i.message) for i in items]
@@ -196,7 +196,7 @@ def events(items: Sequence[results.Event]) -> View:
 
 def lineage(items: Sequence[results.LineageNode]) -> View:
     """A version and what it was made from, or what was made from it, indented."""
-    columns = (Column("LINEAGE"), Column("ROLE"), Column("ID"))
+    columns = (Column("LINEAGE", NAME), Column("ROLE"), Column("ID", NAME))
     names = [drawing.named(item.ref, item.state, tainted=item.tainted) for item in items]
     rows = [(drawing.indented(i.depth) + name, i.role, i.id) for i, name in zip(items, names, strict=True)]
     lines = [line + name for line, name in zip(drawing.tree(items), names, strict=True)]
@@ -222,7 +222,7 @@ def picture(graph: results.Graph, lines: Sequence[str]) -> View:
 
 def tags(items: Sequence[results.TagInfo]) -> View:
     """The tags of entries."""
-    columns = (Column("TAG"), Column("VERSION"))
+    columns = (Column("TAG", NAME), Column("VERSION", NAME))
     return View(columns, [(item.ref, item.target) for item in items], [item.ref for item in items])
 
 
@@ -241,7 +241,7 @@ def annotated(result: results.Annotated, verb: str) -> View:
 
 def statements(items: Sequence[results.StatementInfo]) -> View:
     """What was said of a version or an entry."""
-    columns = (Column("TIME"), Column("BY"), Column("WHAT"), Column("WHY"))
+    columns = (Column("TIME", TIME), Column("BY"), Column("WHAT"), Column("WHY"))
     rows = [(i.time, i.author, " ".join(f"{k}={v}" for k, v in _flat(i.patch)), i.message) for i in items]
     return View(columns, rows, list(dict.fromkeys(item.ref for item in items)))
 
