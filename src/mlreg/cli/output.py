@@ -69,8 +69,8 @@ MINUTES = len("2026-11-23T12:00")
 """Characters of a time that a terminal shows."""
 WHOLE = (Style.NAME, Style.TIME, Style.SIZE, Style.COUNT)
 """What a terminal does not break: if it is too wide though all else is narrow, lines are longer than the terminal."""
-NARROW = 12
-"""Columns of a terminal to which text is made narrow."""
+NARROW, NARROWEST = 12, 4
+"""Columns of a terminal to which text is made narrow; the second if all fits then, and with the first it does not."""
 LONGEST_WORD = 80
 """Characters of a word that is not broken where text is broken between words."""
 GAP = 2
@@ -314,7 +314,6 @@ def _write(line: str) -> None:
 
 
 def _table(view: View) -> None:
-    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -327,8 +326,8 @@ def _table(view: View) -> None:
     cells = [[_encodable(safe(view.columns[at].heading)), *(row[at] for row in rows)] for at in shown]
     styles = [view.columns[at].style for at in shown]
     console = Console(no_color=bool(os.environ.get("NO_COLOR")))
-    least = list(map(_least, styles, cells))
-    widths = _widths(least, [max(map(cell_len, some)) for some in cells], console.width - GAP * (len(shown) - 1))
+    room = console.width - GAP * (len(shown) - 1)
+    widths = _fitting(styles, cells, room)
     console.width = max(console.width, sum(widths) + GAP * (len(shown) - 1))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for style, (heading, *_), width in zip(styles, cells, widths, strict=True):
@@ -341,8 +340,17 @@ def _table(view: View) -> None:
     console.print(table)
 
 
-def _least(style: Style, cells: Sequence[str]) -> int:
-    """Return how wide a column must be so that nothing is broken in it that may not be."""
+def _fitting(styles: Sequence[Style], cells: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return the widths of columns with these cells; together more than there is room only if names need it."""
+    from rich.cells import cell_len
+
+    least, tight = ([_least(*one, narrow) for one in zip(styles, cells, strict=True)] for narrow in (NARROW, NARROWEST))
+    most = [max(map(cell_len, some)) for some in cells]
+    return _widths(tight if sum(tight) <= room < sum(least) else least, most, room)
+
+
+def _least(style: Style, cells: Sequence[str], narrow: int) -> int:
+    """Return how wide a column must be for what may not be broken in it, if text has so many columns at most."""
     from rich.cells import cell_len
 
     heading, most = cell_len(cells[0]), max(map(cell_len, cells))
@@ -350,7 +358,7 @@ def _least(style: Style, cells: Sequence[str]) -> int:
         return most
     if style in (Style.WORDS, Style.LIST):
         return max(heading, min(LONGEST_WORD, max(cell_len(word) for cell in cells for word in cell.split() or [""])))
-    return max(heading, min(NARROW, most))
+    return min(narrow, most)
 
 
 def _widths(least: Sequence[int], most: Sequence[int], width: int) -> list[int]:
