@@ -171,5 +171,5 @@ def _right_to(error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return "a link stands there, which is not followed: take it away"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "who runs this (id) may not: have the right given by who owns it (ls -ld), or use another place"
+        return "the user who runs this may not: ls -ld says who may; have the right given, or use another place"
     return "look at the disk, or use another place"

@@ -422,6 +422,7 @@ REFUSED: dict[str, tuple[list[str], int, str]] = {
     "a backup in a repository": (["backup", "create", "../registry"], 11, "not_a_backup"),
     "keep of a file": (["backup", "create", "new.tar", "--keep", "3"], 2, "keep_of_a_file"),
     "since in a directory": (["backup", "create", "new/", "--since", "foreign/kept"], 2, "since_for_a_directory"),
+    "a backup to repair": (["repair", "foreign/kept"], 11, "is_a_backup"),
     "no backups": (["backup", "ls", "../registry"], 4, "no_backup"),
     "no archive to list": (["backup", "ls", "weights"], 6, "bad_archive"),
     "no such backup": (["backup", "verify", "foreign/kept", "--at", "9"], 4, "no_backup"),

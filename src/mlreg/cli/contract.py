@@ -200,7 +200,7 @@ COMMANDS: dict[str, Contract] = {
     "init": Contract(("init",), (IntegrityError,)),
     "status": Contract(("status",), OPENS, no="something is not pushed or not pulled, with --exit-code"),
     "verify": Contract(("verify",), READS),
-    "repair": Contract(("repair",), READS),
+    "repair": Contract(("repair",), WRITES),
     "migrate": Contract(("migrate",), OPENS),
     "repack": Contract(("repack",), WRITES),
     "gc": Contract(("gc", "gc-undo"), READS, no="something is not needed, with --exit-code"),

@@ -90,7 +90,7 @@ def read_identity(store: Store) -> Identity:
             error.code,
             f"{identities.KEY} in {store.url} cannot be read",
             why=error.why or error.message,
-            fix=error.fix or f"copy {identities.KEY} from a backup or a clone of the same repository",
+            fix=error.fix or f"copy {identities.KEY} from a backup of this very repository",
         ) from error
 
 
