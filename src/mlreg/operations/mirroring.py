@@ -128,9 +128,9 @@ class _Mirroring:
     def nothing(self) -> Mirrored:
         """Say what is missing."""
         first = self._first() if self._target.size(identities.KEY) is not None or self._base else 1
-        packs, numbers = self._missing(), range(first, self._point.number + 1)
-        slots = sum(self._source.store.size(slot_key(number)) or 0 for number in numbers)
-        return self._done(packs, len(numbers), sum(pack.size for pack in packs) + slots)
+        packs, keys = self._missing(), map(slot_key, range(first, self._point.number + 1))
+        sizes = [self._source.store.size(key) or 0 for key in keys if self._target.size(key) is None]
+        return self._done(packs, len(sizes), sum(pack.size for pack in packs) + sum(sizes))
 
     def read(self) -> None:
         """Read what is missing."""
@@ -201,17 +201,20 @@ class _Mirroring:
             raise IntegrityError(
                 "bad_log", f"slot {first - 1} of the log in {self._source.url} is gone", fix="mlreg verify"
             )
-        size = count = 0
-        last = self._point.number
+        seen, last, sizes = first - 1, self._point.number, list[int]()
         for slot, _ in takewhile(lambda found: found[0].number <= last, self._source.log.slots(first, previous)):
-            data = slot.encode()
-            self._target.create(slot_key(slot.number), data)
-            size, count = size + len(data), count + 1
-        if first + count - 1 != last:
+            seen, data = slot.number, slot.encode()
+            sizes += [len(data)] if self._target.size(slot_key(seen)) is None else []
+            try:
+                self._target.create(slot_key(seen), data)
+            except ConflictError as error:
+                # The last slot there is the same as here, and so are all before it, unless they are damaged.
+                raise _damaged(self._target, slot_key(seen), "it is not as it was written") from error
+        if seen != last:
             raise IntegrityError(
-                "bad_log", f"slot {first + count} of the log in {self._source.url} is gone", fix="mlreg verify"
+                "bad_log", f"slot {seen + 1} of the log in {self._source.url} is gone", fix="mlreg verify"
             )
-        return count, size
+        return len(sizes), sum(sizes)
 
     def _copy_snapshot(self) -> None:
         """Copy the newest snapshot that is good; what it says is never needed, so none is as well."""

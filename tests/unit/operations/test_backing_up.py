@@ -433,6 +433,18 @@ def test_a_last_slot_in_which_a_letter_is_another_is_damage(project: Project) ->
     assert refused(lambda: project.back_up(target)).code == "backup_damaged"
 
 
+def test_a_slot_in_the_middle_that_is_damaged_is_named_when_one_before_it_is_copied_again(project: Project) -> None:
+    target = MemoryStore()
+    for _ in range(3):
+        project.add()
+        project.back_up(target)
+    del target.contents[slot_key(1)]
+    target.contents[slot_key(2)] = target.contents[slot_key(2)][:-5]
+
+    error = refused(lambda: project.back_up(target))
+    assert (error.code, error.message) == ("backup_damaged", f"{slot_key(2)} in {target.url} is damaged")
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_slot_that_was_taken_away_is_copied_again(number: int, project: Project) -> None:
     target = MemoryStore()
@@ -440,8 +452,11 @@ def test_a_slot_that_was_taken_away_is_copied_again(number: int, project: Projec
         project.add()
         backup = project.back_up(target)
     del target.contents[slot_key(number)]
+    maker = Maker(project.store, project.place, is_project=True, author="Ann")
 
-    assert project.back_up(target) == backup
+    assert backing_up.tried(maker, target, None).slots == 1
+    made = backing_up.create(maker, target, None, silent)
+    assert (made.backup, made.mirrored.slots) == (backup, 1)
     assert [problems(target, one) for one in backups_in(target)] == [[], [], []]
 
 
