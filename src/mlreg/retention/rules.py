@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from mlreg.retention.policy import EXCEPT, Age, Best, Policy, Retention, Rule
+from mlreg.retention.policy import BY_TIME, EXCEPT, Age, Best, Policy, Retention, Rule
 
 NEWEST, NO_POLICY, NO_RULE = "newest", "no policy", "no rule keeps it"
 INPUT_OF = "input of"
@@ -179,7 +179,9 @@ def doubts(versions: Sequence[Version], entries: Collection[str], retention: Ret
                 yield f"{policy.origin}: no entry fits {pattern}"
         about = [entry for entry in some if policy.fits(entry)]
         for rule in policy.rules:
-            idle_in = [entry for entry in about if rule.word != ANCESTORS and not kept_by(rule, some[entry], now)]
+            if rule.word in (ANCESTORS, *BY_TIME):
+                continue  # where nothing happens for a while they keep nothing, as is meant
+            idle_in = [entry for entry in about if not kept_by(rule, some[entry], now)]
             # Each entry may have tags of its own, but what is best is asked of all.
             if idle_in and (idle_in == about or isinstance(rule.value, Best)):
                 yield f"{policy.origin}: {rule} keeps nothing of {_listed(idle_in)}"
