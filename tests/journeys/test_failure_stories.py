@@ -126,20 +126,37 @@ def test_a_collection_by_one_project_leaves_what_another_has_pushed(tmp_path: Pa
     assert again(shared).verify().problems == ()
 
 
-def test_a_pull_from_a_damaged_remote_brings_no_wrong_bytes(tmp_path: Path) -> None:
-    there, here = made(tmp_path, "there"), made(tmp_path, "here", remote="there")
-    add(there, "model/net@1.0.0", random.Random(1).randbytes(200_000))
-    pack = packs(there)[-1]
+def spoil(registry: Registry) -> None:
+    """Change a byte of the bytes of a file."""
+    pack = packs(registry)[-1]
     pack.chmod(0o644)
     data = bytearray(pack.read_bytes())
     data[1000] ^= 1
     pack.write_bytes(data)
+
+
+def test_a_pull_from_a_damaged_remote_brings_no_wrong_bytes(tmp_path: Path) -> None:
+    there, here = made(tmp_path, "there"), made(tmp_path, "here", remote="there")
+    add(there, "model/net@1.0.0", random.Random(1).randbytes(200_000))
+    spoil(there)
 
     with pytest.raises(IntegrityError):
         Sync(here, "origin").pull()
 
     assert again(here).entries() == []
     assert again(here).verify().problems == ()
+
+
+def test_a_push_of_what_is_damaged_brings_no_wrong_bytes(tmp_path: Path) -> None:
+    there, here = made(tmp_path, "there"), made(tmp_path, "here", remote="there")
+    add(here, "model/net@1.0.0", random.Random(1).randbytes(200_000))
+    spoil(here)
+
+    with pytest.raises(IntegrityError):
+        Sync(here, "origin").push()
+
+    assert again(there).entries() == []
+    assert again(there).verify().problems == ()
 
 
 def _always(store: FaultyStore, url: str) -> FaultyStore:  # noqa: ARG001 - whatever is opened

@@ -226,7 +226,7 @@ MUTANTS = (
         "repository/objects.py",
         "if len(stored) != block.stored_size or block_sum(stored) != block.sum:",
         "if len(stored) != block.stored_size:",
-        ("journeys/test_failure_stories.py::test_a_pull_from_a_damaged_remote_brings_no_wrong_bytes",),
+        ("journeys/test_failure_stories.py::test_a_push_of_what_is_damaged_brings_no_wrong_bytes",),
     ),
     Mutant(
         "no-whole-files",
