@@ -314,11 +314,11 @@ def test_a_dry_run_of_an_undo_brings_nothing_back(mlreg: Call) -> None:
     assert mlreg("gc").status == 0
     before = files_below(Path.cwd())
 
-    assert mlreg("gc", "--undo", "last", "-n").out.startswith("dry run: brought back 1 pack of transaction ")
+    assert mlreg("gc", "--undo", "last", "-n").out.startswith("dry run: brought back 2 packs of transaction ")
     assert mlreg("gc", "--undo", "last", "-n", "--json").document["dry_run"] is True
 
     assert files_below(Path.cwd()) == before
-    assert mlreg("gc", "--undo", "last").out.startswith("brought back 1 pack of transaction ")
+    assert mlreg("gc", "--undo", "last").out.startswith("brought back 2 packs of transaction ")
 
 
 REFUSED: dict[str, tuple[list[str], int, str]] = {
