@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from mlreg.errors import RefusedError
 from mlreg.formats.amounts import size_of
 from mlreg.ids import ContentId
+from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.unshared import unshared
 from mlreg.registry.registry import Registry
 from mlreg.registry.retention_facts import Basis, basis_of
@@ -82,6 +84,12 @@ def answer_to(
     """
     registry.open()
     refuse_empty(retention)
+    # Versions that were looked at may be removed, and collected, in the same moment.
+    look = partial(_answer, registry, retention, asked, runs, is_clock=is_clock)
+    return again_if_collected(registry.repository, look)
+
+
+def _answer(registry: Registry, retention: Retention, asked: Question, runs: Path | None, *, is_clock: bool) -> Answer:
     basis, verdicts = decided(registry, retention, asked, runs)
     if is_clock and any(map(retention.asks, BY_TIME)):
         _check_clock(basis.times, asked.now)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mlreg.errors import NotFoundError
 from mlreg.operations import weighing
+from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.naming import called
 from mlreg.registry.registry import Registry
 
@@ -60,7 +61,8 @@ def weigh(registry: Registry, pattern: str, report: Callable[[int], None]) -> Di
         NotFoundError: `ref_not_found`, nothing is called so.
         IntegrityError: something that a version needs cannot be read.
     """
-    found = weighing.weigh(registry.repository, report)
+    repository = registry.repository
+    found = again_if_collected(repository, lambda: weighing.weigh(repository, report))
     by_version = pattern and not set("*?[") & set(pattern)
     shares = _of_versions(registry, found, pattern) if by_version else _of_entries(registry, found, pattern or "*")
     if pattern and not shares:

@@ -11,13 +11,17 @@ from typing import Any
 import pytest
 
 from mlreg.errors import MlregError
-from mlreg.registry import annotating, policies, tracing, usage
+from mlreg.registry import annotating, collecting, policies, tracing, usage
 from mlreg.registry.experiment import ExperimentRegistry
 from mlreg.registry.places import init
-from mlreg.registry.registry import Registry
+from mlreg.registry.registry import Registry, silent
 from mlreg.registry.retention_results import Plan
 from mlreg.registry.sync import Sync
+from mlreg.registry.weighing import weigh
+from mlreg.repository.repository import Repository
 from mlreg.retention.policy import Retention, parse_policies
+from mlreg.stores.directory import DirectoryStore
+from mlreg.stores.faulty import FaultyStore
 
 LAST_ONE: dict[str, Any] = {"match": "*", "keep-last": 1}
 FAR = "2999-01-01"
@@ -598,3 +602,25 @@ def test_policies_are_shown_with_what_they_are_about(registry: Registry) -> None
 
     assert (one.match, one.rules, one.allow_remove_all) == (("model/*",), ("keep-last 1",), True)
     assert (one.entries, one.versions) == (1, 3)
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+@pytest.mark.parametrize("look", ["plan", "du"])
+def test_who_looks_beside_a_collector_is_told_of_what_is_left(look: str, at: int, registry: Registry) -> None:
+    reads = 0
+
+    def plan(_: int, verb: str, key: str) -> None:
+        nonlocal reads
+        reads += verb == "read" and key.startswith("packs/")
+        if reads == at:
+            reads += 1
+            other = Registry(Path(registry.path), "Bob")
+            other.remove(["model/net@1.1.0"])
+            collecting.collect(other, grace=0, report=silent)
+
+    slow = Registry(Path(registry.path), "Ann")
+    slow.repository = Repository(FaultyStore(DirectoryStore(Path(registry.path)), plan))
+    if look == "du":
+        assert weigh(slow, "", silent).total
+    else:
+        assert "model/net@1.2.0" in rules_in(policies.plan(slow, retention(LAST_ONE)))
