@@ -76,7 +76,11 @@ class Hand:
         if contents.is_common(word):
             place = self.folder.with_name(f"{self.folder.name}-{word}")
             if not place.exists():
-                contents.write(word, place)
+                # As a whole, or not: a worker may be killed here, too.
+                half = place.with_name(f"{place.name}.half")
+                shutil.rmtree(half, ignore_errors=True)
+                contents.write(word, half)
+                half.rename(place)
             return place
         shutil.rmtree(self.folder, ignore_errors=True)
         contents.write(word, self.folder)
