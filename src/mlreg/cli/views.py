@@ -13,7 +13,7 @@ from mlreg.config import Setting
 from mlreg.errors import UsageError
 from mlreg.formats.amounts import count_of, size_of
 from mlreg.formats.names import KIND_WORDS
-from mlreg.formats.ref import parse_ref
+from mlreg.formats.ref import is_pattern, parse_ref
 from mlreg.ids import ContentId
 from mlreg.registry import reading, results
 from mlreg.registry.registry import Registry
@@ -355,7 +355,7 @@ def resolved(items: Sequence[results.Resolved]) -> View:
 def listed(registry: Registry, what: str) -> tuple[Sequence[object], View]:
     """What `ls` shows: entries, all or of a kind, the versions of an entry, or the files of a version."""
     pattern = pattern_of(what)
-    if any(mark in pattern for mark in "*?["):
+    if is_pattern(pattern):
         found = registry.entries(pattern)
         return found, entries(found)
     ref = parse_ref(what)

@@ -37,9 +37,9 @@ from mlreg.formats.run import is_run_version
 
 MAX_REF_CHARS = 8192
 """Tensors in graphs within graphs have names of more than a thousand."""
-ELSEWHERE = "::"
 WILDCARDS = "*?["
 """Marks of patterns, as in a shell, none of which stands in a name."""
+ELSEWHERE = "::"
 """Stands behind a remote, a path or a URL, before what is meant there."""
 TENSOR = "#"
 """Stands between a file and a tensor in it."""
@@ -125,14 +125,14 @@ def parse_ref(text: str) -> Ref:
         return Ref(remote, kind, name, selector, steps, _read_path(rest))
     except (UsageError, RefusedError) as error:
         named = text.rpartition(ELSEWHERE)[2].partition(":")[0]
-        if any(mark in named for mark in WILDCARDS):
-            raise _is_pattern(text, named.partition("@")[0]) from error
+        if is_pattern(named):
+            raise _no_pattern_here(text, named.partition("@")[0]) from error
         why = f"{error.message}: {error.why}" if error.why else error.message
         fix = f"write it like {EXAMPLE}"
         raise UsageError("bad_ref", f"{quoted(text)} is not a ref", why=why, fix=fix) from error
 
 
-def _is_pattern(text: str, entry: str) -> UsageError:
+def _no_pattern_here(text: str, entry: str) -> UsageError:
     return UsageError(
         "bad_ref",
         f"{quoted(text)} is a pattern, and what is meant here has one name",
@@ -157,6 +157,15 @@ def ref_of_version(kind: str, name: str, version: str) -> str:
             "bad_name", f"{quoted(name)} is more than a name", why="the version is said by itself", fix=fix
         )
     return f"{with_kind(kind, name)}@{version}"
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a text is a pattern, and no name.
+
+    >>> is_pattern("model/*"), is_pattern("model/net")
+    (True, False)
+    """
+    return any(mark in text for mark in WILDCARDS)
 
 
 def is_on_disk(text: str) -> bool:

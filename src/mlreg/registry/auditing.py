@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mlreg.errors import IntegrityError, UsageError
 from mlreg.formats.annotation import ABOUT_ENTRY, Annotation, entry_of, version_in
 from mlreg.formats.names import Entry, RefName, known_ref_name
-from mlreg.formats.ref import parse_ref
+from mlreg.formats.ref import is_pattern, parse_ref
 from mlreg.ids import CommitId
 from mlreg.registry.describe import Shown, event, version_names
 from mlreg.registry.moves import logged_name
@@ -148,14 +148,14 @@ def _choice(repository: Repository, what: str) -> Callable[[_Done], bool]:
     """Return what tells whether something was done to what was asked for."""
     if not what:
         return lambda done: True
-    if any(mark in what for mark in "*?["):
+    if is_pattern(what):
         return lambda done: fnmatchcase(done.event.ref.partition("@")[0].rpartition("::")[2], what)
     logged = logged_name(repository, parse_ref(what))
     return lambda done: done.is_of(logged)
 
 
 def _author(by: str) -> Callable[[AuditEvent], bool]:
-    pattern = by if any(mark in by for mark in "*?[") else f"*{by}*"
+    pattern = by if is_pattern(by) else f"*{by}*"
     is_like = re.compile(translate(pattern.casefold())).fullmatch
     return lambda one: (
         not by

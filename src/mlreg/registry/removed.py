@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import RefName, known_ref_name
+from mlreg.formats.ref import is_pattern
 from mlreg.formats.snapshot import RefState
 from mlreg.ids import CommitId
 from mlreg.operations.lineage import present_commits
-from mlreg.operations.returning import is_here, ways_back
+from mlreg.operations.returning import can_return, ways_back
 from mlreg.registry.describe import Shown
 from mlreg.registry.registry import Registry
 from mlreg.registry.searching import entries_meant
@@ -56,7 +57,7 @@ def removed(registry: Registry, pattern: str) -> list[RemovedInfo]:
 def _gone(view: View, pattern: str) -> dict[str, RefState]:
     """Return the versions that were removed, by what they are called."""
     shown = Shown(view)
-    entries = None if any(mark in pattern for mark in "*?[") else entries_meant(view, pattern)
+    entries = None if is_pattern(pattern) else entries_meant(view, pattern)
 
     def is_meant(name: RefName) -> bool:
         return fnmatchcase(shown.ref(name.entry, ""), pattern) if entries is None else name.entry in entries
@@ -69,5 +70,5 @@ def _info(registry: Registry, shown: str, ref: RefState, commits: Mapping[Commit
     repository, commit = registry.repository, commits.get(ref.removed) if ref.removed else None
     slot = repository.log.slot(ref.number)
     time, author, message = (slot.time, slot.author, slot.message) if slot else ("", "", "")
-    size, whole = commit.size if commit else 0, is_here(repository, ref)
-    return RemovedInfo(shown, time, author, message, size, whole, ways_back(repository, ref, shown))
+    size, whole = commit.size if commit else 0, can_return(repository, ref)
+    return RemovedInfo(shown, time, author, message, size, whole, ways_back(repository, ref, shown, is_here=whole))

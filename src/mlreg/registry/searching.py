@@ -13,7 +13,7 @@ from mlreg.formats.commit import Commit
 from mlreg.formats.expression import parse_expression, parse_sort
 from mlreg.formats.matching import matches, sorted_by
 from mlreg.formats.names import Entry, known_ref_name
-from mlreg.formats.ref import parse_ref
+from mlreg.formats.ref import is_pattern, parse_ref
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.versions import order
 from mlreg.ids import CommitId
@@ -85,7 +85,7 @@ def entries_meant(view: View, pattern: str) -> dict[Entry, Entry]:
         UsageError: `search_in_version`, the text is a version.
         NotFoundError: `ref_not_found`, `ref_ambiguous`.
     """
-    if any(mark in pattern for mark in "*?["):
+    if is_pattern(pattern):
         return entries_of(view, pattern)
     ref = parse_ref(pattern)
     if ref.selector is not None or ref.path is not None:

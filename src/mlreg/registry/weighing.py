@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from mlreg.errors import NotFoundError
+from mlreg.formats.ref import is_pattern
 from mlreg.operations import weighing
 from mlreg.operations.looking_again import again_if_collected
 from mlreg.operations.naming import called
@@ -63,7 +64,7 @@ def weigh(registry: Registry, pattern: str, report: Callable[[int], None]) -> Di
     """
     repository = registry.repository
     found = again_if_collected(repository, lambda: weighing.weigh(repository, report))
-    by_version = pattern and not set("*?[") & set(pattern)
+    by_version = pattern and not is_pattern(pattern)
     shares = _of_versions(registry, found, pattern) if by_version else _of_entries(registry, found, pattern or "*")
     if pattern and not shares:
         raise NotFoundError("ref_not_found", f"no entry is called {pattern}", fix="mlreg ls")
