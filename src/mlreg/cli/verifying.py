@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from typing import Annotated
 
 import typer
@@ -47,11 +46,11 @@ def verify(
     registry = open_registry().elsewhere(place) if place else open_registry()
     share, seconds, age = share_of(sample), seconds_of(limit) if limit else math.inf, seconds_of(older or "0")
     with out.progress("verify") as report:
-        result = verifying.verify(registry.repository, share, report, decodes=not stored, older=age, limit=seconds)
+        result = verifying.verify(
+            registry.repository, share, report, place=place, decodes=not stored, older=age, limit=seconds
+        )
     out.show("verify", result, view(result))
-    result.refuse_problems(
-        [fix.replace("mlreg repair", f"mlreg repair {shlex.quote(place)}") for fix in result.fix] if place else ()
-    )
+    result.refuse_problems()
 
 
 def view(result: Verified) -> View:

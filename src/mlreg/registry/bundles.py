@@ -162,7 +162,8 @@ def verify(path: str, share: float, report: Report) -> results.Verified:
         NotFoundError: `no_bundle`. IntegrityError: `bad_archive`, `bad_bundle`.
     """
     repository, said = _open(path)
-    return told(repository.url, share, bundling.verify(repository, said, share, report))
+    found = bundling.verify(repository, said, share, report)
+    return told(repository.url, share, found, fix=("ask whoever made it to send it again, or to make another one",))
 
 
 def apply(

@@ -844,4 +844,4 @@ class Registry:
         """
         from mlreg.registry.verifying import verify
 
-        return verify((self.elsewhere(place) if place else self).repository, share, report)
+        return verify((self.elsewhere(place) if place else self).repository, share, report, place=place)

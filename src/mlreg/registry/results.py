@@ -6,7 +6,7 @@ RFC 3339, ids are 64 hexadecimal digits, refs are in the one form that `mlreg` p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlreg.errors import IntegrityError
@@ -432,6 +432,12 @@ class ProblemInfo(NamedTuple):
         fix, repair = (tuple(x for x in some if not x.startswith("mlreg verify")) for some in (problem.fix, REPAIR))
         return cls(problem.code, problem.message, problem.why, problem.hurts, fix or repair)
 
+    def at(self, place: str) -> Self:
+        """Return the same for a repository that is not the one here."""
+        from shlex import quote  # which few results need
+
+        return self._replace(fix=tuple(one.replace("mlreg repair", f"mlreg repair {quote(place)}") for one in self.fix))
+
 
 class Repacked(NamedTuple):
     """What `repack` did."""
@@ -492,16 +498,8 @@ class Verified(NamedTuple):
         """Whether nothing is damaged."""
         return not self.problems
 
-    @property
-    def fix(self) -> tuple[str, ...]:
-        """What helps, most useful first."""
-        return tuple(dict.fromkeys(one for problem in self.problems for one in problem.fix))
-
-    def refuse_problems(self, fix: Sequence[str] = ()) -> None:
+    def refuse_problems(self) -> None:
         """Raise `damaged` if anything is.
-
-        Args:
-            fix: what helps, if that is not what the problems say.
 
         Raises:
             IntegrityError: `damaged`.
@@ -512,7 +510,7 @@ class Verified(NamedTuple):
                 "damaged",
                 f"{self.url} has {len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}",
                 why=f"versions that are hurt: {', '.join(hurt)}" if hurt else self.problems[0].message,
-                fix=tuple(fix) or self.fix,
+                fix=tuple(dict.fromkeys(one for problem in self.problems for one in problem.fix)),
             )
 
 

@@ -22,6 +22,7 @@ def verify(
     share: float,
     report: Callable[[int], None],
     *,
+    place: str = "",
     decodes: bool = True,
     older: float = 0.0,
     limit: float = math.inf,
@@ -33,6 +34,7 @@ def verify(
         repository: it is only read. What was found whole is noted in its cache.
         share: of the stored blocks that are read, 0.0 to 1.0.
         report: told about progress.
+        place: the name of the repository, or a URL, if it is not the one here.
         decodes: whether the id of every object is computed again; otherwise stored bytes are compared with their sums.
         older: seconds; only what was not found whole for so long is read.
         limit: seconds after which no further pack is read.
@@ -49,7 +51,8 @@ def verify(
     with closing(FoundWhole.of(repository)) as notes:
         fix = what_helps(repository.url) if repository.is_backup else ()
         found = told(repository.url, share, check(repository, share, report, how, notes), decodes=decodes, fix=fix)
-    return found._replace(problems=(*found.problems, *_other(repository)))
+    problems = (*found.problems, *_other(repository))
+    return found._replace(problems=tuple(one.at(place) for one in problems) if place else problems)
 
 
 def _other(repository: Repository) -> Iterator[results.ProblemInfo]:
