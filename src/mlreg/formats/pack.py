@@ -8,7 +8,7 @@ hash (the log does) can check the whole pack, or any block of it.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -292,10 +292,15 @@ class PackIndex:
 
     def items_by_block(self) -> dict[int, list[Item]]:
         """Return the objects by the number of their block, each list in the order of `items`."""
-        found: dict[int, list[Item]] = {}
-        for item in self.items():
-            found.setdefault(item.block, []).append(item)
-        return found
+        return by_block(self.items())
+
+
+def by_block(items: Iterable[Item]) -> dict[int, list[Item]]:
+    """Return objects by the number of their block, each list in their order."""
+    found: dict[int, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.block, []).append(item)
+    return found
 
 
 def _ids(data: bytes) -> tuple[ContentId, ...]:

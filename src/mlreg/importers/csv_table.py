@@ -150,18 +150,15 @@ def _read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     except OSError as error:
         raise explain(error, str(path)) from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise UsageError(
-            "bad_table",
-            f"{path} is no table in CSV",
-            why=quoted(str(error)),
-            fix="save it as CSV in UTF-8, with a heading",
-        ) from error
+        raise _no_table(path, quoted(str(error))) from error
     if not columns or len(set(columns)) < len(columns) or any("" in row for row in rows):
-        why = "the first row has to name each column, once, and no row may be longer"
-        raise UsageError(
-            "bad_table", f"{path} is no table in CSV", why=why, fix="save it as CSV in UTF-8, with a heading"
-        )
+        raise _no_table(path, "the first row has to name each column, once, and no row may be longer")
     return columns, rows
+
+
+def _no_table(path: Path, why: str) -> UsageError:
+    fix = "save it as CSV in UTF-8, with a heading"
+    return UsageError("bad_table", f"{path} is no table in CSV", why=why, fix=fix)
 
 
 def _first(words: Mapping[str, str], names: Sequence[str]) -> str:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
-from typing import NamedTuple
 
 from mlreg.errors import IntegrityError, MlregError, UnsupportedError
 from mlreg.formats.annotation import FEATURE, fault_in, known_annotation
@@ -61,13 +60,6 @@ class Problem:
     """What helps, most useful first; empty if that is `mlreg repair`."""
     hurts: tuple[str, ...] = ()
     """The versions that cannot be read in full because of it."""
-
-
-class _Found(NamedTuple):
-    code: str
-    message: str
-    why: str
-    fix: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -126,8 +118,6 @@ def check(
         run.look_until_settled()
     run.sum_up()
     fresh.close()
-    run.result.problems = run.problems()
-    run.result.bad = {wanted: set(packs) for wanted, packs in run.bad.items()}
     return run.result
 
 
@@ -161,24 +151,25 @@ class _Check:
         """Those whose index is right."""
         self._whole_past: set[CommitId] = set()
         """Commits that are there with all that they descend from."""
-        self._found: dict[str, dict[_Found, list[str]]] = {}
+        self._found: dict[str, dict[Problem, list[str]]] = {}
         """The versions hurt by each problem; by pack, and for log and names."""
         self.result = Checked()
 
     def _note(self, where: str, error: MlregError, hurts: str = "") -> None:
         if isinstance(error, UnsupportedError):
             raise error
-        hurt = self._found.setdefault(where, {}).setdefault(_Found(error.code, error.message, error.why, error.fix), [])
+        problem = Problem(error.code, error.message, error.why, error.fix)
+        hurt = self._found.setdefault(where, {}).setdefault(problem, [])
         if hurts and hurts not in hurt:
             hurt.append(hurts)
 
     def problems(self) -> list[Problem]:
         """Return what was found, each once: in the log, then in packs and names."""
-        found: dict[_Found, dict[str, None]] = {}
+        found: dict[Problem, dict[str, None]] = {}
         for some in self._found.values():
             for problem, hurt in some.items():
                 found.setdefault(problem, {}).update(dict.fromkeys(hurt))
-        return [Problem(*problem, hurts=tuple(hurt)) for problem, hurt in found.items()]
+        return [replace(problem, hurts=tuple(hurt)) for problem, hurt in found.items()]
 
     def sum_up(self) -> None:
         """Put together what was found."""
@@ -390,19 +381,11 @@ class _Check:
         try:
             commit = read_commit(self._repository, commit_id)
             if f"{commit.entry}@{commit.version}" != shown:
-                raise IntegrityError(
-                    "wrong_commit",
-                    f"{shown} points to {commit.entry}@{commit.version}",
-                    fix="ask who wrote it, with which program",
-                )
+                raise _wrong_commit(f"{shown} points to {commit.entry}@{commit.version}")
             files = list(files_of(self._repository, commit))
             check_tree_paths(file.path for file in files)
             if (len(files), sum(file.size for file in files)) != (commit.files, commit.size):
-                raise IntegrityError(
-                    "wrong_commit",
-                    f"the commit of {shown} says other sizes than its tree",
-                    fix="ask who wrote it, with which program",
-                )
+                raise _wrong_commit(f"the commit of {shown} says other sizes than its tree")
             self._past(shown, commit_id)
             self._expect_all(shown, needs_of(self._repository, commit))
         except MlregError as error:
@@ -412,7 +395,7 @@ class _Check:
             self._file(shown, file)
         for file in misstated(self._repository, files, self.bad):
             what = f"the tree of {shown} states another size of {quoted(file.path)} than that of its bytes"
-            self._note(NAMES, IntegrityError("wrong_commit", what, fix="ask who wrote it, with what"), shown)
+            self._note(NAMES, _wrong_commit(what), shown)
 
     def _past(self, shown: str, commit_id: CommitId) -> None:
         """Follow what a version descends from; what was found to be whole is followed once for all versions."""
@@ -454,6 +437,10 @@ class _Check:
         if error:
             self.result.wrong_recipes.add(file.id)
             self._note(NAMES, error, shown)
+
+
+def _wrong_commit(message: str) -> IntegrityError:
+    return IntegrityError("wrong_commit", message, fix="ask who wrote it, with which program")
 
 
 def _drawn(index: PackIndex, size: float) -> set[int]:

@@ -74,21 +74,21 @@ def collect(repository: Repository, author: str, grace: float) -> Collected:
     for start in range(0, len(keys), AT_ONCE):
         _reap(repository, author, keys[start : start + AT_ONCE])
     _delete(repository, keys)
-    gone = discard_leftovers(repository, grace)
-    return Collected((*files, *old, *gone), waiting(repository), (*young, *_young_leftovers(repository, grace)))
+    left, young_left = _leftovers(repository, grace)
+    _discard(repository, left)
+    return Collected((*files, *old, *map(_left, left)), waiting(repository), (*young, *map(_left, young_left)))
 
 
 def discard_leftovers(repository: Repository, grace: float = 0) -> tuple[Doomed, ...]:
     """Delete what cut writes left long ago, and nothing else; at least `UNNAMED` seconds ago."""
-    left = list(_leftovers(repository, grace))
-    for leftover in left:
-        repository.store.discard(leftover)
+    left, _ = _leftovers(repository, grace)
+    _discard(repository, left)
     return tuple(map(_left, left))
 
 
 def leftovers(repository: Repository) -> tuple[Doomed, ...]:
     """Return what `discard_leftovers` would delete."""
-    return tuple(map(_left, _leftovers(repository, 0)))
+    return tuple(map(_left, _leftovers(repository, 0)[0]))
 
 
 def collect_replaced(repository: Repository, author: str, grace: float) -> None:
@@ -119,9 +119,9 @@ def _replaced(repository: Repository, grace: float) -> Iterator[PackEntry]:
 def preview(repository: Repository, grace: float) -> Collected:
     """Return what `collect` would do; nothing is deleted."""
     files, (old, young) = _there(repository, _ripe(repository, grace)), _strays_by_age(repository, grace)
-    left = map(_left, _leftovers(repository, grace))
+    left, young_left = _leftovers(repository, grace)
     waits = waiting(repository) - sum(file.size for file in files)
-    return Collected((*files, *old, *left), waits, (*young, *_young_leftovers(repository, grace)))
+    return Collected((*files, *old, *map(_left, left)), waits, (*young, *map(_left, young_left)))
 
 
 def waiting(repository: Repository) -> int:
@@ -188,12 +188,17 @@ def _strays_by_age(repository: Repository, grace: float) -> tuple[list[Doomed], 
     return old, young
 
 
-def _leftovers(repository: Repository, grace: float) -> Iterator[Leftover]:
-    return (left for left in repository.store.leftovers() if _is_old(left.modified, grace))
+def _leftovers(repository: Repository, grace: float) -> tuple[list[Leftover], list[Leftover]]:
+    """Return what cut writes left: what goes, and what is too young."""
+    old, young = list[Leftover](), list[Leftover]()
+    for left in repository.store.leftovers():
+        (old if _is_old(left.modified, grace) else young).append(left)
+    return old, young
 
 
-def _young_leftovers(repository: Repository, grace: float) -> Iterator[Doomed]:
-    return (_left(left) for left in repository.store.leftovers() if not _is_old(left.modified, grace))
+def _discard(repository: Repository, left: list[Leftover]) -> None:
+    for leftover in left:
+        repository.store.discard(leftover)
 
 
 def _left(leftover: Leftover) -> Doomed:

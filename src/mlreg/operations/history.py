@@ -11,12 +11,13 @@ from mlreg.errors import IntegrityError
 from mlreg.formats.commit import Commit
 from mlreg.formats.names import Entry, known_ref_name
 from mlreg.formats.pack import Sort
-from mlreg.formats.recipe import Recipe, shifted
+from mlreg.formats.recipe import Recipe
 from mlreg.formats.run import id_in
 from mlreg.formats.snapshot import RefState
 from mlreg.formats.tree import Child, File, Node, at_or_below, walk
 from mlreg.formats.versions import is_release, order
 from mlreg.ids import CommitId, ContentId, ObjectId, TreeId
+from mlreg.repository.objects import Objects
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
 
@@ -180,12 +181,15 @@ def needs_of_file(repository: Repository, content: ContentId) -> Iterator[Wanted
         return
     yield Sort.RECIPE, content
     recipe = Recipe.decode(bytes(objects.read(Sort.RECIPE, content)))
-    # The same page may stand in a recipe often.
-    for part in {part.id: part for part in recipe.parts}.values():
+    yield from needs_of_recipe(objects, recipe)
+
+
+def needs_of_recipe(objects: Objects, recipe: Recipe) -> Iterator[Wanted]:
+    """Yield the pages and pieces that a recipe names, each page once, and before what is in it."""
+    for part_id in dict.fromkeys(part.id for part in recipe.parts):
         if not recipe.is_paged:
-            yield Sort.PIECE, part.id
+            yield Sort.PIECE, part_id
             continue
-        yield Sort.PAGE, part.id
-        page = Recipe.decode(bytes(objects.read(Sort.PAGE, part.id)))
-        for piece in shifted(page, part):
-            yield Sort.PIECE, piece.id
+        yield Sort.PAGE, part_id
+        page = Recipe.decode(bytes(objects.read(Sort.PAGE, part_id)))
+        yield from ((Sort.PIECE, part.id) for part in page.parts)

@@ -6,13 +6,11 @@ that are needed. Whoever relied on what was left would store nothing, and have l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mlreg.formats.pack import Sort
-from mlreg.formats.recipe import Part, Recipe
+from mlreg.formats.recipe import Recipe
 from mlreg.formats.tree import File, Node
 from mlreg.ids import ContentId, ObjectId, TreeId
-from mlreg.operations.history import nodes_of
+from mlreg.operations.history import needs_of_recipe, nodes_of
 from mlreg.operations.looking_again import DAMAGE
 from mlreg.repository.repository import Repository
 
@@ -52,17 +50,11 @@ class Holdings:
     def _leads_on(self, content: ObjectId) -> bool:
         if self._is_complete:
             return True
+        found: dict[Sort, set[ObjectId]] = {}
         try:
             recipe = Recipe.decode(bytes(self._objects.read(Sort.RECIPE, content)))
-            return self._has_all(Sort.PIECE, recipe.parts) if not recipe.is_paged else all(self._pages(recipe))
+            for sort, object_id in needs_of_recipe(self._objects, recipe):
+                found.setdefault(sort, set()).add(object_id)
         except DAMAGE:
             return False
-
-    def _pages(self, recipe: Recipe) -> Iterator[bool]:
-        for part in dict.fromkeys(part.id for part in recipe.parts):
-            page = Recipe.decode(bytes(self._objects.read(Sort.PAGE, part)))
-            yield self._objects.holds(Sort.PAGE, part) and self._has_all(Sort.PIECE, page.parts)
-
-    def _has_all(self, sort: Sort, parts: tuple[Part, ...]) -> bool:
-        ids = {part.id for part in parts}
-        return self._objects.held(sort, list(ids)) >= ids
+        return all(self._objects.held(sort, list(ids)) >= ids for sort, ids in found.items())

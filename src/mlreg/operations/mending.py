@@ -146,8 +146,7 @@ class _Round:
         self._sources = sources
         self._author = author
         view = repository.log.refresh()
-        for kind in set(KIND_OF.values()):
-            repository.objects.take_up_indexes(kind)
+        repository.objects.take_up_all()
         self._number, self._generation = view.number, view.generation
         self._packs = view.live_packs()
         self._copies = Copies(repository, found)

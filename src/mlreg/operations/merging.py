@@ -144,8 +144,7 @@ def _copied(
     Of a damaged one the writer may have some, which is there twice then and does no harm.
     """
     damaged: set[PackEntry] = set()
-    for kind in PackKind:
-        objects.take_up_indexes(kind)
+    objects.take_up_all()
     # Of two copies the newest is kept, as it is the one that is read; and one that needs no other piece, before all.
     for is_difference in (False, True):
         for pack in reversed(packs):

@@ -19,7 +19,7 @@ from mlreg.formats.backup import Point
 from mlreg.formats.transaction import PREFIX as SLOTS
 from mlreg.formats.transaction import PackEntry, Transaction, slot_key
 from mlreg.ids import TransactionHash
-from mlreg.operations.rewriting import copy_pack
+from mlreg.operations.rewriting import copy_pack, read_pack
 from mlreg.repository.holes import numbers_in
 from mlreg.repository.objects import pack_key
 from mlreg.repository.past import PastLog
@@ -136,8 +136,7 @@ class _Mirroring:
         """Read what is missing."""
         objects = self._source.objects
         for pack in self._missing():
-            for block in objects.fetch_index(pack).blocks():
-                objects.stored_block(pack.id, block)
+            read_pack(objects, pack, objects.fetch_index(pack))
 
     def _done(self, packs: list[PackEntry], slots: int, size: int) -> Mirrored:
         return Mirrored(self._point, len(packs), slots, size, sum(pack.size for pack in self._live))

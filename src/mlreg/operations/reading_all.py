@@ -14,7 +14,7 @@ from mlreg.codecs.codec import Buffer
 from mlreg.codecs.difference import DIFFERENCE
 from mlreg.codecs.raw import Raw
 from mlreg.errors import IntegrityError, MlregError
-from mlreg.formats.pack import ID_OF, SUM_SIZE, Block, Item, PackIndex, Sort
+from mlreg.formats.pack import ID_OF, SUM_SIZE, Block, Item, PackIndex, Sort, by_block
 from mlreg.formats.recipe import Part, Recipe
 from mlreg.ids import ContentId
 from mlreg.operations.history import Wanted
@@ -170,10 +170,7 @@ class Reader:
 
     def _items_of(self, pack: str, number: int) -> list[Item]:
         if pack not in self._by_block:
-            by_block: dict[int, list[Item]] = {}
-            for item in self._all_items(pack):
-                by_block.setdefault(item.block, []).append(item)
-            self._by_block[pack] = by_block
+            self._by_block[pack] = by_block(self._all_items(pack))
         return self._by_block[pack].get(number, [])
 
     def _all_items(self, pack: str) -> list[Item]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from mlreg.formats.names import RefName, known_ref_name
-from mlreg.formats.pack import PackKind, Sort
+from mlreg.formats.pack import Sort
 from mlreg.formats.recipe import Recipe
 from mlreg.formats.tree import Child, File, Node
 from mlreg.ids import CommitId, ObjectId, TreeId
@@ -49,8 +49,7 @@ def why(repository: Repository, digits: str) -> Found:
         digits: hexadecimal, an even number of them.
     """
     repository.log.refresh()
-    for kind in PackKind:
-        repository.objects.take_up_indexes(kind)
+    repository.objects.take_up_all()
     stored = repository.log.view.objects_with(bytes.fromhex(digits))
     found = {object_id for _, object_id in stored}
     return Found(tuple(stored), _reason(repository, found) if found else None, _size(repository, stored))

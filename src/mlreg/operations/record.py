@@ -230,7 +230,7 @@ def _named(view: View, entry: Entry, versions: Sequence[str]) -> dict[str, RefSt
 
 def _refuse_collected(repository: Repository, ref: RefState, shown: str) -> None:
     if ref.removed and not is_whole(repository, ref.removed):
-        fix = ways_back(repository, ref, shown)
+        fix = ways_back(repository, ref, shown, is_here=False)
         raise NotFoundError("version_collected", f"what {shown} consists of was collected", fix=fix)
 
 

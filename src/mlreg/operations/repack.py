@@ -96,8 +96,7 @@ class _Found(NamedTuple):
 
 def _found(repository: Repository) -> _Found:
     generation = repository.log.refresh().generation
-    for kind in PackKind:
-        repository.objects.take_up_indexes(kind)
+    repository.objects.take_up_all()
     bases = _Choice(repository).bases()
     return _Found(generation, bases, _packs_of(repository, bases))
 

@@ -23,7 +23,7 @@ def is_whole(repository: Repository, commit_id: CommitId) -> bool:
         return False
 
 
-def is_here(repository: Repository, removed: RefState) -> bool:
+def can_return(repository: Repository, removed: RefState) -> bool:
     """Tell whether a removed version can be restored; not if something of it is damaged."""
     try:
         return removed.removed is not None and is_whole(repository, removed.removed)
@@ -31,16 +31,17 @@ def is_here(repository: Repository, removed: RefState) -> bool:
         return False
 
 
-def ways_back(repository: Repository, removed: RefState, shown: str) -> tuple[str, ...]:
+def ways_back(repository: Repository, removed: RefState, shown: str, *, is_here: bool) -> tuple[str, ...]:
     """Return commands that bring a removed version back, each by itself, the nearest first.
 
     Args:
         repository: where it was removed.
         removed: the version.
         shown: as users call it.
+        is_here: whether all that it consists of is.
     """
     restore = f"mlreg restore {shown}"
-    if is_here(repository, removed):
+    if is_here:
         return (restore,)
     undo = (f"mlreg gc --undo {number} && {restore}" for number in _sweeps_since(repository, removed.number))
     return (*undo, f"mlreg pull REMOTE {shown}, from a remote that has it")

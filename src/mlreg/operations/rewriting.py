@@ -83,6 +83,12 @@ def copy_pack(
     upload.write(index.with_trailer())
 
 
+def read_pack(objects: Objects, pack: PackEntry, index: PackIndex) -> None:
+    """Read all blocks of a pack, and keep nothing of them; errors as of `copy_pack`."""
+    for block in index.blocks():
+        objects.stored_block(pack.id, block)
+
+
 def replace_packs(
     repository: Repository,
     author: str,

@@ -28,7 +28,7 @@ from mlreg.operations.history import Wanted, is_version, needs_of, past, read_co
 from mlreg.operations.holding import Holdings
 from mlreg.operations.looking_again import DAMAGE, again_if_collected, live_packs
 from mlreg.operations.merging import keep_few
-from mlreg.operations.rewriting import copy_pack
+from mlreg.operations.rewriting import copy_pack, read_pack
 from mlreg.repository.log import Draft, Settled
 from mlreg.repository.objects import REPAIR, pack_key
 from mlreg.repository.packing import PackWriter
@@ -355,8 +355,7 @@ class _Copying:
     def _is_whole(self, pack: PackEntry, index: PackIndex) -> bool:
         """Tell whether a pack that was left there is as it was written."""
         try:
-            for block in index.blocks():
-                self._target.objects.stored_block(pack.id, block)
+            read_pack(self._target.objects, pack, index)
         except DAMAGE:
             return False
         return True

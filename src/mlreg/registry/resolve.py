@@ -29,7 +29,7 @@ from mlreg.formats.versions import order
 from mlreg.ids import CommitId
 from mlreg.operations.history import latest_of, leaf_of, newest_first, read_commit, version_of
 from mlreg.operations.naming import called, meant
-from mlreg.operations.returning import ways_back
+from mlreg.operations.returning import can_return, ways_back
 from mlreg.registry.kinds import KINDS
 from mlreg.repository.repository import Repository
 from mlreg.repository.view import View
@@ -189,7 +189,7 @@ def _select(repository: Repository, entry: Entry, selector: str) -> Target:
         raise _not_sealed(selector)
     shown = called(view, entry)
     if found:
-        back = ways_back(repository, found, f"{shown}@{selector}")
+        back = ways_back(repository, found, f"{shown}@{selector}", is_here=can_return(repository, found))
         raise NotFoundError("version_removed", f"{shown}@{selector} was removed", fix=back)
     raise _not_found(view, entry, f"{shown} has no version and no tag {selector}")
 

@@ -12,6 +12,7 @@ from mlreg.formats.canonical import MAX_INTEGER
 from mlreg.formats.journal import MAX_LINE, spelled
 from mlreg.formats.names import quoted
 from mlreg.formats.run import check_name
+from mlreg.registry.logged_values import step_of
 from mlreg.registry.run_place import Place
 
 Point = tuple[Mapping[str, float], int | None]
@@ -48,14 +49,7 @@ def _records(place: Place, run: str, points: Iterable[Point]) -> Iterator[dict[s
             check_name(name, "metric")
         if given is None and not next_steps:
             next_steps = _next_steps(place, run)
-        step = max((next_steps.get(name, 0) for name in metrics), default=0) if given is None else given
-        if abs(step) > MAX_INTEGER:
-            raise UsageError(
-                "bad_step",
-                f"{step} is no step",
-                why="a step is a whole number of 64 bits",
-                fix="count steps by whole numbers",
-            )
+        step = step_of(max((next_steps.get(name, 0) for name in metrics), default=0) if given is None else given)
         next_steps.update(dict.fromkeys(metrics, step + 1))
         values = {name: spelled(value) for name, value in metrics.items()}
         yield {"metrics": values, "step": step, "time": int(time.time() * 1000)}

@@ -22,7 +22,6 @@ from mlreg.ids import DIGEST_SIZE, CommitId, ContentId, ObjectId, TransactionHas
 from mlreg.repository.database import Database, Layout
 
 LIVE, DROPPED, REAPED = 0, 1, 2
-OLDER_COPY = "bring back what was there before: a backup, or a clone of a remote"
 
 _HAS_TAINT = f"""instr(note, '"{TAINTED}": ') > 0"""
 
@@ -686,5 +685,5 @@ def _misfit(transaction: Transaction, reason: str) -> IntegrityError:
         "bad_log",
         f"slot {transaction.number} of the log does not fit the one before",
         why=reason,
-        fix=("mlreg verify", OLDER_COPY),
+        fix=("mlreg verify", "bring back what was there before: a backup, or a clone of a remote"),
     )
