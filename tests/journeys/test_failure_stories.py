@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -135,16 +136,19 @@ def spoil(registry: Registry) -> None:
     pack.write_bytes(data)
 
 
+def assert_refused(send: Callable[[], object], receiver: Registry) -> None:
+    with pytest.raises(IntegrityError):
+        send()
+    assert again(receiver).entries() == []
+    assert again(receiver).verify().problems == ()
+
+
 def test_a_pull_from_a_damaged_remote_brings_no_wrong_bytes(tmp_path: Path) -> None:
     there, here = made(tmp_path, "there"), made(tmp_path, "here", remote="there")
     add(there, "model/net@1.0.0", random.Random(1).randbytes(200_000))
     spoil(there)
 
-    with pytest.raises(IntegrityError):
-        Sync(here, "origin").pull()
-
-    assert again(here).entries() == []
-    assert again(here).verify().problems == ()
+    assert_refused(Sync(here, "origin").pull, here)
 
 
 def test_a_push_of_what_is_damaged_brings_no_wrong_bytes(tmp_path: Path) -> None:
@@ -152,11 +156,7 @@ def test_a_push_of_what_is_damaged_brings_no_wrong_bytes(tmp_path: Path) -> None
     add(here, "model/net@1.0.0", random.Random(1).randbytes(200_000))
     spoil(here)
 
-    with pytest.raises(IntegrityError):
-        Sync(here, "origin").push()
-
-    assert again(there).entries() == []
-    assert again(there).verify().problems == ()
+    assert_refused(Sync(here, "origin").push, there)
 
 
 def _always(store: FaultyStore, url: str) -> FaultyStore:  # noqa: ARG001 - whatever is opened

@@ -57,6 +57,12 @@ class Project:
         maker = Maker(source or self.store, self.place, is_project=True, author="Ann")
         return backing_up.create(maker, target, None, silent).backup
 
+    def go_on(self, target: Store) -> Backup:
+        """Back up another version, and other settings."""
+        self.add()
+        (self.place / "config.yaml").write_text(f"author: {self.count}\n")
+        return self.back_up(target)
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -632,9 +638,7 @@ def test_what_only_backups_need_that_go_is_deleted_and_nothing_else(project: Pro
 def test_nothing_goes_if_it_cannot_be_told_what_is_needed(project: Project) -> None:
     target = MemoryStore()
     for _ in range(2):
-        project.add()
-        (project.place / "config.yaml").write_text(f"author: {project.count}\n")
-        project.back_up(target)
+        project.go_on(target)
     del target.contents[backups.beside_key(backups_in(target)[1].record.beside)]
 
     with pytest.raises(NotFoundError):
@@ -709,10 +713,8 @@ class Full(MemoryStore):
 def full(project: Project) -> Full:
     """Return a place with two backups that has no room for a third."""
     target = MemoryStore()
-    for number in range(2):
-        project.add()
-        (project.place / "config.yaml").write_text(f"author: {number}\n")
-        project.back_up(target)
+    for _ in range(2):
+        project.go_on(target)
     return Full(target.contents)
 
 
